@@ -1,0 +1,168 @@
+//! What goes into the engine and what comes out: the only things that cross its thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::trace::Channel;
+
+/// Identifies one command and every event that answers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct RequestId(pub u64);
+
+/// Work for the engine. A command names the whole token sequence; the engine keeps the longest part of it that it
+/// already holds and computes the rest.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Bring the state to exactly these tokens, and remember it there.
+    Prefill { tokens: Arc<[u32]> },
+    /// The same, then decode a reply.
+    Generate {
+        prompt: Arc<[u32]>,
+        options: GenerateOptions,
+    },
+}
+
+/// How to decode a reply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GenerateOptions {
+    pub sampling: Sampling,
+    /// Most tokens of the reply, thinking included.
+    pub max_tokens: usize,
+    /// Most tokens of thinking; then the closing tag is inserted and the answer follows.
+    pub thinking_budget: usize,
+    /// Stop after this many consecutive tokens with p > 0.99 (MiniMax-M1 report, §4.1); 0 never stops.
+    pub loop_guard: usize,
+    /// The prompt ends inside an open `<think>`.
+    pub thinking_open: bool,
+    /// Ids that end the reply, beside those of the model.
+    pub stop: Vec<u32>,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        Self {
+            sampling: Sampling::default(),
+            max_tokens: 100_000,
+            thinking_budget: 80_000,
+            loop_guard: 3_000,
+            thinking_open: false,
+            stop: Vec::new(),
+        }
+    }
+}
+
+/// How the next token is chosen. Filters apply in this order: temperature, top-k, top-p, min-p.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// 0 is greedy.
+    pub temperature: f32,
+    /// Keep the k most probable; 0 keeps all.
+    pub top_k: usize,
+    /// Keep the smallest set with at least this much probability; 1 keeps all.
+    pub top_p: f32,
+    /// Drop what is less probable than this share of the most probable; 0 drops nothing.
+    pub min_p: f32,
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            seed: 0,
+        }
+    }
+}
+
+/// Progress of the engine on one request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub request: RequestId,
+    pub kind: EventKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// Sent when prefill starts, after each tile and when it ends.
+    Prefill(Prefill),
+    /// One token of the reply.
+    Token(Token),
+    /// The request is done; nothing follows for it.
+    Finished(Finished),
+    /// The request failed; the state is what it was before the failing tile. Nothing follows for it.
+    Failed(String),
+}
+
+/// How far prefill has come, in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Prefill {
+    /// Tokens in the state, those reused included.
+    pub done: usize,
+    pub total: usize,
+    /// Tokens that were in the state already.
+    pub cached: usize,
+    /// Tokens a second over the last second or so; 0 before the first tile.
+    pub rate: f64,
+}
+
+/// One decoded token. A token whose text crosses the closing tag is reported twice with the same `index`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Token {
+    /// Position in the reply, from 0.
+    pub index: usize,
+    pub id: u32,
+    /// What this token adds; may be empty while a character or a tag is incomplete. Never contains the tags.
+    pub text: String,
+    pub channel: Channel,
+    /// Probability of the emitted id under the full softmax, before any filter.
+    pub probability: f32,
+    /// Entropy of the full softmax, nats.
+    pub entropy: f32,
+    /// Since decoding began.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub elapsed: Duration,
+    /// Inserted by the thinking budget, not chosen by the model.
+    pub forced: bool,
+}
+
+/// The end of a request and its account.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Finished {
+    pub reason: StopReason,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Of them, reused.
+    pub cached_tokens: usize,
+    pub thinking_tokens: usize,
+    pub answer_tokens: usize,
+    #[serde(rename = "prefill_seconds", serialize_with = "seconds")]
+    pub prefill: Duration,
+    #[serde(rename = "decode_seconds", serialize_with = "seconds")]
+    pub decode: Duration,
+}
+
+/// Why a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// A prefill reached its last token.
+    Prefilled,
+    /// The model ended its reply.
+    EndOfSequence,
+    MaxTokens,
+    /// No room is left in the context.
+    ContextFull,
+    /// The loop guard: this many consecutive tokens with p > 0.99.
+    Repetition { tokens: usize },
+    Cancelled,
+}
+
+fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+}

@@ -1,0 +1,7 @@
+//! One model, one state: prefill, decode, sampling, stop rules.
+
+mod event;
+
+pub use event::{
+    Command, Event, EventKind, Finished, GenerateOptions, Prefill, RequestId, Sampling, StopReason, Token,
+};

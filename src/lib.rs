@@ -1,0 +1,11 @@
+//! Long-context reasoning in the terminal.
+//!
+//! The rooms, each using only those below it: [`cli`] and [`tui`] (what a person sees), [`conversation`] (questions
+//! about documents), [`context`] (documents as one token sequence), [`engine`] (one model, one state), [`compute`] (the
+//! operations of a layer), [`model`] (a checkpoint on disk), [`trace`] (reasoning text).
+
+pub mod compute;
+pub mod conversation;
+pub mod engine;
+pub mod model;
+pub mod trace;

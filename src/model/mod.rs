@@ -1,0 +1,27 @@
+//! What a checkpoint is: its configuration, its weights on disk, its tokenizer and its chat template.
+//!
+//! Nothing here computes. [`Checkpoint::open`] reads a directory in the hub's layout, checks every size before it is
+//! used, and hands out views into the memory map; the engine decides what to do with them.
+
+mod bundled;
+mod chat_template;
+mod checkpoint;
+mod config;
+mod error;
+mod safetensors;
+mod tensor;
+mod tokenizer;
+mod weights;
+
+pub use bundled::bundled;
+pub use chat_template::{ChatTemplate, Message, Role};
+pub use checkpoint::Checkpoint;
+pub use config::{
+    FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes,
+};
+pub use error::ModelError;
+pub use tensor::{Dtype, TensorView};
+pub use tokenizer::Tokenizer;
+pub use weights::{
+    ExpertWeights, LayerWeights, LightningWeights, MixerWeights, ModelWeights, MoeWeights, SoftmaxWeights,
+};
