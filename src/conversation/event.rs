@@ -9,7 +9,9 @@ use crate::trace::Channel;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
-    /// The documents are packed.
+    /// Documents are being read; sent now and then, and once at the end.
+    Loading(Loading),
+    /// The documents are packed; their prefill follows, and ends with `finished` and reason `prefilled`.
     Documents(Documents),
     /// A question is on its way to the model.
     Question(Question),
@@ -24,12 +26,22 @@ pub enum Event {
     Failed { message: String },
 }
 
+/// How far reading the documents has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Loading {
+    pub files: usize,
+    pub total_files: usize,
+    pub tokens: usize,
+}
+
 /// What was packed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Documents {
     pub files: usize,
     pub lines: usize,
     pub tokens: usize,
+    /// The longest context of the model, or the limit that was set.
+    pub context_limit: usize,
     /// Every file that was found but not packed.
     pub skipped: Vec<Skipped>,
 }
