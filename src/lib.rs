@@ -4,6 +4,7 @@
 //! about documents), [`context`] (documents as one token sequence), [`engine`] (one model, one state), [`compute`] (the
 //! operations of a layer), [`model`] (a checkpoint on disk), [`trace`] (reasoning text).
 
+pub mod cli;
 pub mod compute;
 pub mod conversation;
 pub mod engine;

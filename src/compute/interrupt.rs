@@ -27,6 +27,12 @@ impl Interrupt {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Someone else still holds this flag.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// # Errors
     /// If the flag has been raised.
     pub fn check(&self) -> Result<(), Interrupted> {

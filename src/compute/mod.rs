@@ -12,6 +12,8 @@ pub mod reference;
 
 pub use interrupt::{Interrupt, Interrupted};
 
+use std::ops::Range;
+
 use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorView};
 
 /// Why an operation did not finish.
@@ -81,8 +83,8 @@ pub trait Backend: Send + Sync + 'static {
     /// `x / sqrt(mean(x²) + eps) ⊙ weight`, a row at a time.
     fn rms_norm(&self, x: &Self::Rows, weight: &Self::Tensor, eps: f64) -> Result<Self::Rows, ComputeError>;
 
-    /// The last `count` rows.
-    fn last_rows(&self, x: &Self::Rows, count: usize) -> Result<Self::Rows, ComputeError>;
+    /// The rows of `range`.
+    fn slice_rows(&self, x: &Self::Rows, range: Range<usize>) -> Result<Self::Rows, ComputeError>;
 
     /// `alpha·x + beta·f`.
     fn residual(&self, alpha: f64, x: &Self::Rows, beta: f64, f: &Self::Rows) -> Result<Self::Rows, ComputeError>;

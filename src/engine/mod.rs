@@ -1,7 +1,25 @@
 //! One model, one state: prefill, decode, sampling, stop rules.
+//!
+//! [`Engine`] owns a thread and is spoken to by [`Command`]s and [`Event`]s only. Below it, a [`Network`] is the model
+//! without a state, a [`State`] is what a sequence has left behind, and both can be used without the thread.
 
 mod event;
+mod generate;
+mod network;
+mod sampler;
+mod score;
+mod state;
+mod submit;
+mod timeline;
+mod worker;
 
 pub use event::{
     Command, Event, EventKind, Finished, GenerateOptions, Prefill, RequestId, Sampling, StopReason, Token,
 };
+pub use generate::Vocabulary;
+pub use network::Network;
+pub use sampler::{Choice, NotANumber, Sampler};
+pub use score::{Score, ScoreError, score};
+pub use state::{Mark, State};
+pub use submit::{Submit, Ticket};
+pub use worker::{Engine, EngineOptions, EventSink};

@@ -4,12 +4,6 @@
 //! it says, layer by layer: which mixer, which feed-forward, which residual. The engine and every compute
 //! implementation read only this, so that a family with other layers is a new variant here and not a special case there.
 
-use std::path::Path;
-
-use serde_json::Value;
-
-use super::ModelError;
-
 /// One model, layer by layer. Sizes have been checked against each other.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {

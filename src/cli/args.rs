@@ -1,0 +1,105 @@
+//! The command line as data. `--help`, completions and the manual are generated from it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::error::EXIT_CODES;
+
+/// Ask things of a body of text that is too long to read.
+///
+/// Loads the given files and folders into one context, runs a hybrid lightning-attention model over it on this
+/// machine, and streams its reasoning and its answer, with every quotation checked against the documents.
+///
+/// Without a subcommand the interactive application opens. The model that ships with the program is a demonstration: it
+/// finds and quotes, it does not understand. Give another with --model.
+#[derive(Debug, Parser)]
+#[command(
+    name = "thunderhead",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:\n  thunderhead src docs            open the application on two folders\n  \
+                  thunderhead ask -p 'Where is `main` defined?' src\n  \
+                  git ls-files -z | xargs -0 thunderhead ask -p 'Find `TODO`'",
+    after_long_help = EXIT_CODES
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Score tokens under a model: log-probabilities, perplexity and a greedy continuation.
+    ///
+    /// Log-probabilities are natural and over the whole vocabulary; ids that were never trained are scored but never
+    /// chosen. No tokenizer is needed for --tokens.
+    #[command(after_help = "Examples:\n  thunderhead score --model DIR --text book.txt\n  \
+                            thunderhead score --model DIR --tokens ids.json --continue 40 --json")]
+    Score(ScoreArgs),
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  thunderhead completions bash > ~/.local/share/bash-completion/completions/thunderhead")]
+    Completions { shell: clap_complete::Shell },
+    /// Write the manual pages, one a subcommand; without a directory the main one is printed.
+    Man {
+        #[arg(value_hint = ValueHint::DirPath)]
+        directory: Option<PathBuf>,
+    },
+}
+
+/// Which model, and on what.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// Folder of a checkpoint as downloaded from the hub (config.json, *.safetensors, tokenizer.json); the bundled model
+    /// if left out.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub model: Option<PathBuf>,
+    /// Implementation of the model's operations: `cpu` is the fast one, `reference` the plain one it is tested against.
+    #[arg(long, value_enum, default_value = "cpu")]
+    pub backend: BackendName,
+    /// Threads for the model; 0 takes one for each core.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// Tokens of a prefill tile. Any size gives the same result; larger ones are faster and take more memory.
+    #[arg(long, default_value_t = 512, value_name = "T", value_parser = tile_size)]
+    pub tile: usize,
+}
+
+fn tile_size(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1_048_576) => Ok(n),
+        _ => Err("expected a number of tokens from 1 to 1048576".to_owned()),
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BackendName {
+    Cpu,
+    Reference,
+}
+
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub input: ScoreInput,
+    /// Decode this many tokens greedily after the input, past any end of sequence.
+    #[arg(long = "continue", value_name = "N", default_value_t = 0)]
+    pub continuation: usize,
+    /// Print one JSON object: logprobs, continuation, `continuation_logprobs`.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ScoreInput {
+    /// JSON file with a list of token ids, or an object with such a list as `tokens`; `-` is standard input.
+    #[arg(long, value_name = "IDS.json", value_hint = ValueHint::FilePath)]
+    pub tokens: Option<PathBuf>,
+    /// Text file, tokenised as plain text; `-` is standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub text: Option<PathBuf>,
+}

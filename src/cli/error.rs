@@ -1,0 +1,56 @@
+//! What went wrong, and the exit code that says so.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::compute::ComputeError;
+use crate::engine::ScoreError;
+use crate::model::ModelError;
+
+/// The table of exit codes, as `--help` and the manual show it.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    something failed while running; the message says what
+  2    the command line is wrong
+  3    the model cannot be loaded
+  4    the documents cannot be loaded, or do not fit
+  5    the question cannot be answered as it is put
+  130  cancelled with Ctrl-C (128 + the number of the signal, also for others)";
+
+/// An error that ends the program.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    #[error("{0}")]
+    Input(String),
+    #[error("cannot write: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl CliError {
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Model(_) => 3,
+            Self::Input(_) => 4,
+            Self::Compute(_) | Self::Score(_) | Self::Write(_) => 1,
+        })
+    }
+}
+
+/// Prints `error` the way every error of the program looks.
+pub fn report(error: &CliError) {
+    // A reader that closed the pipe has what it wanted.
+    if let CliError::Write(e) = error
+        && e.kind() == io::ErrorKind::BrokenPipe
+    {
+        return;
+    }
+    let _ = writeln!(io::stderr(), "thunderhead: {error}");
+}

@@ -1,0 +1,186 @@
+//! Decoding one reply: choose, emit, append, until a stop rule holds.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::sampler::{Choice, Sampler};
+use super::timeline::Timeline;
+use super::worker::{EngineError, EventSink};
+use super::{Event, EventKind, Finished, GenerateOptions, StopReason, Ticket, Token};
+use crate::compute::{Backend, ComputeError};
+use crate::model::Tokenizer;
+use crate::trace::{CLOSE_TAG, Channel, ThinkSplitter};
+
+/// Above this probability a token counts for the loop guard (MiniMax-M1 report, §4.1).
+const GUARD_PROBABILITY: f32 = 0.99;
+
+/// What ids mean.
+#[derive(Debug, Clone)]
+pub struct Vocabulary {
+    pub tokenizer: Tokenizer,
+    /// Ids that end a reply.
+    pub eos: Vec<u32>,
+    /// Ids that are never produced.
+    pub unused: Vec<u32>,
+}
+
+pub(super) struct Generation<'a, B: Backend> {
+    pub timeline: &'a mut Timeline<B>,
+    pub vocabulary: &'a Vocabulary,
+    pub options: &'a GenerateOptions,
+    pub context_limit: usize,
+    pub ticket: &'a Ticket,
+    pub events: &'a mut EventSink,
+}
+
+impl<B: Backend> Generation<'_, B> {
+    /// Appends the prompt's last token and decodes from there.
+    pub fn run(mut self, last_of_prompt: u32, mut finished: Finished) -> Result<Finished, EngineError> {
+        let started = Instant::now();
+        let mut sampler = Sampler::new(self.options.sampling, self.vocabulary.unused.clone());
+        let mut reply = Reply::new(self.options, started);
+        let mut append = last_of_prompt;
+        let mut forced: VecDeque<u32> = VecDeque::new();
+        finished.reason = loop {
+            let logits = match self.timeline.step(append, &self.ticket.interrupt) {
+                Ok(logits) => logits,
+                Err(ComputeError::Interrupted(_)) => break StopReason::Cancelled,
+                Err(error) => return Err(error.into()),
+            };
+            if reply.tokens == 0 {
+                // The prompt's last token belongs to prefill.
+                finished.prefill += started.elapsed();
+                reply.started = Instant::now();
+            }
+            if let Some(reason) = self.exhausted(&reply) {
+                break reason;
+            }
+            if forced.is_empty() && reply.over_budget(self.options) {
+                forced.extend(self.closing_tag());
+            }
+            let was_forced = !forced.is_empty();
+            let choice = match forced.pop_front() {
+                Some(id) => super::sampler::describe(&logits, id)?,
+                None => sampler.choose(&logits)?,
+            };
+            if !was_forced && (self.vocabulary.eos.contains(&choice.id) || self.options.stop.contains(&choice.id)) {
+                break StopReason::EndOfSequence;
+            }
+            let bytes = self.vocabulary.tokenizer.token_bytes(choice.id).unwrap_or_default();
+            for token in reply.push(choice, bytes, was_forced) {
+                self.emit(token);
+            }
+            append = choice.id;
+        };
+        finished.decode = reply.started.elapsed();
+        (finished.thinking_tokens, finished.answer_tokens) = (reply.thinking, reply.tokens - reply.thinking);
+        for token in reply.finish() {
+            self.emit(token);
+        }
+        Ok(finished)
+    }
+
+    fn exhausted(&self, reply: &Reply) -> Option<StopReason> {
+        if reply.tokens >= self.options.max_tokens {
+            Some(StopReason::MaxTokens)
+        } else if self.timeline.position() >= self.context_limit {
+            Some(StopReason::ContextFull)
+        } else if self.options.loop_guard > 0 && reply.certain_run >= self.options.loop_guard {
+            Some(StopReason::Repetition {
+                tokens: reply.certain_run,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// The closing tag as the model knows it: its own token, or the text on a line of its own.
+    fn closing_tag(&self) -> Vec<u32> {
+        let tokenizer = &self.vocabulary.tokenizer;
+        match tokenizer.special(CLOSE_TAG) {
+            Some(id) => vec![id],
+            None => tokenizer.encode(&format!("\n{CLOSE_TAG}\n\n")),
+        }
+    }
+
+    fn emit(&mut self, token: Token) {
+        (self.events)(Event {
+            request: self.ticket.id,
+            kind: EventKind::Token(token),
+        });
+    }
+}
+
+/// The reply so far: what has been counted and what is held back.
+struct Reply {
+    splitter: ThinkSplitter,
+    started: Instant,
+    tokens: usize,
+    thinking: usize,
+    /// Consecutive tokens above [`GUARD_PROBABILITY`].
+    certain_run: usize,
+    last: Option<Token>,
+}
+
+impl Reply {
+    fn new(options: &GenerateOptions, started: Instant) -> Self {
+        Self {
+            splitter: ThinkSplitter::new(options.thinking_open),
+            started,
+            tokens: 0,
+            thinking: 0,
+            certain_run: 0,
+            last: None,
+        }
+    }
+
+    fn over_budget(&self, options: &GenerateOptions) -> bool {
+        self.splitter.channel() == Channel::Thinking && self.thinking >= options.thinking_budget
+    }
+
+    /// The events of one token: one, or one for each channel it has text in.
+    fn push(&mut self, choice: Choice, bytes: &[u8], forced: bool) -> Vec<Token> {
+        let spans = self.splitter.push(bytes);
+        let channel = self.splitter.channel();
+        let probability = choice.log_probability.exp() as f32;
+        let token = Token {
+            index: self.tokens,
+            id: choice.id,
+            text: String::new(),
+            channel: spans.first().map_or(channel, |s| s.channel),
+            probability,
+            entropy: choice.entropy as f32,
+            elapsed: self.started.elapsed(),
+            forced,
+        };
+        self.tokens += 1;
+        self.thinking += usize::from(token.channel == Channel::Thinking);
+        self.certain_run = if probability > GUARD_PROBABILITY { self.certain_run + 1 } else { 0 };
+        self.last = Some(token.clone());
+        if spans.is_empty() {
+            return vec![token];
+        }
+        spans
+            .into_iter()
+            .map(|span| Token {
+                text: span.text,
+                channel: span.channel,
+                ..token.clone()
+            })
+            .collect()
+    }
+
+    /// What was held back for a tag or a character that never came, as more text of the last token.
+    fn finish(self) -> Vec<Token> {
+        let Some(last) = self.last else { return Vec::new() };
+        self.splitter
+            .finish()
+            .into_iter()
+            .map(|span| Token {
+                text: span.text,
+                channel: span.channel,
+                ..last.clone()
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,141 @@
+//! One mutable sequence of tokens and its state.
+//!
+//! A caller names the whole sequence it wants; [`Timeline::sync`] keeps what is already there. A lightning state cannot be
+//! cut back, so marks are kept at places worth returning to: the end of the documents, and each prompt before its reply.
+
+use super::state::{Mark, State};
+use super::{Network, Prefill};
+use crate::compute::{Backend, ComputeError, Interrupt};
+
+use std::time::{Duration, Instant};
+
+/// Marks kept beside the one of the last prefill; the oldest goes first.
+const MARKS: usize = 6;
+/// Shortest time over which a rate is measured.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+pub(super) struct Timeline<B: Backend> {
+    pub network: Network<B>,
+    state: State<B>,
+    tokens: Vec<u32>,
+    /// The end of the last [`Command::Prefill`](super::Command::Prefill): documents, which every prompt begins with.
+    documents: Option<Mark<B>>,
+    marks: Vec<Mark<B>>,
+    tile: usize,
+}
+
+impl<B: Backend> Timeline<B> {
+    pub fn new(network: Network<B>, tile: usize) -> Result<Self, ComputeError> {
+        Ok(Self {
+            state: State::new(&network)?,
+            network,
+            tokens: Vec::new(),
+            documents: None,
+            marks: Vec::new(),
+            tile: tile.max(1),
+        })
+    }
+
+    pub fn position(&self) -> usize {
+        self.state.position()
+    }
+
+    /// Forgets everything.
+    pub fn reset(&mut self) -> Result<(), ComputeError> {
+        self.state = State::new(&self.network)?;
+        self.tokens.clear();
+        self.marks.clear();
+        self.documents = None;
+        Ok(())
+    }
+
+    /// Makes the sequence equal to `wanted`, reporting progress; returns how many tokens were there already. When
+    /// interrupted, the tiles done so far stay.
+    pub fn sync(
+        &mut self,
+        wanted: &[u32],
+        interrupt: &Interrupt,
+        progress: &mut dyn FnMut(Prefill),
+    ) -> Result<usize, ComputeError> {
+        let cached = self.reuse(wanted)?;
+        let mut report = Prefill {
+            done: cached,
+            total: wanted.len(),
+            cached,
+            rate: 0.0,
+        };
+        progress(report);
+        let mut window = (Instant::now(), cached);
+        for tile in wanted[cached..].chunks(self.tile) {
+            self.network.advance(&mut self.state, tile, 0, interrupt, |_, _| {})?;
+            self.tokens.extend_from_slice(tile);
+            report.done += tile.len();
+            let elapsed = window.0.elapsed();
+            if report.rate == 0.0 || elapsed >= RATE_WINDOW {
+                report.rate = (report.done - window.1) as f64 / elapsed.as_secs_f64().max(1e-9);
+                if elapsed >= RATE_WINDOW {
+                    window = (Instant::now(), report.done);
+                }
+            }
+            progress(report);
+        }
+        Ok(cached)
+    }
+
+    /// Appends one token and returns its logits, `[vocab]`.
+    pub fn step(&mut self, id: u32, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
+        let mut logits = Vec::new();
+        self.network
+            .advance(&mut self.state, &[id], 1, interrupt, |_, row| logits.extend_from_slice(row))?;
+        self.tokens.push(id);
+        Ok(logits)
+    }
+
+    /// Remembers this place as the end of the documents.
+    pub fn mark_documents(&mut self) -> Result<(), ComputeError> {
+        self.documents = Some(self.state.mark(&self.network)?);
+        Ok(())
+    }
+
+    /// Remembers this place until newer ones crowd it out.
+    pub fn mark(&mut self) -> Result<(), ComputeError> {
+        let here = self.position();
+        if self.all_marks().any(|m| m.position() == here) {
+            return Ok(());
+        }
+        if self.marks.len() == MARKS {
+            self.marks.remove(0);
+        }
+        self.marks.push(self.state.mark(&self.network)?);
+        Ok(())
+    }
+
+    fn all_marks(&self) -> impl Iterator<Item = &Mark<B>> {
+        self.documents.iter().chain(&self.marks)
+    }
+
+    /// Goes back to the latest place from which `wanted` can be reached by appending.
+    fn reuse(&mut self, wanted: &[u32]) -> Result<usize, ComputeError> {
+        let common = self.tokens.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+        if common == self.tokens.len() {
+            return Ok(common);
+        }
+        self.marks.retain(|m| m.position() <= common);
+        if self.documents.as_ref().is_some_and(|m| m.position() > common) {
+            self.documents = None;
+        }
+        let best = self.documents.iter().chain(&self.marks).max_by_key(|m| m.position());
+        let position = match best {
+            Some(mark) => {
+                self.state.rewind(mark, &self.network)?;
+                mark.position()
+            }
+            None => {
+                self.state = State::new(&self.network)?;
+                0
+            }
+        };
+        self.tokens.truncate(position);
+        Ok(position)
+    }
+}

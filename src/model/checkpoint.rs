@@ -1,0 +1,173 @@
+//! A checkpoint: config, weights, tokenizer and chat template of one model, opened and checked together.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::files::Files;
+use super::safetensors::Tensors;
+use super::{ChatTemplate, ModelConfig, ModelError, ModelWeights, TensorView, Tokenizer, minimax};
+
+const CONFIG: &str = "config.json";
+const GENERATION_CONFIG: &str = "generation_config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+const CHAT_TEMPLATE: &str = "chat_template.jinja";
+
+/// An opened checkpoint. The weights are views into the memory map; nothing has been copied.
+#[derive(Debug)]
+pub struct Checkpoint {
+    /// What to call the model.
+    pub name: String,
+    pub config: ModelConfig,
+    pub weights: ModelWeights<TensorView>,
+    files: Files,
+}
+
+impl Checkpoint {
+    /// Opens a folder in the hub's layout.
+    pub fn open(directory: &Path) -> Result<Self, ModelError> {
+        if !directory.is_dir() {
+            return Err(ModelError::Missing {
+                path: directory.to_owned(),
+                what: format!("not a folder; expected one with {CONFIG}, *.safetensors and {TOKENIZER}"),
+            });
+        }
+        Self::from_files(Files::Directory(directory.to_owned()))
+    }
+
+    pub(super) fn from_files(files: Files) -> Result<Self, ModelError> {
+        let path = files.path(CONFIG);
+        if !files.exists(CONFIG) {
+            return Err(ModelError::Missing {
+                path,
+                what: "there is no config.json; expected a model folder as downloaded from the hub".to_owned(),
+            });
+        }
+        let json: Value = serde_json::from_slice(&files.read(CONFIG)?)
+            .map_err(|e| ModelError::malformed(&path, format!("not JSON: {e}. Download the file again.")))?;
+        let config = parse_config(&json, &path)?;
+        let weights = minimax::weights(&config, &Tensors::open(&files)?)?;
+        Ok(Self {
+            name: name(&files, &json),
+            config,
+            weights,
+            files,
+        })
+    }
+
+    /// The tokenizer; a checkpoint can be scored by ids without one.
+    pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
+        let path = self.files.path(TOKENIZER);
+        if !self.files.exists(TOKENIZER) {
+            return Err(ModelError::Missing {
+                path,
+                what: "there is no tokenizer; text can neither be read nor written without it. Download \
+                       tokenizer.json of the same model into this folder."
+                    .to_owned(),
+            });
+        }
+        Tokenizer::from_bytes(&self.files.read(TOKENIZER)?, &path)
+    }
+
+    /// The chat template, if the checkpoint has one.
+    pub fn chat_template(&self) -> Result<Option<ChatTemplate>, ModelError> {
+        let config = self.optional_json(TOKENIZER_CONFIG)?;
+        let separate = if self.files.exists(CHAT_TEMPLATE) {
+            let raw = self.files.read(CHAT_TEMPLATE)?;
+            let text = String::from_utf8(raw.into_owned())
+                .map_err(|_| ModelError::malformed(self.files.path(CHAT_TEMPLATE), "not UTF-8 text"))?;
+            Some(text)
+        } else {
+            None
+        };
+        let path = self.files.path(if separate.is_some() { CHAT_TEMPLATE } else { TOKENIZER_CONFIG });
+        ChatTemplate::new(separate, config.as_ref(), &path)
+    }
+
+    /// The ids that end a reply: those of `config.json` and `generation_config.json`, else the tokenizer's
+    /// end-of-sequence token (MiniMax-M1 leaves the config's null).
+    pub fn eos(&self) -> Result<Vec<u32>, ModelError> {
+        let mut ids = self.config.eos.clone();
+        if let Some(json) = self.optional_json(GENERATION_CONFIG)? {
+            let path = self.files.path(GENERATION_CONFIG);
+            ids.extend(super::json::Fields::new(&json, &path).ids("eos_token_id")?);
+        }
+        if ids.is_empty() {
+            if let Some(json) = self.optional_json(TOKENIZER_CONFIG)? {
+                let token = &json["eos_token"];
+                let content = token.as_str().or_else(|| token["content"].as_str());
+                if let Some(content) = content {
+                    ids.extend(self.tokenizer()?.special(content));
+                }
+            }
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    /// Ids whose embedding row is all zero: they were never trained and must never be produced.
+    #[must_use]
+    pub fn unused_ids(&self) -> Vec<u32> {
+        let table = &self.weights.embedding;
+        // A zero has no bit set but, in a negative zero, the sign: the top bit of the last byte.
+        let size = table.dtype().size();
+        let is_zero = |element: &[u8]| element[size - 1] & 0x7f == 0 && element[..size - 1].iter().all(|b| *b == 0);
+        (0..self.config.vocab)
+            .filter(|&id| table.row(id).chunks_exact(size).all(is_zero))
+            .map(|id| id as u32)
+            .collect()
+    }
+
+    fn optional_json(&self, name: &str) -> Result<Option<Value>, ModelError> {
+        if !self.files.exists(name) {
+            return Ok(None);
+        }
+        serde_json::from_slice(&self.files.read(name)?)
+            .map(Some)
+            .map_err(|e| ModelError::malformed(self.files.path(name), format!("not JSON: {e}. Download it again.")))
+    }
+}
+
+fn parse_config(json: &Value, path: &Path) -> Result<ModelConfig, ModelError> {
+    let model_type = json["model_type"]
+        .as_str()
+        .ok_or_else(|| ModelError::malformed(path, "model_type is missing; expected for instance \"minimax_m1\""))?;
+    match model_type {
+        "minimax_m1" | "minimax_text_01" | "minimax" => minimax::config(model_type, json, path),
+        "MiniMaxText01" | "MiniMaxM1" => minimax::config(model_type, json, path),
+        other => Err(ModelError::Unsupported {
+            path: path.to_owned(),
+            what: format!("the architecture {other:?}"),
+            advice: format!(
+                "Supported are minimax_m1 and minimax_text_01 (MiniMax-M1, MiniMax-Text-01) and minimax (the same \
+                 in transformers' layout).{}",
+                relative(other)
+            ),
+        }),
+    }
+}
+
+/// What a look-alike is, for people who expect it to work.
+fn relative(model_type: &str) -> &'static str {
+    if model_type.starts_with("bailing") {
+        " Ling and Ring also use lightning attention, but other layers around it; they are not read yet."
+    } else if model_type.starts_with("minimax_m2") || model_type.starts_with("minimax_m3") {
+        " MiniMax-M2 and later are plain softmax-attention models, not of this family."
+    } else {
+        ""
+    }
+}
+
+fn name(files: &Files, json: &Value) -> String {
+    let from_config = json["_name_or_path"].as_str().map(str::to_owned);
+    match files {
+        Files::Directory(dir) => {
+            let absolute = dir.canonicalize().unwrap_or_else(|_| dir.clone());
+            let folder = absolute.file_name().map(|n| n.to_string_lossy().into_owned());
+            folder.or(from_config).unwrap_or_else(|| "model".to_owned())
+        }
+        Files::Embedded { .. } => from_config.unwrap_or_else(|| "model".to_owned()),
+    }
+}
