@@ -1,0 +1,182 @@
+//! Golden log-probabilities: every checkpoint of `tests/goldens`, on every backend, at every tile size.
+//!
+//! The goldens come from a float64 evaluator that computes one token at a time; an engine with f32 activations is
+//! expected within 2e-4, and takes the same greedy decisions.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::goldens;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use thunderhead::compute::cpu::Cpu;
+use thunderhead::compute::reference::Reference;
+use thunderhead::compute::{Backend, Interrupt};
+use thunderhead::engine::{Network, Score, score};
+use thunderhead::model::Checkpoint;
+
+const TOLERANCE: f64 = 2e-4;
+const TILES: [usize; 5] = [1, 7, 64, 256, 4096];
+
+#[derive(Deserialize)]
+struct Golden {
+    tokens: Vec<u32>,
+    next_logprobs: Vec<f64>,
+    greedy: Vec<u32>,
+    greedy_logprobs: Vec<f64>,
+}
+
+impl Golden {
+    fn read(directory: &Path) -> Self {
+        serde_json::from_slice(&std::fs::read(directory.join("golden.json")).unwrap()).unwrap()
+    }
+
+    fn assert_matches(&self, logprobs: &[f64], continuation: &[u32], continuation_logprobs: &[f64], what: &str) {
+        assert_eq!(logprobs.len(), self.next_logprobs.len(), "{what}");
+        assert_eq!(continuation, self.greedy, "{what}: greedy continuation");
+        let golden = self.next_logprobs.iter().chain(&self.greedy_logprobs);
+        let worst = logprobs
+            .iter()
+            .chain(continuation_logprobs)
+            .zip(golden)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f64::max);
+        assert!(worst < TOLERANCE, "{what}: off by {worst:.1e}");
+    }
+}
+
+fn check<B: Backend>(make: impl Fn() -> B, tiles: &[usize]) {
+    for directory in goldens() {
+        let golden = Golden::read(&directory);
+        let checkpoint = Checkpoint::open(&directory).unwrap();
+        let unused = checkpoint.unused_ids();
+        let network = Network::new(make(), checkpoint.config.clone(), checkpoint.weights.clone()).unwrap();
+        for &tile in tiles {
+            let what = format!("{} at tile {tile}", directory.display());
+            let Score { logprobs, continuation, continuation_logprobs } = score(
+                &network,
+                &golden.tokens,
+                unused.clone(),
+                golden.greedy.len(),
+                tile,
+                &Interrupt::new(),
+                |_| {},
+            )
+            .unwrap();
+            golden.assert_matches(&logprobs, &continuation, &continuation_logprobs, &what);
+        }
+    }
+}
+
+#[test]
+fn cpu() {
+    check(|| Cpu::new(2).unwrap(), &TILES);
+}
+
+#[test]
+fn cpu_on_one_thread_without_simd() {
+    check(|| Cpu::new(1).unwrap().portable(), &[7, 256]);
+}
+
+#[test]
+fn reference() {
+    check(Reference::new, &TILES);
+}
+
+#[test]
+fn through_the_program() {
+    for directory in goldens() {
+        let golden = Golden::read(&directory);
+        for backend in ["cpu", "reference"] {
+            let output = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+                .args(["score", "--json", "--tile", "64", "--backend", backend, "--model"])
+                .arg(&directory)
+                .arg("--tokens")
+                .arg(directory.join("golden.json"))
+                .args(["--continue", &golden.greedy.len().to_string()])
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+            let floats = |key: &str| -> Vec<f64> { serde_json::from_value(json[key].clone()).unwrap() };
+            let ids: Vec<u32> = serde_json::from_value(json["continuation"].clone()).unwrap();
+            let what = format!("{} on {backend}", directory.display());
+            golden.assert_matches(&floats("logprobs"), &ids, &floats("continuation_logprobs"), &what);
+        }
+    }
+}
+
+/// The same weights under transformers' names, with fused experts and its keys in the config.
+#[test]
+fn transformers_layout() {
+    for name in ["m1-bf16", "f16-six-heads"] {
+        let directory = common::golden(name);
+        let native = tempfile::tempdir().unwrap();
+        write_transformers_layout(&directory, native.path());
+        let golden = Golden::read(&directory);
+        let checkpoint = Checkpoint::open(native.path()).unwrap();
+        assert_eq!(checkpoint.config.model_type, "minimax");
+        let network = Network::new(Cpu::new(2).unwrap(), checkpoint.config.clone(), checkpoint.weights).unwrap();
+        let result =
+            score(&network, &golden.tokens, vec![], golden.greedy.len(), 64, &Interrupt::new(), |_| {}).unwrap();
+        golden.assert_matches(&result.logprobs, &result.continuation, &result.continuation_logprobs, name);
+    }
+}
+
+fn write_transformers_layout(from: &Path, to: &Path) {
+    let mut config: Value = serde_json::from_slice(&std::fs::read(from.join("config.json")).unwrap()).unwrap();
+    let old = config.as_object_mut().unwrap();
+    let mut take = |key: &str| old.remove(key).unwrap();
+    let kinds: Vec<&str> = take("attn_type_list")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|k| if k == 1 { "full_attention" } else { "linear_attention" })
+        .collect();
+    let rope = json!({ "rope_type": "default", "rope_theta": take("rope_theta") });
+    let factors = [("full_attention", "full_attn"), ("linear_attention", "linear_attn"), ("mlp", "mlp")]
+        .into_iter()
+        .flat_map(|(hub, native)| ["alpha", "beta"].map(|end| (format!("layernorm_{hub}_{end}"), format!("{native}_{end}_factor"))))
+        .map(|(hub, native)| (native, take(&hub)))
+        .collect::<Vec<_>>();
+    take("postnorm");
+    config["model_type"] = json!("minimax");
+    config["layer_types"] = json!(kinds);
+    config["rope_parameters"] = rope;
+    for (key, value) in factors {
+        config[key] = value;
+    }
+    std::fs::write(to.join("config.json"), config.to_string()).unwrap();
+
+    let bytes = std::fs::read(from.join("model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let experts = config["num_local_experts"].as_u64().unwrap();
+    let mut out: Vec<(String, safetensors::Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, tensor) in tensors.tensors() {
+        if !name.contains(".experts.") {
+            let name = name.replace("block_sparse_moe", "mlp");
+            out.push((name, tensor.dtype(), tensor.shape().to_vec(), tensor.data().to_vec()));
+        }
+    }
+    for layer in 0..config["num_hidden_layers"].as_u64().unwrap() {
+        let expert = |e: u64, w: &str| {
+            tensors.tensor(&format!("model.layers.{layer}.block_sparse_moe.experts.{e}.{w}.weight")).unwrap()
+        };
+        let first = expert(0, "w1");
+        let (width, hidden) = (first.shape()[0], first.shape()[1]);
+        let gate_up = (0..experts).flat_map(|e| [expert(e, "w1").data().to_vec(), expert(e, "w3").data().to_vec()]).flatten().collect();
+        let down = (0..experts).flat_map(|e| expert(e, "w2").data().to_vec()).collect();
+        let at = |end: &str| format!("model.layers.{layer}.mlp.experts.{end}");
+        out.push((at("gate_up_proj"), first.dtype(), vec![experts as usize, 2 * width, hidden], gate_up));
+        out.push((at("down_proj"), first.dtype(), vec![experts as usize, hidden, width], down));
+        // A buffer that this layout keeps in its files and that must be ignored.
+        out.push((format!("model.layers.{layer}.self_attn.slope_rate"), safetensors::Dtype::F32, vec![1], vec![0; 4]));
+    }
+    let views = out.iter().map(|(name, dtype, shape, data)| {
+        (name.clone(), safetensors::tensor::TensorView::new(*dtype, shape.clone(), data).unwrap())
+    });
+    let file: PathBuf = to.join("model.safetensors");
+    safetensors::serialize_to_file(views, None, &file).unwrap();
+}
