@@ -39,7 +39,9 @@ pub enum Command {
                             thunderhead score --model DIR --tokens ids.json --continue 40 --json")]
     Score(ScoreArgs),
     /// Print a completion script for a shell.
-    #[command(after_help = "Example:\n  thunderhead completions bash > ~/.local/share/bash-completion/completions/thunderhead")]
+    #[command(
+        after_help = "Example:\n  thunderhead completions bash > ~/.local/share/bash-completion/completions/thunderhead"
+    )]
     Completions { shell: clap_complete::Shell },
     /// Write the manual pages, one a subcommand; without a directory the main one is printed.
     Man {

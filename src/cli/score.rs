@@ -27,7 +27,9 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, CliError> {
         )));
     }
     if tokens.is_empty() {
-        return Err(CliError::Input("there are no tokens to score; expected at least one".to_owned()));
+        return Err(CliError::Input(
+            "there are no tokens to score; expected at least one".to_owned(),
+        ));
     }
     let result = match load::network(&args.model, &checkpoint)? {
         AnyNetwork::Cpu(network) => on(&network, &tokens, checkpoint.unused_ids(), args)?,
@@ -43,12 +45,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn on<B: Backend>(
-    network: &Network<B>,
-    tokens: &[u32],
-    unused: Vec<u32>,
-    args: &ScoreArgs,
-) -> Result<Score, CliError> {
+fn on<B: Backend>(network: &Network<B>, tokens: &[u32], unused: Vec<u32>, args: &ScoreArgs) -> Result<Score, CliError> {
     let show_progress = io::stderr().is_terminal();
     let total = tokens.len();
     let score = score(
@@ -80,8 +77,12 @@ fn print(out: &mut impl Write, score: &Score, tokens: usize, checkpoint: &Checkp
         let ids: Vec<String> = score.continuation.iter().map(u32::to_string).collect();
         writeln!(out, "continuation {}", ids.join(" "))?;
         if let Ok(tokenizer) = checkpoint.tokenizer() {
-            let bytes: Vec<u8> =
-                score.continuation.iter().flat_map(|id| tokenizer.token_bytes(*id).unwrap_or_default()).copied().collect();
+            let bytes: Vec<u8> = score
+                .continuation
+                .iter()
+                .flat_map(|id| tokenizer.token_bytes(*id).unwrap_or_default())
+                .copied()
+                .collect();
             writeln!(out, "             {:?}", String::from_utf8_lossy(&bytes))?;
         }
     }
@@ -106,7 +107,10 @@ fn ids(path: &Path, bytes: &[u8]) -> Result<Vec<u32>, CliError> {
         ))
     };
     let json: Value = serde_json::from_slice(bytes).map_err(|e| wrong(&format!("not JSON: {e}")))?;
-    let list = json.as_array().or_else(|| json["tokens"].as_array()).ok_or_else(|| wrong("no list found"))?;
+    let list = json
+        .as_array()
+        .or_else(|| json["tokens"].as_array())
+        .ok_or_else(|| wrong("no list found"))?;
     list.iter()
         .map(|id| id.as_u64().and_then(|id| u32::try_from(id).ok()))
         .collect::<Option<_>>()
@@ -114,7 +118,7 @@ fn ids(path: &Path, bytes: &[u8]) -> Result<Vec<u32>, CliError> {
 }
 
 fn text(path: &Path, bytes: Vec<u8>, checkpoint: &Checkpoint) -> Result<Vec<u32>, CliError> {
-    let text = String::from_utf8(bytes)
-        .map_err(|e| CliError::Input(format!("{}: not UTF-8 text: {e}", path.display())))?;
+    let text =
+        String::from_utf8(bytes).map_err(|e| CliError::Input(format!("{}: not UTF-8 text: {e}", path.display())))?;
     Ok(checkpoint.tokenizer()?.encode(&text))
 }

@@ -23,7 +23,9 @@ pub enum Event {
     /// The reply is complete.
     Finished(Finished),
     /// The question could not be answered; `message` says why and what to do.
-    Failed { message: String },
+    Failed {
+        message: String,
+    },
 }
 
 /// How far reading the documents has come.

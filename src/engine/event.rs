@@ -159,7 +159,9 @@ pub enum StopReason {
     /// No room is left in the context.
     ContextFull,
     /// The loop guard: this many consecutive tokens with p > 0.99.
-    Repetition { tokens: usize },
+    Repetition {
+        tokens: usize,
+    },
     Cancelled,
 }
 

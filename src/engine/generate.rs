@@ -155,7 +155,11 @@ impl Reply {
         };
         self.tokens += 1;
         self.thinking += usize::from(token.channel == Channel::Thinking);
-        self.certain_run = if probability > GUARD_PROBABILITY { self.certain_run + 1 } else { 0 };
+        self.certain_run = if probability > GUARD_PROBABILITY {
+            self.certain_run + 1
+        } else {
+            0
+        };
         self.last = Some(token.clone());
         if spans.is_empty() {
             return vec![token];

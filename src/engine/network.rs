@@ -59,7 +59,9 @@ impl<B: Backend> Network<B> {
         }
         if let Some(id) = ids.iter().find(|id| **id as usize >= self.config.vocab) {
             let vocab = self.config.vocab;
-            return Err(ComputeError::Backend(format!("token id {id} is outside of the vocabulary of {vocab}")));
+            return Err(ComputeError::Backend(format!(
+                "token id {id} is outside of the vocabulary of {vocab}"
+            )));
         }
         let outputs = outputs.min(ids.len());
         match self.forward(state, ids, outputs, interrupt) {
@@ -160,6 +162,8 @@ impl<B: Backend> Network<B> {
 
 impl<B: Backend> fmt::Debug for Network<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Network").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Network")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

@@ -64,7 +64,10 @@ impl Sampler {
         let mut unused = self.unused.iter().copied().peekable();
         logits.iter().enumerate().filter_map(move |(id, logit)| {
             let id = id as u32;
-            unused.next_if_eq(&id).is_none().then_some(Candidate { id, weight: *logit })
+            unused
+                .next_if_eq(&id)
+                .is_none()
+                .then_some(Candidate { id, weight: *logit })
         })
     }
 
@@ -79,7 +82,13 @@ impl Sampler {
     }
 
     fn sample(&mut self, logits: &[f32]) -> Result<u32, NotANumber> {
-        let Sampling { temperature, top_k, top_p, min_p, .. } = self.sampling;
+        let Sampling {
+            temperature,
+            top_k,
+            top_p,
+            min_p,
+            ..
+        } = self.sampling;
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         candidates.extend(self.allowed(logits).filter(|c| c.weight.is_finite()));
@@ -153,7 +162,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn sampling(temperature: f32) -> Sampling {
-        Sampling { temperature, ..Sampling::default() }
+        Sampling {
+            temperature,
+            ..Sampling::default()
+        }
     }
 
     #[test]
@@ -164,21 +176,35 @@ mod tests {
 
     #[test]
     fn probabilities_are_over_everything() {
-        let choice = Sampler::new(sampling(0.0), vec![1]).choose(&[0.0, 0.0, -100.0, -100.0]).unwrap();
+        let choice = Sampler::new(sampling(0.0), vec![1])
+            .choose(&[0.0, 0.0, -100.0, -100.0])
+            .unwrap();
         assert!((choice.log_probability - 0.5f64.ln()).abs() < 1e-9);
         assert!((choice.entropy - 2f64.ln()).abs() < 1e-9);
     }
 
     #[test]
     fn not_a_number_is_an_error() {
-        assert_eq!(Sampler::new(sampling(0.0), vec![]).choose(&[f32::NAN; 4]), Err(NotANumber));
-        assert_eq!(Sampler::new(sampling(1.0), vec![]).choose(&[f32::NAN, 1.0]), Err(NotANumber));
+        assert_eq!(
+            Sampler::new(sampling(0.0), vec![]).choose(&[f32::NAN; 4]),
+            Err(NotANumber)
+        );
+        assert_eq!(
+            Sampler::new(sampling(1.0), vec![]).choose(&[f32::NAN, 1.0]),
+            Err(NotANumber)
+        );
     }
 
     #[test]
     fn sampling_follows_the_distribution() {
         let logits = [0.5f32.ln(), 0.3f32.ln(), 0.2f32.ln()];
-        let mut sampler = Sampler::new(Sampling { seed: 7, ..sampling(1.0) }, vec![]);
+        let mut sampler = Sampler::new(
+            Sampling {
+                seed: 7,
+                ..sampling(1.0)
+            },
+            vec![],
+        );
         let mut counts = [0; 3];
         for _ in 0..20_000 {
             counts[sampler.choose(&logits).unwrap().id as usize] += 1;

@@ -80,7 +80,9 @@ pub fn score<B: Backend>(
         score.continuation_logprobs.push(next.log_probability);
         if score.continuation.len() < continuation {
             let mut chosen = Err(NotANumber);
-            network.advance(&mut state, &[next.id], 1, interrupt, |_, logits| chosen = sampler.choose(logits))?;
+            network.advance(&mut state, &[next.id], 1, interrupt, |_, logits| {
+                chosen = sampler.choose(logits)
+            })?;
             next = chosen?;
         }
     }

@@ -112,12 +112,16 @@ impl<B: Backend> Mark<B> {
 
 impl<B: Backend> fmt::Debug for State<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("position", &self.position).finish_non_exhaustive()
+        f.debug_struct("State")
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }
 
 impl<B: Backend> fmt::Debug for Mark<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mark").field("position", &self.position).finish_non_exhaustive()
+        f.debug_struct("Mark")
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }

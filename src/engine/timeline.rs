@@ -85,8 +85,9 @@ impl<B: Backend> Timeline<B> {
     /// Appends one token and returns its logits, `[vocab]`.
     pub fn step(&mut self, id: u32, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
         let mut logits = Vec::new();
-        self.network
-            .advance(&mut self.state, &[id], 1, interrupt, |_, row| logits.extend_from_slice(row))?;
+        self.network.advance(&mut self.state, &[id], 1, interrupt, |_, row| {
+            logits.extend_from_slice(row)
+        })?;
         self.tokens.push(id);
         Ok(logits)
     }

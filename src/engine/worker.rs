@@ -145,7 +145,9 @@ impl<B: Backend> Worker<B> {
                 kind: EventKind::Prefill(prefill),
             });
         };
-        let synced = self.timeline.sync(&prompt[..before_reply], &ticket.interrupt, &mut progress);
+        let synced = self
+            .timeline
+            .sync(&prompt[..before_reply], &ticket.interrupt, &mut progress);
         finished.prefill = started.elapsed();
         match synced {
             Ok(cached) => finished.cached_tokens = cached,

@@ -9,7 +9,10 @@ pub fn bundled() -> Result<Checkpoint, ModelError> {
         path: "models/bundled (inside the program)",
         files: &[
             ("config.json", include_bytes!("../../models/bundled/config.json")),
-            ("model.safetensors", include_bytes!("../../models/bundled/model.safetensors")),
+            (
+                "model.safetensors",
+                include_bytes!("../../models/bundled/model.safetensors"),
+            ),
             ("tokenizer.json", include_bytes!("../../models/bundled/tokenizer.json")),
         ],
     })

@@ -81,7 +81,11 @@ impl Checkpoint {
         } else {
             None
         };
-        let path = self.files.path(if separate.is_some() { CHAT_TEMPLATE } else { TOKENIZER_CONFIG });
+        let path = self.files.path(if separate.is_some() {
+            CHAT_TEMPLATE
+        } else {
+            TOKENIZER_CONFIG
+        });
         ChatTemplate::new(separate, config.as_ref(), &path)
     }
 

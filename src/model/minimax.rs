@@ -7,7 +7,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::config::{FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes};
+use super::config::{
+    FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes,
+};
 use super::json::Fields;
 use super::safetensors::Tensors;
 use super::weights::{
@@ -58,7 +60,10 @@ pub(super) fn config(model_type: &str, json: &Value, path: &Path) -> Result<Mode
     if moe.top_k > moe.experts {
         return Err(ModelError::malformed(
             path,
-            format!("num_experts_per_tok is {} but there are {} experts", moe.top_k, moe.experts),
+            format!(
+                "num_experts_per_tok is {} but there are {} experts",
+                moe.top_k, moe.experts
+            ),
         ));
     }
     let softmax = Softmax {
@@ -82,7 +87,11 @@ pub(super) fn config(model_type: &str, json: &Value, path: &Path) -> Result<Mode
                     norm_eps: LIGHTNING_NORM_EPS,
                 })
             },
-            mixer_residual: if is_softmax { residuals.softmax } else { residuals.lightning },
+            mixer_residual: if is_softmax {
+                residuals.softmax
+            } else {
+                residuals.lightning
+            },
             feed_forward: FeedForward::Moe(moe.clone()),
             feed_forward_residual: residuals.feed_forward,
         })
@@ -122,12 +131,7 @@ fn refuse_variants(fields: &Fields<'_>, path: &Path) -> Result<(), ModelError> {
 }
 
 /// Which layers are softmax attention.
-fn softmax_layers(
-    layout: Layout,
-    fields: &Fields<'_>,
-    count: usize,
-    path: &Path,
-) -> Result<Vec<bool>, ModelError> {
+fn softmax_layers(layout: Layout, fields: &Fields<'_>, count: usize, path: &Path) -> Result<Vec<bool>, ModelError> {
     let (key, list) = match layout {
         Layout::Hub => ("attn_type_list", fields.get("attn_type_list")),
         Layout::Transformers => ("layer_types", fields.get("layer_types")),
@@ -136,7 +140,10 @@ fn softmax_layers(
         return match layout {
             // transformers' default when the list is absent
             Layout::Transformers => Ok((0..count).map(|i| i % 2 == 0).collect()),
-            Layout::Hub => Err(ModelError::malformed(path, "attn_type_list is missing; expected one 0 or 1 a layer")),
+            Layout::Hub => Err(ModelError::malformed(
+                path,
+                "attn_type_list is missing; expected one 0 or 1 a layer",
+            )),
         };
     };
     let kinds: Option<Vec<bool>> = list.as_array().and_then(|list| {
@@ -160,8 +167,7 @@ fn softmax_layers(
         Layout::Hub => "0 (lightning) or 1 (softmax)",
         Layout::Transformers => "\"linear_attention\" or \"full_attention\"",
     };
-    let kinds =
-        kinds.ok_or_else(|| ModelError::malformed(path, format!("{key} must be a list of {expected}")))?;
+    let kinds = kinds.ok_or_else(|| ModelError::malformed(path, format!("{key} must be a list of {expected}")))?;
     if kinds.len() != count {
         return Err(ModelError::malformed(
             path,
@@ -176,7 +182,11 @@ fn rope(fields: &Fields<'_>, head_dim: usize, path: &Path) -> Result<Rope, Model
     let parameters = parameters.map(|json| Fields::new(json, path));
     let from_parameters = |key: &str| parameters.as_ref().map_or(Ok(None), |p| p.optional_number(key));
 
-    if let Some(kind) = parameters.as_ref().and_then(|p| p.get("rope_type")).and_then(Value::as_str) {
+    if let Some(kind) = parameters
+        .as_ref()
+        .and_then(|p| p.get("rope_type"))
+        .and_then(Value::as_str)
+    {
         if kind != "default" {
             return Err(ModelError::Unsupported {
                 path: path.to_owned(),
@@ -205,7 +215,10 @@ fn rope(fields: &Fields<'_>, head_dim: usize, path: &Path) -> Result<Rope, Model
         ));
     }
     if !(theta > 0.0) {
-        return Err(ModelError::malformed(path, format!("rope_theta is {theta}; expected a positive number")));
+        return Err(ModelError::malformed(
+            path,
+            format!("rope_theta is {theta}; expected a positive number"),
+        ));
     }
     Ok(Rope { dim, theta })
 }
@@ -298,7 +311,11 @@ fn moe_weights(
     tensors: &Tensors,
 ) -> Result<MoeWeights<TensorView>, ModelError> {
     let at = |block: &str| format!("model.layers.{layer}.{block}");
-    let block = if tensors.contains(&at("mlp.gate.weight")) { at("mlp") } else { at("block_sparse_moe") };
+    let block = if tensors.contains(&at("mlp.gate.weight")) {
+        at("mlp")
+    } else {
+        at("block_sparse_moe")
+    };
     let router = tensors.get(&format!("{block}.gate.weight"), &[spec.experts, hidden])?;
 
     let fused = format!("{block}.experts.gate_up_proj");

@@ -19,9 +19,7 @@ mod weights;
 pub use bundled::bundled;
 pub use chat_template::{ChatTemplate, Message, Role};
 pub use checkpoint::Checkpoint;
-pub use config::{
-    FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes,
-};
+pub use config::{FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes};
 pub use error::ModelError;
 pub use tensor::{Dtype, TensorView};
 pub use tokenizer::Tokenizer;

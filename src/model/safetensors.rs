@@ -10,9 +10,9 @@ use std::sync::Arc;
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
+use super::ModelError;
 use super::files::Files;
 use super::tensor::{Dtype, Storage, TensorView};
-use super::ModelError;
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
@@ -45,7 +45,10 @@ impl Tensors {
             let source = files.path(INDEX);
             let raw = files.read(INDEX)?;
             let index: Index = serde_json::from_slice(&raw).map_err(|e| {
-                ModelError::malformed(&source, format!("not a safetensors index: {e}. Download the file again."))
+                ModelError::malformed(
+                    &source,
+                    format!("not a safetensors index: {e}. Download the file again."),
+                )
             })?;
             let mut shards: Vec<&String> = index.weight_map.values().collect();
             shards.sort_unstable();
@@ -108,7 +111,9 @@ impl Tensors {
             other => {
                 return Err(ModelError::tensor(
                     entry.file.as_path(),
-                    format!("tensor {name} has type {other:?}; expected F32, F16 or BF16. Quantised safetensors are not read."),
+                    format!(
+                        "tensor {name} has type {other:?}; expected F32, F16 or BF16. Quantised safetensors are not read."
+                    ),
                 ));
             }
         };
@@ -147,7 +152,10 @@ fn read_shard(files: &Files, name: &str, by_name: &mut HashMap<String, Entry>) -
             bytes: data + begin..data + end,
         };
         if by_name.insert(tensor.clone(), entry).is_some() {
-            return Err(ModelError::tensor(&path, format!("tensor {tensor} is also in another shard")));
+            return Err(ModelError::tensor(
+                &path,
+                format!("tensor {tensor} is also in another shard"),
+            ));
         }
     }
     Ok(())

@@ -173,7 +173,10 @@ mod tests {
 
     #[test]
     fn a_tag_like_text_is_not_lost() {
-        assert_eq!(split(true, &[b"a </", b"thi", b"s> b"]), spans(&[(Thinking, "a </this> b")]));
+        assert_eq!(
+            split(true, &[b"a </", b"thi", b"s> b"]),
+            spans(&[(Thinking, "a </this> b")])
+        );
     }
 
     #[test]

@@ -129,7 +129,10 @@ impl Cpu {
             let pages = (position + start + count).div_ceil(PAGE);
             for kv_head in 0..spec.kv_heads {
                 let blocks = tokens.div_ceil(QUERY_BLOCK) * spec.kv_heads;
-                let splits = (2 * self.threads()).div_ceil(blocks).min(pages.div_ceil(PAGES_A_SPLIT)).max(1);
+                let splits = (2 * self.threads())
+                    .div_ceil(blocks)
+                    .min(pages.div_ceil(PAGES_A_SPLIT))
+                    .max(1);
                 let share = pages.div_ceil(splits);
                 for first_page in (0..pages).step_by(share) {
                     tasks.push(Task {
@@ -145,7 +148,8 @@ impl Cpu {
         let partials: Vec<Partial> = if self.threads() == 1 || tasks.len() == 1 {
             tasks.iter().map(run).collect::<Result<_, _>>()?
         } else {
-            self.pool.install(|| tasks.par_iter().map(run).collect::<Result<_, _>>())?
+            self.pool
+                .install(|| tasks.par_iter().map(run).collect::<Result<_, _>>())?
         };
 
         let mut out = vec![0.0; queries.len()];
@@ -232,7 +236,10 @@ impl Task {
                 filled,
             });
             Gemm {
-                a: Mat { data: &scores, stride: PAGE },
+                a: Mat {
+                    data: &scores,
+                    stride: PAGE,
+                },
                 b: Mat {
                     data: cache.page_values(page, self.kv_head),
                     stride: dim,
@@ -270,7 +277,12 @@ impl Kernel for OnlineSoftmax<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (row, scores) in self.scores.chunks_exact_mut(PAGE).take(self.partial.max.len()).enumerate() {
+        for (row, scores) in self
+            .scores
+            .chunks_exact_mut(PAGE)
+            .take(self.partial.max.len())
+            .enumerate()
+        {
             let sees = self.position + row / self.group + 1;
             let visible = sees.saturating_sub(self.first_key).min(self.filled);
             let (seen, hidden) = scores[..self.filled].split_at_mut(visible);
@@ -330,7 +342,9 @@ impl Partial {
 /// `[tokens, heads·dim]`, the first token at `position`. Angles are f64: at a million tokens f32 would be off by 0.03 rad.
 fn rotate(rope: Rope, dim: usize, heads: usize, position: usize, x: &mut [f32]) {
     let half = rope.dim / 2;
-    let frequencies: Vec<f64> = (0..half).map(|j| rope.theta.powf(-2.0 * j as f64 / rope.dim as f64)).collect();
+    let frequencies: Vec<f64> = (0..half)
+        .map(|j| rope.theta.powf(-2.0 * j as f64 / rope.dim as f64))
+        .collect();
     let mut turns = vec![(0.0, 0.0); half];
     for (t, token) in x.chunks_exact_mut(heads * dim).enumerate() {
         for (turn, frequency) in turns.iter_mut().zip(&frequencies) {

@@ -46,14 +46,30 @@ impl Kernel for Gemm<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Gemm { a, b, mut c, m, n, k, accumulate } = self;
+        let Gemm {
+            a,
+            b,
+            mut c,
+            m,
+            n,
+            k,
+            accumulate,
+        } = self;
         let mut column = 0;
         while column < n {
             let width = PANEL.min(n - column);
             let mut row = 0;
             while row < m {
                 let rows = MR.min(m - row);
-                let at = Tile { a, b, row, column, width, k, accumulate };
+                let at = Tile {
+                    a,
+                    b,
+                    row,
+                    column,
+                    width,
+                    k,
+                    accumulate,
+                };
                 match rows {
                     1 => at.compute::<FMA, 1>(&mut c),
                     2 => at.compute::<FMA, 2>(&mut c),
@@ -82,8 +98,7 @@ struct Tile<'a> {
 impl Tile<'_> {
     #[inline(always)]
     fn compute<const FMA: bool, const ROWS: usize>(&self, c: &mut MatMut<'_>) {
-        let rows: [&[f32]; ROWS] =
-            std::array::from_fn(|r| &self.a.data[(self.row + r) * self.a.stride..][..self.k]);
+        let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &self.a.data[(self.row + r) * self.a.stride..][..self.k]);
         let acc = if self.width == PANEL {
             self.full::<FMA, ROWS>(&rows)
         } else {

@@ -61,14 +61,17 @@ impl Cpu {
         // The states go through chunks of one head; with no outputs there is no slice to zip them with.
         let states = next.0.chunks_exact_mut(dim * dim).enumerate();
         let mut outs = by_head.chunks_mut((tile.outputs * dim).max(1));
-        let work: Vec<_> = states.map(|(head, s)| (head, outs.next().unwrap_or_default(), s)).collect();
+        let work: Vec<_> = states
+            .map(|(head, s)| (head, outs.next().unwrap_or_default(), s))
+            .collect();
         if self.threads() == 1 || tokens * dim * dim < WORTH_A_THREAD {
             for (head, out, state) in work {
                 one_head(head, out, state)?;
             }
         } else {
             self.pool.install(|| {
-                work.into_par_iter().try_for_each(|(head, out, state)| one_head(head, out, state))
+                work.into_par_iter()
+                    .try_for_each(|(head, out, state)| one_head(head, out, state))
             })?;
         }
         if tile.outputs == 0 {
@@ -169,7 +172,10 @@ impl Recurrence<'_> {
                 data: &self.qkv[(start + skip) * self.stride..],
                 stride: self.stride,
             },
-            b: Mat { data: &scratch.keys, stride: m },
+            b: Mat {
+                data: &scratch.keys,
+                stride: m,
+            },
             c: MatMut {
                 data: &mut scratch.scores,
                 stride: m,
@@ -193,9 +199,18 @@ impl Recurrence<'_> {
         };
         let out = &mut self.out[(start + skip - self.first_output) * dim..];
         Gemm {
-            a: Mat { data: &scratch.queries, stride: dim },
-            b: Mat { data: self.state, stride: dim },
-            c: MatMut { data: &mut *out, stride: dim },
+            a: Mat {
+                data: &scratch.queries,
+                stride: dim,
+            },
+            b: Mat {
+                data: self.state,
+                stride: dim,
+            },
+            c: MatMut {
+                data: &mut *out,
+                stride: dim,
+            },
             m: rows,
             n: dim,
             k: dim,
@@ -203,7 +218,10 @@ impl Recurrence<'_> {
         }
         .run_on(self.isa);
         Gemm {
-            a: Mat { data: &scratch.scores, stride: m },
+            a: Mat {
+                data: &scratch.scores,
+                stride: m,
+            },
             b: values,
             c: MatMut { data: out, stride: dim },
             m: rows,
@@ -227,7 +245,10 @@ impl Recurrence<'_> {
         }
         let mut state = std::mem::take(&mut self.state);
         Gemm {
-            a: Mat { data: &scratch.keys, stride: m },
+            a: Mat {
+                data: &scratch.keys,
+                stride: m,
+            },
             b: self.values(start),
             c: MatMut {
                 data: &mut *state,

@@ -94,11 +94,20 @@ fn multiply(
     for start in rows.clone().step_by(PANEL) {
         interrupt.check()?;
         let count = PANEL.min(rows.end - start);
-        isa.run(PackPanel { w, start, count, row, panel });
+        isa.run(PackPanel {
+            w,
+            start,
+            count,
+            row,
+            panel,
+        });
         let column = start - rows.start;
         Gemm {
             a: Mat { data: x, stride: k },
-            b: Mat { data: panel, stride: PANEL },
+            b: Mat {
+                data: panel,
+                stride: PANEL,
+            },
             c: MatMut {
                 data: &mut y[column..],
                 stride: width,

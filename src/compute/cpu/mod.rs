@@ -13,8 +13,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use self::elementwise::{Residual, RmsNorm};
 pub use self::attention::KvCache;
+use self::elementwise::{Residual, RmsNorm};
 pub use self::lightning::LightningState;
 pub use self::simd::Isa;
 use super::{Backend, ComputeError, Interrupt, Tile};
@@ -73,8 +73,10 @@ impl Cpu {
             pass(self.isa, data);
         } else {
             let rows = (data.len() / width).div_ceil(self.threads());
-            self.pool
-                .install(|| data.par_chunks_mut(rows * width).for_each(|chunk| pass(self.isa, chunk)));
+            self.pool.install(|| {
+                data.par_chunks_mut(rows * width)
+                    .for_each(|chunk| pass(self.isa, chunk))
+            });
         }
     }
 }

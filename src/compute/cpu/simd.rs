@@ -150,7 +150,10 @@ mod tests {
         for x in [-1e30, -200.0, -30.0, 0.0, 30.0, 200.0, 1e30f32] {
             let s = 1.0 / (1.0 + (-f64::from(x)).exp());
             assert!((f64::from(sigmoid::<false>(x)) - s).abs() < 1e-6, "σ({x})");
-            assert!((f64::from(silu::<false>(x)) - f64::from(x) * s).abs() <= 1e-6 * f64::from(x).abs().max(1.0), "silu({x})");
+            assert!(
+                (f64::from(silu::<false>(x)) - f64::from(x) * s).abs() <= 1e-6 * f64::from(x).abs().max(1.0),
+                "silu({x})"
+            );
         }
     }
 }
