@@ -82,7 +82,7 @@ fn cpu_on_one_thread_without_simd() {
 
 #[test]
 fn reference() {
-    check(Reference::new, &TILES);
+    check(|| Reference, &TILES);
 }
 
 #[test]

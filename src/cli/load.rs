@@ -24,6 +24,6 @@ pub(super) fn network(args: &ModelArgs, checkpoint: &Checkpoint) -> Result<AnyNe
     let (config, weights) = (checkpoint.config.clone(), checkpoint.weights.clone());
     Ok(match args.backend {
         BackendName::Cpu => AnyNetwork::Cpu(Network::new(Cpu::new(args.threads)?, config, weights)?),
-        BackendName::Reference => AnyNetwork::Reference(Network::new(Reference::new(), config, weights)?),
+        BackendName::Reference => AnyNetwork::Reference(Network::new(Reference, config, weights)?),
     })
 }

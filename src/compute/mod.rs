@@ -74,7 +74,7 @@ pub trait Backend: Send + Sync + 'static {
     /// An empty cache.
     fn kv_cache(&self, spec: &Softmax) -> Result<Self::KvCache, ComputeError>;
 
-    /// Forgets all tokens of the cache from `len` on.
+    /// Forgets all tokens of the cache from `len` on; a shorter cache stays as it is.
     fn truncate_kv_cache(&self, cache: &mut Self::KvCache, len: usize) -> Result<(), ComputeError>;
 
     /// Rows `ids` of `table` `[vocab, hidden]`: `[ids, hidden]`. Every id is below `vocab`.

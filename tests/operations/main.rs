@@ -61,4 +61,4 @@ macro_rules! suite {
 }
 
 suite!(reference, Reference, Scalar);
-// suite!(cpu, thunderhead::compute::cpu::Cpu::new(2));
+suite!(cpu, thunderhead::compute::cpu::Cpu::new(2).unwrap());

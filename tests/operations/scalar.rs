@@ -183,8 +183,11 @@ impl Backend for Scalar {
         Ok(rms_norm(x, weight, eps))
     }
 
-    fn last_rows(&self, x: &Matrix, count: usize) -> Result<Matrix, ComputeError> {
-        Ok(x.last(count))
+    fn slice_rows(&self, x: &Matrix, range: std::ops::Range<usize>) -> Result<Matrix, ComputeError> {
+        Ok(Matrix {
+            width: x.width,
+            values: x.values[range.start * x.width..range.end * x.width].to_vec(),
+        })
     }
 
     fn residual(&self, alpha: f64, x: &Matrix, beta: f64, f: &Matrix) -> Result<Matrix, ComputeError> {

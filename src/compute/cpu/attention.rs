@@ -44,7 +44,7 @@ impl KvCache {
     }
 
     pub(super) fn truncate(&mut self, len: usize) {
-        debug_assert!(len <= self.len);
+        let len = len.min(self.len);
         self.len = len;
         self.keys.truncate(len.div_ceil(PAGE));
         self.values.truncate(len.div_ceil(PAGE));

@@ -25,6 +25,9 @@ impl Cpu {
         };
         let tokens = x.len() / k;
         let mut y = vec![0.0; tokens * n];
+        if tokens == 0 {
+            return Ok(y);
+        }
         let threads = self.threads().min(tokens * n * k / WORTH_A_THREAD).max(1);
         if threads == 1 {
             multiply(self.isa, x, w, 0..n, &mut y, interrupt)?;
@@ -50,7 +53,7 @@ impl Cpu {
                     .collect::<Result<Vec<_>, Interrupted>>()
             })?;
             for (i, block) in blocks.iter().enumerate() {
-                let width = block.len() / tokens.max(1);
+                let width = block.len() / tokens;
                 for (y, block) in y.chunks_exact_mut(n).zip(block.chunks_exact(width)) {
                     y[i * share..][..width].copy_from_slice(block);
                 }

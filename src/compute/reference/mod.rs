@@ -23,6 +23,8 @@ mod lightning;
 mod moe;
 mod softmax;
 
+use std::ops::Range;
+
 use candle_core::{Device, Tensor};
 
 use super::{Backend, ComputeError, Interrupt, Tile};
@@ -106,8 +108,10 @@ impl Backend for Reference {
         basic::rms_norm(x, weight, eps)
     }
 
-    fn last_rows(&self, x: &Tensor, count: usize) -> Result<Tensor, ComputeError> {
-        basic::last_rows(x, count)
+    fn slice_rows(&self, x: &Tensor, range: Range<usize>) -> Result<Tensor, ComputeError> {
+        let rows = x.dim(0)?;
+        ensure(range.start <= range.end && range.end <= rows, || format!("rows {range:?} are asked of {rows}"))?;
+        Ok(x.narrow(0, range.start, range.len())?)
     }
 
     fn residual(&self, alpha: f64, x: &Tensor, beta: f64, f: &Tensor) -> Result<Tensor, ComputeError> {

@@ -136,7 +136,7 @@ fn no_tokens_give_no_rows() {
     let (spec, hidden, interrupt) = (softmax_spec(), 5, Interrupt::new());
     let none = Reference.upload(&[], hidden).unwrap();
     assert_eq!(Reference.embed(&matrix(4, hidden), &[]).unwrap().dims(), [0, hidden]);
-    assert_eq!(Reference.last_rows(&matrix(4, hidden), 0).unwrap().dims(), [0, hidden]);
+    assert_eq!(Reference.slice_rows(&matrix(4, hidden), 4..4).unwrap().dims(), [0, hidden]);
     let mut cache = Reference.kv_cache(&spec).unwrap();
     let weights = softmax_weights(hidden);
     let rows = Reference
@@ -179,7 +179,7 @@ fn what_does_not_fit_is_an_error_and_changes_nothing() {
     assert!(Reference.upload(&[0.0; 7], 2).is_err());
     assert!(Reference.upload(&[0.0; 7], 0).is_err());
     assert!(Reference.embed(&h, &[3]).is_err());
-    assert!(Reference.last_rows(&h, 4).is_err());
+    assert!(Reference.slice_rows(&h, 0..4).is_err());
     assert!(Reference.rms_norm(&h, &matrix(1, hidden + 1), 1e-5).is_err());
     assert!(Reference.residual(1.0, &h, 1.0, &other_width).is_err());
     let experts = |count: usize| MoeWeights {
