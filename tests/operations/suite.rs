@@ -199,7 +199,7 @@ pub fn a_copied_state_stays<B: Backend>(backend: &B) {
         *state = kept;
     }
     stream.position = 9;
-    assert_eq!(stream.push(8, 8), first);
+    close("outputs", &stream.push(8, 8), &first).unwrap();
 }
 
 /// After a truncation other tokens may follow, as if the forgotten ones had never been.
@@ -357,6 +357,7 @@ pub fn interrupted_at_once<B: Backend>(backend: &B) {
 /// An interrupt that comes while an operation runs: it ends soon, and what it had begun is undone.
 pub fn interrupted_midway<B: Backend>(backend: &B) {
     const SOON: Duration = Duration::from_millis(500);
+    const TOKENS: usize = 900;
     let raise_after = |delay: u64, work: &mut dyn FnMut(&Interrupt)| {
         let interrupt = Interrupt::new();
         let raised = thread::scope(|scope| {
@@ -372,24 +373,24 @@ pub fn interrupted_midway<B: Backend>(backend: &B) {
         assert!(late < SOON, "it went on for {late:?}");
     };
     for mixer in [lightning(8, 32), softmax(8, 4, 32, 16)] {
-        let (case, h) = fixed(mixer, 64, 1700);
+        let (case, h) = fixed(mixer, 64, 100 + TOKENS);
         let mut clean = Stream::of(backend, &case, &h);
         clean.push(100, 0);
         let state = clean.state();
-        let expected = clean.push(1600, 1600);
+        let expected = clean.push(TOKENS, TOKENS);
         for delay in [0, 1, 3, 10, 30] {
             let mut stream = Stream::of(backend, &case, &h);
             stream.push(100, 0);
             let mut result = None;
             raise_after(delay, &mut |interrupt| {
-                result = Some(stream.try_push(1600, 1600, interrupt));
+                result = Some(stream.try_push(TOKENS, TOKENS, interrupt));
             });
             match result.unwrap() {
                 Ok(got) => close("outputs", &got, &expected).unwrap(),
                 Err(error) => {
                     assert!(matches!(error, ComputeError::Interrupted(_)), "{error}");
                     assert_eq!(stream.state(), state);
-                    close("outputs", &stream.push(1600, 1600), &expected).unwrap();
+                    close("outputs", &stream.push(TOKENS, TOKENS), &expected).unwrap();
                 }
             }
         }
