@@ -4,7 +4,8 @@
 //! is the oracle of all tests; [`cpu`] is the one that runs. Activations are `[tokens, width]`, row-major, f32.
 //!
 //! **States are transactional.** A tile reads the state it was given and writes the next one; the engine commits
-//! after the last layer. An interrupted or failed tile therefore leaves no trace.
+//! after the last layer. After an error the next state is undefined and a cache may have grown: the engine drops the one
+//! and truncates the other, so that an interrupted or failed tile leaves no trace.
 
 pub mod cpu;
 mod interrupt;
@@ -114,7 +115,8 @@ pub trait Backend: Send + Sync + 'static {
         tile: Tile<'_>,
     ) -> Result<Self::Rows, ComputeError>;
 
-    /// A mixture-of-experts block on normed input `h`: `[tokens, hidden]` (see [`Moe`]).
+    /// A mixture-of-experts block on normed input `h`: `[tokens, hidden]` (see [`Moe`]). Of equal probabilities the
+    /// lower index goes first.
     fn moe(
         &self,
         spec: &Moe,

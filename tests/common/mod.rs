@@ -1,6 +1,8 @@
 //! What the integration tests share.
 #![allow(dead_code, reason = "each test crate uses its part")]
 
+pub mod models;
+
 use std::path::{Path, PathBuf};
 
 /// The folder of one golden checkpoint.

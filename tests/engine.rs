@@ -1,0 +1,355 @@
+//! The engine through its messages: reuse of what is there, stop rules, cancelling.
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use common::models::{letters, random_model, table_model};
+use thunderhead::compute::Interrupt;
+use thunderhead::compute::cpu::Cpu;
+use thunderhead::engine::{
+    Command, Engine, EngineOptions, Event, EventKind, Finished, GenerateOptions, Network, Prefill, Sampling,
+    StopReason, Submit, Ticket, Token, Vocabulary,
+};
+use thunderhead::model::{ModelConfig, ModelWeights, TensorView};
+use thunderhead::trace::Channel;
+
+const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz<>/";
+const THINK: u32 = 29;
+const END_THINK: u32 = 30;
+const EOS: u32 = 31;
+const VOCAB: usize = 32;
+/// Longer than any step of these tests takes on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn vocabulary() -> Vocabulary {
+    Vocabulary {
+        tokenizer: letters(ALPHABET, &["<think>", "</think>", "<eos>"]),
+        eos: vec![EOS],
+        unused: vec![],
+    }
+}
+
+fn id(letter: char) -> u32 {
+    ALPHABET.find(letter).unwrap() as u32
+}
+
+fn ids(text: &str) -> Vec<u32> {
+    text.chars().map(id).collect()
+}
+
+/// An engine and what it says. `on_event` runs on the engine's thread, before the event is passed on.
+struct Talk {
+    engine: Engine,
+    events: Receiver<Event>,
+}
+
+impl Talk {
+    fn with(
+        (config, weights): (ModelConfig, ModelWeights<TensorView>),
+        vocabulary: Vocabulary,
+        options: EngineOptions,
+        mut on_event: impl FnMut(&Event) + Send + 'static,
+    ) -> Self {
+        let (send, events) = channel();
+        let network = Network::new(Cpu::new(1).unwrap(), config, weights).unwrap();
+        let sink = Box::new(move |event: Event| {
+            on_event(&event);
+            let _ = send.send(event);
+        });
+        Self { engine: Engine::start(network, vocabulary, options, sink).unwrap(), events }
+    }
+
+    fn new(model: (ModelConfig, ModelWeights<TensorView>)) -> Self {
+        Self::with(model, vocabulary(), EngineOptions { tile: 16, context_limit: 1000 }, |_| {})
+    }
+
+    fn prefill(&self, tokens: &[u32]) -> Outcome {
+        let ticket = self.engine.submit(Command::Prefill { tokens: tokens.into() });
+        self.collect(&ticket)
+    }
+
+    fn generate(&self, prompt: &[u32], options: GenerateOptions) -> Outcome {
+        let ticket = self.engine.submit(Command::Generate { prompt: prompt.into(), options });
+        self.collect(&ticket)
+    }
+
+    fn collect(&self, ticket: &Ticket) -> Outcome {
+        let mut outcome = Outcome { prefill: vec![], tokens: vec![], end: Err("nothing".to_owned()) };
+        loop {
+            let event = self.events.recv_timeout(PATIENCE).expect("the engine answers");
+            assert_eq!(event.request, ticket.id);
+            match event.kind {
+                EventKind::Prefill(p) => outcome.prefill.push(p),
+                EventKind::Token(t) => outcome.tokens.push(t),
+                EventKind::Finished(f) => {
+                    outcome.end = Ok(f);
+                    return outcome;
+                }
+                EventKind::Failed(message) => {
+                    outcome.end = Err(message);
+                    return outcome;
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Outcome {
+    prefill: Vec<Prefill>,
+    tokens: Vec<Token>,
+    end: Result<Finished, String>,
+}
+
+impl Outcome {
+    fn finished(&self) -> Finished {
+        *self.end.as_ref().unwrap()
+    }
+
+    fn reason(&self) -> StopReason {
+        self.finished().reason
+    }
+
+    fn text(&self, channel: Channel) -> String {
+        self.tokens.iter().filter(|t| t.channel == channel).map(|t| t.text.as_str()).collect()
+    }
+
+    fn ids(&self) -> Vec<u32> {
+        self.tokens.iter().map(|t| t.id).collect()
+    }
+}
+
+/// After each letter of `cycle` comes the next one, for certain.
+fn follows(cycle: &'static [u32]) -> (ModelConfig, ModelWeights<TensorView>) {
+    table_model(VOCAB, move |i| {
+        let at = cycle.iter().position(|c| *c == i);
+        at.map(|at| (cycle[(at + 1) % cycle.len()], 30.0)).into_iter().collect()
+    })
+}
+
+#[test]
+fn a_reply_ends_at_the_end_of_sequence_and_is_split_into_channels() {
+    let talk = Talk::new(follows(&[0, THINK, 1, 2, END_THINK, 3, 4, EOS]));
+    let outcome = talk.generate(&ids("a"), GenerateOptions::default());
+    assert_eq!(outcome.reason(), StopReason::EndOfSequence);
+    assert_eq!((outcome.text(Channel::Thinking), outcome.text(Channel::Answer)), ("bc".to_owned(), "de".to_owned()));
+    assert_eq!(outcome.ids(), [THINK, 1, 2, END_THINK, 3, 4]);
+    assert_eq!(outcome.tokens.iter().map(|t| t.index).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
+    assert!(outcome.tokens.iter().all(|t| t.probability > 0.99 && t.entropy < 0.01 && !t.forced));
+    let finished = outcome.finished();
+    assert_eq!((finished.prompt_tokens, finished.thinking_tokens + finished.answer_tokens), (1, 6));
+}
+
+#[test]
+fn a_prompt_that_opens_the_tag_begins_in_thinking() {
+    let talk = Talk::new(follows(&[0, 1, END_THINK, 2, EOS]));
+    let outcome = talk.generate(&ids("a"), GenerateOptions { thinking_open: true, ..Default::default() });
+    assert_eq!((outcome.text(Channel::Thinking), outcome.text(Channel::Answer)), ("b".to_owned(), "c".to_owned()));
+}
+
+#[test]
+fn max_tokens_and_the_context_are_limits() {
+    let talk = Talk::new(follows(&[0, 1, 2]));
+    let outcome = talk.generate(&ids("a"), GenerateOptions { max_tokens: 7, ..Default::default() });
+    assert_eq!((outcome.reason(), outcome.tokens.len()), (StopReason::MaxTokens, 7));
+
+    let options = EngineOptions { tile: 16, context_limit: 10 };
+    let talk = Talk::with(follows(&[0, 1, 2]), vocabulary(), options, |_| {});
+    let outcome = talk.generate(&ids("abc"), GenerateOptions::default());
+    assert_eq!((outcome.reason(), outcome.tokens.len()), (StopReason::ContextFull, 7));
+    let outcome = talk.generate(&ids("abcabcabcabc"), GenerateOptions::default());
+    let message = outcome.end.unwrap_err();
+    assert!(message.contains("12") && message.contains("10"), "{message}");
+}
+
+#[test]
+fn the_thinking_budget_closes_the_tag_and_the_answer_follows() {
+    // Thinks b c b c … for ever; after the closing tag it answers d and ends.
+    let model = || {
+        table_model(VOCAB, |i| match i {
+            0 => vec![(THINK, 30.0)],
+            THINK | 2 => vec![(1, 30.0)],
+            1 => vec![(2, 30.0)],
+            END_THINK => vec![(3, 30.0)],
+            // the tag spelt out: its last letter leads to the answer too
+            28 | 27 => vec![(3, 30.0)],
+            _ => vec![(EOS, 30.0)],
+        })
+    };
+    let options = || GenerateOptions { thinking_budget: 11, ..Default::default() };
+    let outcome = Talk::new(model()).generate(&ids("a"), options());
+    assert_eq!(outcome.reason(), StopReason::EndOfSequence);
+    assert_eq!(outcome.text(Channel::Answer), "d");
+    let forced: Vec<u32> = outcome.tokens.iter().filter(|t| t.forced).map(|t| t.id).collect();
+    assert_eq!(forced, [END_THINK]);
+    let thought = outcome.tokens.iter().filter(|t| !t.forced && t.channel == Channel::Thinking).count();
+    assert_eq!(thought, 11);
+
+    // Without a token for the tag, its text is inserted.
+    let spelt = Vocabulary {
+        tokenizer: letters(ALPHABET, &["<think>", "<unused>", "<eos>"]),
+        ..vocabulary()
+    };
+    let talk = Talk::with(model(), spelt, EngineOptions { tile: 16, context_limit: 1000 }, |_| {});
+    let outcome = talk.generate(&ids("a"), options());
+    assert_eq!(outcome.text(Channel::Answer), "d");
+    assert!(!outcome.text(Channel::Thinking).contains('<'), "{outcome:?}");
+    assert!(outcome.tokens.iter().filter(|t| t.forced).count() > 1);
+}
+
+#[test]
+fn the_loop_guard_counts_consecutive_certain_tokens() {
+    let options = |loop_guard| GenerateOptions { loop_guard, max_tokens: 500, ..Default::default() };
+    let certain = Talk::new(follows(&[0, 1, 2]));
+    let outcome = certain.generate(&ids("a"), options(100));
+    assert_eq!((outcome.reason(), outcome.tokens.len()), (StopReason::Repetition { tokens: 100 }, 100));
+    assert_eq!(certain.generate(&ids("a"), options(0)).reason(), StopReason::MaxTokens);
+
+    // One uncertain token in each round of three begins the count anew.
+    let wavering = Talk::new(table_model(VOCAB, |i| match i {
+        0 => vec![(1, 30.0)],
+        1 => vec![(2, 30.0)],
+        _ => vec![(0, 5.0), (5, 4.5)],
+    }));
+    assert_eq!(wavering.generate(&ids("a"), options(3)).reason(), StopReason::MaxTokens);
+}
+
+#[test]
+fn unused_ids_are_never_produced() {
+    let vocabulary = Vocabulary { unused: vec![1, 7], ..vocabulary() };
+    let options = EngineOptions { tile: 16, context_limit: 1000 };
+    let talk = Talk::with(table_model(VOCAB, |_| vec![(1, 9.0), (7, 8.0), (2, 3.0)]), vocabulary, options, |_| {});
+    for temperature in [0.0, 1.0, 5.0] {
+        let sampling = Sampling { temperature, seed: 3, ..Default::default() };
+        let outcome = talk.generate(&ids("a"), GenerateOptions { sampling, max_tokens: 200, ..Default::default() });
+        assert!(outcome.tokens.iter().all(|t| t.id != 1 && t.id != 7));
+    }
+}
+
+#[test]
+fn sampling_depends_on_the_seed_alone() {
+    let options = |seed| GenerateOptions {
+        sampling: Sampling { temperature: 1.0, top_p: 0.95, seed, ..Default::default() },
+        max_tokens: 40,
+        ..Default::default()
+    };
+    let model = || random_model(5, "ls", VOCAB);
+    let first = Talk::new(model()).generate(&ids("hello"), options(1)).ids();
+    assert_eq!(Talk::new(model()).generate(&ids("hello"), options(1)).ids(), first);
+    assert_ne!(Talk::new(model()).generate(&ids("hello"), options(2)).ids(), first);
+}
+
+#[test]
+fn nothing_is_prefilled_twice_and_reuse_changes_nothing() {
+    let model = || random_model(9, "lls", VOCAB);
+    let options = || GenerateOptions { max_tokens: 12, ..Default::default() };
+    let talk = Talk::new(model());
+    let documents = ids("thequickbrownfoxjumpsoverthelazydogandthequickbrownfox");
+    let outcome = talk.prefill(&documents);
+    assert_eq!(outcome.reason(), StopReason::Prefilled);
+    assert_eq!(outcome.prefill.first().unwrap().done, 0);
+    let end = outcome.prefill.last().unwrap();
+    assert_eq!((end.done, end.total, end.cached), (documents.len(), documents.len(), 0));
+
+    let ask = |question: &str| -> Vec<u32> { documents.iter().copied().chain(ids(question)).collect() };
+    for question in ["where", "whence", "wherefore", "w"] {
+        let outcome = talk.generate(&ask(question), options());
+        let cached = outcome.finished().cached_tokens;
+        assert!(cached >= documents.len(), "{question}: only {cached} tokens were reused");
+        let fresh = Talk::new(model()).generate(&ask(question), options());
+        assert_eq!(fresh.finished().cached_tokens, 0);
+        assert_eq!(outcome.ids(), fresh.ids(), "{question}");
+        for (a, b) in outcome.tokens.iter().zip(&fresh.tokens) {
+            assert!((a.probability - b.probability).abs() < 1e-4);
+        }
+    }
+
+    // A conversation that goes on reuses the reply too.
+    let first = talk.generate(&ask("where"), options());
+    let mut longer = ask("where");
+    longer.extend(first.ids());
+    longer.extend(ids("andthen"));
+    let second = talk.generate(&longer, options());
+    assert!(second.finished().cached_tokens >= ask("where").len() + first.tokens.len() - 1);
+    assert_eq!(second.ids(), Talk::new(model()).generate(&longer, options()).ids());
+
+    // Other documents: nothing in common, nothing reused, nothing left behind.
+    let other = ids("completelydifferent");
+    assert_eq!(talk.prefill(&other).finished().cached_tokens, 0);
+    assert_eq!(talk.generate(&other, options()).ids(), Talk::new(model()).generate(&other, options()).ids());
+}
+
+#[test]
+fn cancelling_a_prefill_keeps_the_tiles_that_are_done() {
+    let flag: Arc<std::sync::OnceLock<Interrupt>> = Arc::default();
+    let raise = flag.clone();
+    let (gate, wait): (Sender<()>, Receiver<()>) = channel();
+    let talk = Talk::with(random_model(2, "ls", VOCAB), vocabulary(), EngineOptions { tile: 16, context_limit: 1000 }, move |event| {
+        match &event.kind {
+            // The first event waits until the test holds the ticket.
+            EventKind::Prefill(p) if p.done == 0 => wait.recv().unwrap(),
+            EventKind::Prefill(p) if p.done == 48 => raise.get().unwrap().raise(),
+            _ => {}
+        }
+    });
+    let documents: Vec<u32> = (0..200).map(|i| i % 26).collect();
+    let ticket = talk.engine.submit(Command::Prefill { tokens: documents.as_slice().into() });
+    flag.set(ticket.interrupt.clone()).unwrap();
+    gate.send(()).unwrap();
+    let outcome = talk.collect(&ticket);
+    assert_eq!(outcome.reason(), StopReason::Cancelled);
+    assert_eq!(outcome.prefill.last().unwrap().done, 48);
+
+    let outcome = talk.prefill(&documents);
+    assert_eq!(outcome.finished().cached_tokens, 48);
+    let options = || GenerateOptions { max_tokens: 8, ..Default::default() };
+    let fresh = Talk::new(random_model(2, "ls", VOCAB)).generate(&documents, options());
+    assert_eq!(talk.generate(&documents, options()).ids(), fresh.ids());
+}
+
+#[test]
+fn cancelling_a_reply_keeps_what_was_said() {
+    let flag: Arc<std::sync::OnceLock<Interrupt>> = Arc::default();
+    let raise = flag.clone();
+    let (gate, wait): (Sender<()>, Receiver<()>) = channel();
+    let talk = Talk::with(follows(&[0, 1, 2]), vocabulary(), EngineOptions { tile: 16, context_limit: 1000 }, move |event| {
+        match &event.kind {
+            EventKind::Prefill(p) if p.done == 0 => wait.recv().unwrap(),
+            EventKind::Token(t) if t.index == 4 => raise.get().unwrap().raise(),
+            _ => {}
+        }
+    });
+    let ticket = talk.engine.submit(Command::Generate { prompt: ids("ab").into(), options: GenerateOptions::default() });
+    flag.set(ticket.interrupt.clone()).unwrap();
+    gate.send(()).unwrap();
+    let outcome = talk.collect(&ticket);
+    assert_eq!((outcome.reason(), outcome.text(Channel::Answer).as_str()), (StopReason::Cancelled, "cabca"));
+}
+
+#[test]
+fn corrupt_weights_are_an_error_and_not_a_crash() {
+    let (config, mut weights) = random_model(3, "l", VOCAB);
+    let shape = weights.norm.shape().to_vec();
+    weights.norm = TensorView::from_f32("nan", shape.clone(), &vec![f32::NAN; shape[0]]);
+    let outcome = Talk::new((config, weights)).generate(&ids("abc"), GenerateOptions::default());
+    assert!(outcome.end.unwrap_err().contains("not a number"));
+}
+
+#[test]
+fn an_empty_prompt_is_an_error() {
+    let outcome = Talk::new(follows(&[0, 1])).generate(&[], GenerateOptions::default());
+    assert!(outcome.end.unwrap_err().contains("empty"));
+}
+
+#[test]
+fn dropping_the_engine_ends_what_runs() {
+    let talk = Talk::new(follows(&[0, 1]));
+    let options = GenerateOptions { max_tokens: usize::MAX, loop_guard: 0, ..Default::default() };
+    talk.engine.submit(Command::Generate { prompt: ids("a").into(), options });
+    drop(talk.engine);
+    // The channel closes when the thread has ended.
+    while talk.events.recv_timeout(PATIENCE).is_ok() {}
+}

@@ -1,0 +1,111 @@
+//! The forward pass over random models: how a sequence is cut into tiles, read and rewound does not matter.
+
+mod common;
+
+use common::models::random_model;
+use proptest::prelude::*;
+use thunderhead::compute::cpu::Cpu;
+use thunderhead::compute::{Backend, ComputeError, Interrupt};
+use thunderhead::engine::{Network, State};
+
+const VOCAB: usize = 40;
+
+fn network(seed: u64, kinds: &str) -> Network<Cpu> {
+    let (config, weights) = random_model(seed, kinds, VOCAB);
+    Network::new(Cpu::new(2).unwrap(), config, weights).unwrap()
+}
+
+/// Appends `ids`, asking for all logits.
+fn advance<B: Backend>(network: &Network<B>, state: &mut State<B>, ids: &[u32]) -> Vec<Vec<f32>> {
+    let mut rows = Vec::new();
+    network.advance(state, ids, ids.len(), &Interrupt::new(), |_, row| rows.push(row.to_vec())).unwrap();
+    rows
+}
+
+fn assert_close(a: &[Vec<f32>], b: &[Vec<f32>]) {
+    assert_eq!(a.len(), b.len());
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        let scale = a.iter().fold(1.0f32, |m, x| m.max(x.abs()));
+        let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 2e-4 * scale, "token {i}: off by {worst} of {scale}");
+    }
+}
+
+fn kinds() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop_oneof![Just('l'), Just('s')], 1..5).prop_map(|k| k.into_iter().collect())
+}
+
+fn ids(len: std::ops::Range<usize>) -> impl Strategy<Value = Vec<u32>> {
+    prop::collection::vec(0..VOCAB as u32, len)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_tiles_give_the_logits_of_one(seed: u64, kinds in kinds(), ids in ids(1..400), sizes in prop::collection::vec(1usize..90, 1..12)) {
+        let network = network(seed, &kinds);
+        let whole = advance(&network, &mut State::new(&network).unwrap(), &ids);
+        let mut state = State::new(&network).unwrap();
+        let (mut tiled, mut rest, mut sizes) = (Vec::new(), &ids[..], sizes.iter().cycle());
+        while !rest.is_empty() {
+            let (tile, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+            tiled.extend(advance(&network, &mut state, tile));
+            rest = after;
+        }
+        prop_assert_eq!(state.position(), ids.len());
+        assert_close(&whole, &tiled);
+    }
+
+    #[test]
+    fn asking_for_fewer_logits_changes_neither_them_nor_the_state(seed: u64, kinds in kinds(), ids in ids(2..200), wanted in 0usize..200, next in ids(1..5)) {
+        let network = network(seed, &kinds);
+        let wanted = wanted.min(ids.len());
+        let mut all = State::new(&network).unwrap();
+        let whole = advance(&network, &mut all, &ids);
+        let mut few = State::new(&network).unwrap();
+        let mut rows = Vec::new();
+        network.advance(&mut few, &ids, wanted, &Interrupt::new(), |i, row| { assert_eq!(i, rows.len()); rows.push(row.to_vec()); }).unwrap();
+        assert_close(&whole[ids.len() - wanted..], &rows);
+        assert_close(&advance(&network, &mut all, &next), &advance(&network, &mut few, &next));
+    }
+
+    #[test]
+    fn rewinding_is_as_if_the_rest_had_never_been(seed: u64, kinds in kinds(), kept in ids(0..300), dropped in ids(1..300), next in ids(1..20)) {
+        let network = network(seed, &kinds);
+        let mut straight = State::new(&network).unwrap();
+        advance(&network, &mut straight, &kept);
+        let mut detour = State::new(&network).unwrap();
+        advance(&network, &mut detour, &kept);
+        let mark = detour.mark(&network).unwrap();
+        prop_assert_eq!(mark.position(), kept.len());
+        advance(&network, &mut detour, &dropped);
+        detour.rewind(&mark, &network).unwrap();
+        prop_assert_eq!(detour.position(), kept.len());
+        prop_assert_eq!(advance(&network, &mut straight, &next), advance(&network, &mut detour, &next));
+    }
+
+    #[test]
+    fn an_interrupted_tile_leaves_no_trace(seed: u64, kinds in kinds(), before in ids(0..100), tile in ids(1..100), next in ids(1..20)) {
+        let network = network(seed, &kinds);
+        let mut state = State::new(&network).unwrap();
+        advance(&network, &mut state, &before);
+        let mut untouched = State::new(&network).unwrap();
+        advance(&network, &mut untouched, &before);
+        let raised = Interrupt::new();
+        raised.raise();
+        let outcome = network.advance(&mut state, &tile, 1, &raised, |_, _| panic!("no logits after an interrupt"));
+        prop_assert!(matches!(outcome, Err(ComputeError::Interrupted(_))));
+        prop_assert_eq!(state.position(), before.len());
+        prop_assert_eq!(advance(&network, &mut state, &next), advance(&network, &mut untouched, &next));
+    }
+}
+
+#[test]
+fn an_id_outside_of_the_vocabulary_is_an_error_and_changes_nothing() {
+    let network = network(1, "ls");
+    let mut state = State::new(&network).unwrap();
+    let outcome = network.advance(&mut state, &[1, VOCAB as u32], 0, &Interrupt::new(), |_, _| {});
+    assert!(outcome.unwrap_err().to_string().contains("vocabulary"));
+    assert_eq!(state.position(), 0);
+}
