@@ -3,6 +3,11 @@
 //! The goldens come from a float64 evaluator that computes one token at a time; an engine with f32 activations is
 //! expected within 2e-4, and takes the same greedy decisions.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps nothing has failed, in its helpers too"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};
@@ -55,7 +60,11 @@ fn check<B: Backend>(make: impl Fn() -> B, tiles: &[usize]) {
         let network = Network::new(make(), checkpoint.config.clone(), checkpoint.weights.clone()).unwrap();
         for &tile in tiles {
             let what = format!("{} at tile {tile}", directory.display());
-            let Score { logprobs, continuation, continuation_logprobs } = score(
+            let Score {
+                logprobs,
+                continuation,
+                continuation_logprobs,
+            } = score(
                 &network,
                 &golden.tokens,
                 unused.clone(),
@@ -119,9 +128,22 @@ fn transformers_layout() {
         let checkpoint = Checkpoint::open(native.path()).unwrap();
         assert_eq!(checkpoint.config.model_type, "minimax");
         let network = Network::new(Cpu::new(2).unwrap(), checkpoint.config.clone(), checkpoint.weights).unwrap();
-        let result =
-            score(&network, &golden.tokens, vec![], golden.greedy.len(), 64, &Interrupt::new(), |_| {}).unwrap();
-        golden.assert_matches(&result.logprobs, &result.continuation, &result.continuation_logprobs, name);
+        let result = score(
+            &network,
+            &golden.tokens,
+            vec![],
+            golden.greedy.len(),
+            64,
+            &Interrupt::new(),
+            |_| {},
+        )
+        .unwrap();
+        golden.assert_matches(
+            &result.logprobs,
+            &result.continuation,
+            &result.continuation_logprobs,
+            name,
+        );
     }
 }
 
@@ -136,11 +158,17 @@ fn write_transformers_layout(from: &Path, to: &Path) {
         .map(|k| if k == 1 { "full_attention" } else { "linear_attention" })
         .collect();
     let rope = json!({ "rope_type": "default", "rope_theta": take("rope_theta") });
-    let factors = [("full_attention", "full_attn"), ("linear_attention", "linear_attn"), ("mlp", "mlp")]
-        .into_iter()
-        .flat_map(|(hub, native)| ["alpha", "beta"].map(|end| (format!("layernorm_{hub}_{end}"), format!("{native}_{end}_factor"))))
-        .map(|(hub, native)| (native, take(&hub)))
-        .collect::<Vec<_>>();
+    let factors = [
+        ("full_attention", "full_attn"),
+        ("linear_attention", "linear_attn"),
+        ("mlp", "mlp"),
+    ]
+    .into_iter()
+    .flat_map(|(hub, native)| {
+        ["alpha", "beta"].map(|end| (format!("layernorm_{hub}_{end}"), format!("{native}_{end}_factor")))
+    })
+    .map(|(hub, native)| (native, take(&hub)))
+    .collect::<Vec<_>>();
     take("postnorm");
     config["model_type"] = json!("minimax");
     config["layer_types"] = json!(kinds);
@@ -162,20 +190,43 @@ fn write_transformers_layout(from: &Path, to: &Path) {
     }
     for layer in 0..config["num_hidden_layers"].as_u64().unwrap() {
         let expert = |e: u64, w: &str| {
-            tensors.tensor(&format!("model.layers.{layer}.block_sparse_moe.experts.{e}.{w}.weight")).unwrap()
+            tensors
+                .tensor(&format!("model.layers.{layer}.block_sparse_moe.experts.{e}.{w}.weight"))
+                .unwrap()
         };
         let first = expert(0, "w1");
         let (width, hidden) = (first.shape()[0], first.shape()[1]);
-        let gate_up = (0..experts).flat_map(|e| [expert(e, "w1").data().to_vec(), expert(e, "w3").data().to_vec()]).flatten().collect();
+        let gate_up = (0..experts)
+            .flat_map(|e| [expert(e, "w1").data().to_vec(), expert(e, "w3").data().to_vec()])
+            .flatten()
+            .collect();
         let down = (0..experts).flat_map(|e| expert(e, "w2").data().to_vec()).collect();
         let at = |end: &str| format!("model.layers.{layer}.mlp.experts.{end}");
-        out.push((at("gate_up_proj"), first.dtype(), vec![experts as usize, 2 * width, hidden], gate_up));
-        out.push((at("down_proj"), first.dtype(), vec![experts as usize, hidden, width], down));
+        out.push((
+            at("gate_up_proj"),
+            first.dtype(),
+            vec![experts as usize, 2 * width, hidden],
+            gate_up,
+        ));
+        out.push((
+            at("down_proj"),
+            first.dtype(),
+            vec![experts as usize, hidden, width],
+            down,
+        ));
         // A buffer that this layout keeps in its files and that must be ignored.
-        out.push((format!("model.layers.{layer}.self_attn.slope_rate"), safetensors::Dtype::F32, vec![1], vec![0; 4]));
+        out.push((
+            format!("model.layers.{layer}.self_attn.slope_rate"),
+            safetensors::Dtype::F32,
+            vec![1],
+            vec![0; 4],
+        ));
     }
     let views = out.iter().map(|(name, dtype, shape, data)| {
-        (name.clone(), safetensors::tensor::TensorView::new(*dtype, shape.clone(), data).unwrap())
+        (
+            name.clone(),
+            safetensors::tensor::TensorView::new(*dtype, shape.clone(), data).unwrap(),
+        )
     });
     let file: PathBuf = to.join("model.safetensors");
     safetensors::serialize_to_file(views, None, &file).unwrap();

@@ -1,5 +1,10 @@
 //! The forward pass over random models: how a sequence is cut into tiles, read and rewound does not matter.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps nothing has failed, in its helpers too"
+)]
+
 mod common;
 
 use common::models::random_model;
@@ -18,7 +23,11 @@ fn network(seed: u64, kinds: &str) -> Network<Cpu> {
 /// Appends `ids`, asking for all logits.
 fn advance<B: Backend>(network: &Network<B>, state: &mut State<B>, ids: &[u32]) -> Vec<Vec<f32>> {
     let mut rows = Vec::new();
-    network.advance(state, ids, ids.len(), &Interrupt::new(), |_, row| rows.push(row.to_vec())).unwrap();
+    network
+        .advance(state, ids, ids.len(), &Interrupt::new(), |_, row| {
+            rows.push(row.to_vec());
+        })
+        .unwrap();
     rows
 }
 

@@ -17,16 +17,13 @@ pub(super) fn completions(shell: clap_complete::Shell) -> Result<ExitCode, CliEr
 }
 
 pub(super) fn man(directory: Option<&Path>) -> Result<ExitCode, CliError> {
-    match directory {
-        Some(directory) => {
-            std::fs::create_dir_all(directory)?;
-            clap_mangen::generate_to(Arguments::command(), directory)?;
-        }
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
-            io::stdout().write_all(&page)?;
-        }
+    if let Some(directory) = directory {
+        std::fs::create_dir_all(directory)?;
+        clap_mangen::generate_to(Arguments::command(), directory)?;
+    } else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
+        io::stdout().write_all(&page)?;
     }
     Ok(ExitCode::SUCCESS)
 }

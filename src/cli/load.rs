@@ -16,14 +16,14 @@ pub(super) fn checkpoint(args: &ModelArgs) -> Result<Checkpoint, CliError> {
 
 /// A network on the backend that was asked for; what is done with it is written once, for any.
 pub(super) enum AnyNetwork {
-    Cpu(Network<Cpu>),
-    Reference(Network<Reference>),
+    Cpu(Box<Network<Cpu>>),
+    Reference(Box<Network<Reference>>),
 }
 
 pub(super) fn network(args: &ModelArgs, checkpoint: &Checkpoint) -> Result<AnyNetwork, CliError> {
     let (config, weights) = (checkpoint.config.clone(), checkpoint.weights.clone());
     Ok(match args.backend {
-        BackendName::Cpu => AnyNetwork::Cpu(Network::new(Cpu::new(args.threads)?, config, weights)?),
-        BackendName::Reference => AnyNetwork::Reference(Network::new(Reference, config, weights)?),
+        BackendName::Cpu => AnyNetwork::Cpu(Box::new(Network::new(Cpu::new(args.threads)?, config, weights)?)),
+        BackendName::Reference => AnyNetwork::Reference(Box::new(Network::new(Reference, config, weights)?)),
     })
 }

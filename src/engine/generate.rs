@@ -97,10 +97,13 @@ impl<B: Backend> Generation<'_, B> {
     /// The closing tag as the model knows it: its own token, or the text on a line of its own.
     fn closing_tag(&self) -> Vec<u32> {
         let tokenizer = &self.vocabulary.tokenizer;
-        match tokenizer.special(CLOSE_TAG) {
+        let mut ids = match tokenizer.special(CLOSE_TAG) {
             Some(id) => vec![id],
             None => tokenizer.encode(&format!("\n{CLOSE_TAG}\n\n")),
-        }
+        };
+        let vocab = self.timeline.network.config().vocab;
+        ids.retain(|id| (*id as usize) < vocab);
+        ids
     }
 
     fn emit(&mut self, token: Token) {

@@ -132,7 +132,7 @@ impl Sampler {
     }
 }
 
-/// ln p of `id` and the entropy, under the softmax of all `logits`.
+/// ln p of `id`, which must be in the vocabulary, and the entropy, under the softmax of all `logits`.
 pub fn describe(logits: &[f32], id: u32) -> Result<Choice, NotANumber> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     if !max.is_finite() || logits.iter().any(|l| l.is_nan()) {

@@ -81,7 +81,7 @@ pub fn score<B: Backend>(
         if score.continuation.len() < continuation {
             let mut chosen = Err(NotANumber);
             network.advance(&mut state, &[next.id], 1, interrupt, |_, logits| {
-                chosen = sampler.choose(logits)
+                chosen = sampler.choose(logits);
             })?;
             next = chosen?;
         }

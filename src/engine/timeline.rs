@@ -86,7 +86,7 @@ impl<B: Backend> Timeline<B> {
     pub fn step(&mut self, id: u32, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
         let mut logits = Vec::new();
         self.network.advance(&mut self.state, &[id], 1, interrupt, |_, row| {
-            logits.extend_from_slice(row)
+            logits.extend_from_slice(row);
         })?;
         self.tokens.push(id);
         Ok(logits)
@@ -126,15 +126,12 @@ impl<B: Backend> Timeline<B> {
             self.documents = None;
         }
         let best = self.documents.iter().chain(&self.marks).max_by_key(|m| m.position());
-        let position = match best {
-            Some(mark) => {
-                self.state.rewind(mark, &self.network)?;
-                mark.position()
-            }
-            None => {
-                self.state = State::new(&self.network)?;
-                0
-            }
+        let position = if let Some(mark) = best {
+            self.state.rewind(mark, &self.network)?;
+            mark.position()
+        } else {
+            self.state = State::new(&self.network)?;
+            0
         };
         self.tokens.truncate(position);
         Ok(position)

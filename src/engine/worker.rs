@@ -40,7 +40,7 @@ impl Engine {
     pub fn start<B: Backend>(
         network: Network<B>,
         vocabulary: Vocabulary,
-        options: EngineOptions,
+        options: &EngineOptions,
         events: EventSink,
     ) -> Result<Self, ComputeError> {
         let (commands, inbox) = channel();

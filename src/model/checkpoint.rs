@@ -12,7 +12,6 @@ const CONFIG: &str = "config.json";
 const GENERATION_CONFIG: &str = "generation_config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-const CHAT_TEMPLATE: &str = "chat_template.jinja";
 
 /// An opened checkpoint. The weights are views into the memory map; nothing has been copied.
 #[derive(Debug)]
@@ -72,21 +71,10 @@ impl Checkpoint {
 
     /// The chat template, if the checkpoint has one.
     pub fn chat_template(&self) -> Result<Option<ChatTemplate>, ModelError> {
-        let config = self.optional_json(TOKENIZER_CONFIG)?;
-        let separate = if self.files.exists(CHAT_TEMPLATE) {
-            let raw = self.files.read(CHAT_TEMPLATE)?;
-            let text = String::from_utf8(raw.into_owned())
-                .map_err(|_| ModelError::malformed(self.files.path(CHAT_TEMPLATE), "not UTF-8 text"))?;
-            Some(text)
-        } else {
-            None
-        };
-        let path = self.files.path(if separate.is_some() {
-            CHAT_TEMPLATE
-        } else {
-            TOKENIZER_CONFIG
-        });
-        ChatTemplate::new(separate, config.as_ref(), &path)
+        match &self.files {
+            Files::Directory(directory) => ChatTemplate::load(directory),
+            Files::Embedded { .. } => Ok(None),
+        }
     }
 
     /// The ids that end a reply: those of `config.json` and `generation_config.json`, else the tokenizer's
@@ -97,13 +85,13 @@ impl Checkpoint {
             let path = self.files.path(GENERATION_CONFIG);
             ids.extend(super::json::Fields::new(&json, &path).ids("eos_token_id")?);
         }
-        if ids.is_empty() {
-            if let Some(json) = self.optional_json(TOKENIZER_CONFIG)? {
-                let token = &json["eos_token"];
-                let content = token.as_str().or_else(|| token["content"].as_str());
-                if let Some(content) = content {
-                    ids.extend(self.tokenizer()?.special(content));
-                }
+        if ids.is_empty()
+            && let Some(json) = self.optional_json(TOKENIZER_CONFIG)?
+        {
+            let token = &json["eos_token"];
+            let content = token.as_str().or_else(|| token["content"].as_str());
+            if let Some(content) = content {
+                ids.extend(self.tokenizer()?.special(content));
             }
         }
         ids.sort_unstable();
@@ -117,7 +105,7 @@ impl Checkpoint {
         let table = &self.weights.embedding;
         // A zero has no bit set but, in a negative zero, the sign: the top bit of the last byte.
         let size = table.dtype().size();
-        let is_zero = |element: &[u8]| element[size - 1] & 0x7f == 0 && element[..size - 1].iter().all(|b| *b == 0);
+        let is_zero = |element: &[u8]| matches!(element, [low @ .., 0 | 0x80] if low.iter().all(|b| *b == 0));
         (0..self.config.vocab)
             .filter(|&id| table.row(id).chunks_exact(size).all(is_zero))
             .map(|id| id as u32)
@@ -139,8 +127,9 @@ fn parse_config(json: &Value, path: &Path) -> Result<ModelConfig, ModelError> {
         .as_str()
         .ok_or_else(|| ModelError::malformed(path, "model_type is missing; expected for instance \"minimax_m1\""))?;
     match model_type {
-        "minimax_m1" | "minimax_text_01" | "minimax" => minimax::config(model_type, json, path),
-        "MiniMaxText01" | "MiniMaxM1" => minimax::config(model_type, json, path),
+        "minimax_m1" | "minimax_text_01" | "MiniMaxM1" | "MiniMaxText01" | "minimax" => {
+            minimax::config(model_type, json, path)
+        }
         other => Err(ModelError::Unsupported {
             path: path.to_owned(),
             what: format!("the architecture {other:?}"),

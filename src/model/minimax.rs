@@ -186,14 +186,13 @@ fn rope(fields: &Fields<'_>, head_dim: usize, path: &Path) -> Result<Rope, Model
         .as_ref()
         .and_then(|p| p.get("rope_type"))
         .and_then(Value::as_str)
+        && kind != "default"
     {
-        if kind != "default" {
-            return Err(ModelError::Unsupported {
-                path: path.to_owned(),
-                what: format!("rope_type {kind:?}"),
-                advice: "Only the default rotary embedding is known for this family.".to_owned(),
-            });
-        }
+        return Err(ModelError::Unsupported {
+            path: path.to_owned(),
+            what: format!("rope_type {kind:?}"),
+            advice: "Only the default rotary embedding is known for this family.".to_owned(),
+        });
     }
     let theta = match fields.optional_number("rope_theta")? {
         Some(theta) => theta,
@@ -214,7 +213,7 @@ fn rope(fields: &Fields<'_>, head_dim: usize, path: &Path) -> Result<Rope, Model
             format!("rotary_dim is {dim}; expected an even number up to head_dim {head_dim}"),
         ));
     }
-    if !(theta > 0.0) {
+    if theta <= 0.0 {
         return Err(ModelError::malformed(
             path,
             format!("rope_theta is {theta}; expected a positive number"),

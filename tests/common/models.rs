@@ -52,10 +52,16 @@ pub fn table_model(vocab: usize, next: impl Fn(u32) -> Vec<(u32, f32)>) -> (Mode
     (config, weights)
 }
 
-/// A tokenizer with one token a letter of `letters`, ids from 0, then `specials`.
+/// A tokenizer with one token a letter of `letters`, ids from 0, then `specials`, then the bytes not among the letters.
 pub fn letters(letters: &str, specials: &[&str]) -> Tokenizer {
-    let vocab: serde_json::Map<String, serde_json::Value> =
-        letters.chars().enumerate().map(|(i, c)| (c.to_string(), json!(i))).collect();
+    let mut vocab: serde_json::Map<String, serde_json::Value> = letters
+        .chars()
+        .enumerate()
+        .map(|(i, c)| (c.to_string(), json!(i)))
+        .collect();
+    let first = vocab.len() + specials.len();
+    let others = byte_alphabet().filter(|c| !letters.contains(*c)).enumerate();
+    vocab.extend(others.map(|(i, c)| (c.to_string(), json!(first + i))));
     let added: Vec<_> = specials
         .iter()
         .enumerate()
@@ -73,6 +79,16 @@ pub fn letters(letters: &str, specials: &[&str]) -> Tokenizer {
     Tokenizer::from_bytes(tokenizer.to_string().as_bytes(), Path::new("letters")).unwrap()
 }
 
+/// The characters that byte-level tokenizers write bytes as: themselves where they can be seen, else from U+0100 on.
+fn byte_alphabet() -> impl Iterator<Item = char> {
+    let visible = |b: &u8| matches!(b, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+    let hidden = (0..=255u8).filter(move |b| !visible(b)).count() as u32;
+    (0..=255u8)
+        .filter(visible)
+        .map(char::from)
+        .chain((0..hidden).map(|i| char::from_u32(0x100 + i).unwrap()))
+}
+
 fn config(
     kinds: &str,
     vocab: usize,
@@ -80,7 +96,11 @@ fn config(
     (heads, kv_heads, head_dim): (usize, usize, usize),
     (experts, top_k, width): (usize, usize, usize),
 ) -> ModelConfig {
-    let residual = Residual { alpha: 1.0, beta: 1.0, from_normed: true };
+    let residual = Residual {
+        alpha: 1.0,
+        beta: 1.0,
+        from_normed: true,
+    };
     let layers = kinds
         .chars()
         .enumerate()
@@ -92,7 +112,15 @@ fn config(
                     slopes: lightning_slopes(heads, index, kinds.len()),
                     norm_eps: 1e-6,
                 }),
-                _ => Mixer::Softmax(Softmax { heads, kv_heads, head_dim, rope: Rope { dim: head_dim / 2, theta: 1e4 } }),
+                _ => Mixer::Softmax(Softmax {
+                    heads,
+                    kv_heads,
+                    head_dim,
+                    rope: Rope {
+                        dim: head_dim / 2,
+                        theta: 1e4,
+                    },
+                }),
             },
             mixer_residual: residual,
             feed_forward: FeedForward::Moe(Moe { experts, top_k, width }),

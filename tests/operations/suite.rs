@@ -97,7 +97,9 @@ pub fn rows_agree<B: Backend, O: Backend>(backend: &B, oracle: &O) {
         let x = backend.embed(&table, &case.ids).unwrap();
         let h = backend.rms_norm(&x, &norm, 1e-5).unwrap();
         let y = backend.residual(case.alpha, &h, case.beta, &uploaded).unwrap();
-        let last = backend.slice_rows(&y, case.ids.len() - case.last..case.ids.len()).unwrap();
+        let last = backend
+            .slice_rows(&y, case.ids.len() - case.last..case.ids.len())
+            .unwrap();
         let logits = backend.head(&table, &last).unwrap();
         let host = |rows: &B::Rows| backend.download(rows).unwrap();
         [host(&uploaded), host(&x), host(&h), host(&y), host(&last), logits]

@@ -299,7 +299,7 @@ impl Kernel for OnlineSoftmax<'_> {
             }
             self.partial.max[row] = max;
             self.partial.sum[row] = self.partial.sum[row] * shrink + sum;
-            if shrink != 1.0 {
+            if shrink < 1.0 {
                 for o in &mut self.partial.out[row * self.dim..][..self.dim] {
                     *o *= shrink;
                 }

@@ -123,10 +123,9 @@ impl Tile<'_> {
             let b: &[f32; PANEL] = self.b.data[i * self.b.stride + self.column..]
                 .first_chunk()
                 .expect("a full panel has PANEL columns");
-            for r in 0..ROWS {
-                let a = rows[r][i];
-                for j in 0..PANEL {
-                    acc[r][j] = mul_add::<FMA>(a, b[j], acc[r][j]);
+            for (acc, row) in acc.iter_mut().zip(rows) {
+                for (acc, b) in acc.iter_mut().zip(b) {
+                    *acc = mul_add::<FMA>(row[i], *b, *acc);
                 }
             }
         }
@@ -138,10 +137,9 @@ impl Tile<'_> {
         let mut acc = [[0.0f32; PANEL]; ROWS];
         for i in 0..self.k {
             let b = &self.b.data[i * self.b.stride + self.column..][..self.width];
-            for r in 0..ROWS {
-                let a = rows[r][i];
-                for (acc, b) in acc[r].iter_mut().zip(b) {
-                    *acc = mul_add::<FMA>(a, *b, *acc);
+            for (acc, row) in acc.iter_mut().zip(rows) {
+                for (acc, b) in acc.iter_mut().zip(b) {
+                    *acc = mul_add::<FMA>(row[i], *b, *acc);
                 }
             }
         }

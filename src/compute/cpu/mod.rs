@@ -75,7 +75,7 @@ impl Cpu {
             let rows = (data.len() / width).div_ceil(self.threads());
             self.pool.install(|| {
                 data.par_chunks_mut(rows * width)
-                    .for_each(|chunk| pass(self.isa, chunk))
+                    .for_each(|chunk| pass(self.isa, chunk));
             });
         }
     }

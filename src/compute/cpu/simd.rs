@@ -107,7 +107,7 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
         p = mul_add::<FMA>(p, r, c);
     }
     // 2^n in two factors: n may be 128.
-    let n = shifted.to_bits() as i32 - ROUND.to_bits() as i32;
+    let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
     let half = n >> 1;
     let power = |n: i32| f32::from_bits(((n + 127) << 23) as u32);
     let result = p * power(half) * power(n - half);
@@ -140,8 +140,8 @@ mod tests {
                 assert!(error <= exact * 4e-7 + 1.3e-38, "exp({x}) = {got}, not {exact}");
             }
         }
-        assert_eq!(exp::<true>(0.0), 1.0);
-        assert_eq!(exp::<true>(f32::NEG_INFINITY), 0.0);
+        assert!((exp::<true>(0.0) - 1.0).abs() < f32::EPSILON);
+        assert!(exp::<true>(f32::NEG_INFINITY).abs() < f32::MIN_POSITIVE);
         assert!(exp::<true>(1000.0) > 1e38);
     }
 

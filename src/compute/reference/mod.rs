@@ -110,7 +110,9 @@ impl Backend for Reference {
 
     fn slice_rows(&self, x: &Tensor, range: Range<usize>) -> Result<Tensor, ComputeError> {
         let rows = x.dim(0)?;
-        ensure(range.start <= range.end && range.end <= rows, || format!("rows {range:?} are asked of {rows}"))?;
+        ensure(range.start <= range.end && range.end <= rows, || {
+            format!("rows {range:?} are asked of {rows}")
+        })?;
         Ok(x.narrow(0, range.start, range.len())?)
     }
 

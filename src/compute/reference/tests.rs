@@ -136,7 +136,10 @@ fn no_tokens_give_no_rows() {
     let (spec, hidden, interrupt) = (softmax_spec(), 5, Interrupt::new());
     let none = Reference.upload(&[], hidden).unwrap();
     assert_eq!(Reference.embed(&matrix(4, hidden), &[]).unwrap().dims(), [0, hidden]);
-    assert_eq!(Reference.slice_rows(&matrix(4, hidden), 4..4).unwrap().dims(), [0, hidden]);
+    assert_eq!(
+        Reference.slice_rows(&matrix(4, hidden), 4..4).unwrap().dims(),
+        [0, hidden]
+    );
     let mut cache = Reference.kv_cache(&spec).unwrap();
     let weights = softmax_weights(hidden);
     let rows = Reference
