@@ -44,7 +44,7 @@ pub(super) fn config(model_type: &str, json: &Value, path: &Path) -> Result<Mode
         None => hidden / heads,
     };
     let kv_heads = fields.optional_size("num_key_value_heads")?.unwrap_or(heads);
-    if head_dim == 0 || heads % kv_heads != 0 {
+    if head_dim == 0 || kv_heads == 0 || heads % kv_heads != 0 {
         return Err(ModelError::malformed(
             path,
             format!("{heads} attention heads cannot share {kv_heads} key-value heads of {head_dim} channels"),
