@@ -5,6 +5,7 @@
 //! operations of a layer), [`model`] (a checkpoint on disk), [`trace`] (reasoning text).
 
 pub mod compute;
+pub mod context;
 pub mod conversation;
 pub mod engine;
 pub mod model;
