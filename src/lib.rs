@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod compute;
+pub mod context;
 pub mod conversation;
 pub mod engine;
 pub mod model;

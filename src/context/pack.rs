@@ -1,0 +1,111 @@
+//! The token sequence and the way back from it to files and lines.
+//!
+//! Invariants: documents are in the order of their tokens; lines are numbered over the whole pack from 1 without a gap;
+//! a line's text is the file's between its line breaks, without them; a line's tokens cover every byte of it.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Skipped;
+
+/// Documents as one token sequence.
+#[derive(Debug, Clone, Default)]
+pub struct Pack {
+    pub tokens: Arc<[u32]>,
+    pub documents: Vec<Document>,
+    /// What was found but is not packed, or not exactly as it is.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One file of a pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Fit to be shown.
+    pub path: String,
+    pub text: String,
+    /// Each line's bytes in `text`.
+    pub lines: Vec<Range<usize>>,
+    /// Each line's tokens, counted from the beginning of the pack.
+    pub line_tokens: Vec<Range<usize>>,
+    /// The running number of the first line.
+    pub first_line: usize,
+    /// All tokens of the document in the pack, with whatever frames it.
+    pub tokens: Range<usize>,
+}
+
+/// One line of a pack.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    pub document: &'a Document,
+    /// From 1, within the file.
+    pub number: usize,
+    pub text: &'a str,
+}
+
+impl Document {
+    /// The text of a line, from 1 within the file.
+    #[must_use]
+    pub fn line(&self, number: usize) -> Option<&str> {
+        self.text.get(self.lines.get(number.checked_sub(1)?)?.clone())
+    }
+}
+
+impl Pack {
+    /// The number of lines of all documents.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.documents
+            .last()
+            .map_or(0, |last| last.first_line - 1 + last.lines.len())
+    }
+
+    /// The line with a running number, from 1.
+    #[must_use]
+    pub fn line(&self, running: usize) -> Option<Line<'_>> {
+        if running == 0 {
+            return None;
+        }
+        let after = self.documents.partition_point(|d| d.first_line <= running);
+        let document = self.documents[..after].iter().rfind(|d| !d.lines.is_empty())?;
+        let number = running - document.first_line + 1;
+        Some(Line {
+            document,
+            number,
+            text: document.line(number)?,
+        })
+    }
+
+    /// All lines, with their running numbers.
+    pub fn all_lines(&self) -> impl Iterator<Item = (usize, Line<'_>)> {
+        self.documents.iter().flat_map(|document| {
+            document.lines.iter().enumerate().map(move |(i, bytes)| {
+                let line = Line {
+                    document,
+                    number: i + 1,
+                    text: &document.text[bytes.clone()],
+                };
+                (document.first_line + i, line)
+            })
+        })
+    }
+
+    /// The document with this path.
+    #[must_use]
+    pub fn document(&self, path: &str) -> Option<&Document> {
+        self.documents.iter().find(|d| d.path == path)
+    }
+}
+
+/// The lines of a text: what stands between line feeds, without a carriage return at the end. A text that ends in a
+/// line feed has no further, empty line.
+pub(super) fn lines_of(text: &str) -> Vec<Range<usize>> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let bare = line.strip_suffix('\n').unwrap_or(line);
+        let bare = bare.strip_suffix('\r').unwrap_or(bare);
+        lines.push(start..start + bare.len());
+        start += line.len();
+    }
+    lines
+}

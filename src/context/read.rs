@@ -1,0 +1,262 @@
+//! One file as text, or the reason why not.
+//!
+//! Whatever lies on a disk may turn up here. Only regular files are opened (a pipe would block for ever), sizes are
+//! checked before anything is read, and text that is not UTF-8 is taken with its faults replaced and counted.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::discover::Source;
+
+/// The largest file that is taken without having been named.
+const WALKED_LIMIT: u64 = 1 << 20;
+/// The largest file that is taken at all: far more than any context holds.
+const NAMED_LIMIT: u64 = 256 << 20;
+/// A NUL in so many first bytes marks a binary file, as for git.
+const BINARY_PROBE: usize = 8 << 10;
+
+const LOCK_FILES: [&str; 20] = [
+    "Cargo.lock",
+    "Gemfile.lock",
+    "Package.resolved",
+    "Pipfile.lock",
+    "Podfile.lock",
+    "bun.lock",
+    "composer.lock",
+    "deno.lock",
+    "flake.lock",
+    "go.sum",
+    "gradle.lockfile",
+    "mix.lock",
+    "npm-shrinkwrap.json",
+    "package-lock.json",
+    "packages.lock.json",
+    "pdm.lock",
+    "pnpm-lock.yaml",
+    "poetry.lock",
+    "uv.lock",
+    "yarn.lock",
+];
+const MINIFIED_ENDINGS: [&str; 5] = [".min.js", ".min.css", ".min.mjs", ".js.map", ".css.map"];
+/// Mean length of a line above which a script or style sheet was not written by hand.
+const MINIFIED_MEAN_LINE: usize = 500;
+
+/// A file's text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub text: String,
+    /// What of the file is not in the text.
+    pub note: Option<String>,
+}
+
+pub(super) fn read(source: &Source) -> Result<Text, String> {
+    let Some(path) = &source.path else {
+        let bytes = read_up_to(io::stdin().lock(), NAMED_LIMIT)?;
+        return decode(bytes);
+    };
+    if !source.explicit {
+        unwanted_name(path)?;
+    }
+    let unreadable = |e: io::Error| format!("cannot be read: {e}");
+    regular(&path.metadata().map_err(unreadable)?)?;
+    let limit = if source.explicit { NAMED_LIMIT } else { WALKED_LIMIT };
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    regular(&metadata)?;
+    if metadata.len() > limit {
+        return Err(too_large(limit));
+    }
+    let text = decode(read_up_to(file, limit)?)?;
+    if !source.explicit && minified(path, &text.text) {
+        return Err("minified; name it to load it all the same".into());
+    }
+    Ok(text)
+}
+
+fn regular(metadata: &std::fs::Metadata) -> Result<(), String> {
+    if metadata.is_file() {
+        Ok(())
+    } else {
+        Err("not a regular file; pipe it to standard input and name it -".into())
+    }
+}
+
+fn unwanted_name(path: &Path) -> Result<(), String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if LOCK_FILES.contains(&name.as_ref()) {
+        return Err("a lock file; name it to load it all the same".into());
+    }
+    if MINIFIED_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
+        return Err("minified; name it to load it all the same".into());
+    }
+    Ok(())
+}
+
+fn minified(path: &Path, text: &str) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    ["js", "mjs", "cjs", "css"].iter().any(|e| extension == *e)
+        && text.len() > 10 * MINIFIED_MEAN_LINE
+        && text.len() / text.lines().count().max(1) > MINIFIED_MEAN_LINE
+}
+
+fn too_large(limit: u64) -> String {
+    let advice = if limit == WALKED_LIMIT {
+        "; name it to load it all the same"
+    } else {
+        ""
+    };
+    format!("larger than {} MiB{advice}", limit >> 20)
+}
+
+fn read_up_to(from: impl Read, limit: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    from.take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| format!("cannot be read: {e}"))?;
+    if bytes.len() as u64 > limit {
+        Err(too_large(limit))
+    } else {
+        Ok(bytes)
+    }
+}
+
+fn decode(bytes: Vec<u8>) -> Result<Text, String> {
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => return decode_utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => return decode_utf16(rest, u16::from_be_bytes),
+        _ => {}
+    }
+    if bytes[..bytes.len().min(BINARY_PROBE)].contains(&0) {
+        return Err("binary".into());
+    }
+    let (text, note) = match String::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let faults = error
+                .as_bytes()
+                .utf8_chunks()
+                .filter(|chunk| !chunk.invalid().is_empty())
+                .count();
+            let note = format!("packed, but not UTF-8: {faults} invalid places are read as U+FFFD");
+            (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(note))
+        }
+    };
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    };
+    Ok(Text { text, note })
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Text, String> {
+    let (pairs, odd) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|&pair| unit(pair));
+    if !odd.is_empty() || units.clone().take(BINARY_PROBE).any(|u| u == 0) {
+        return Err("binary".into());
+    }
+    let mut faults = 0usize;
+    let text = char::decode_utf16(units)
+        .map(|c| {
+            c.unwrap_or_else(|_| {
+                faults += 1;
+                char::REPLACEMENT_CHARACTER
+            })
+        })
+        .collect();
+    let note = (faults > 0).then(|| format!("packed, but not UTF-16: {faults} invalid places are read as U+FFFD"));
+    Ok(Text { text, note })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn read(&self, name: &str, bytes: &[u8], explicit: bool) -> Result<Text, String> {
+            let path = self.0.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            read(&Source {
+                name: name.into(),
+                path: Some(path),
+                explicit,
+            })
+        }
+    }
+
+    fn text(text: &str) -> Result<Text, String> {
+        Ok(Text {
+            text: text.into(),
+            note: None,
+        })
+    }
+
+    #[test]
+    fn text_is_taken_as_it_stands() {
+        let folder = Folder::new();
+        assert_eq!(folder.read("a", "é\r\n\tx".as_bytes(), false), text("é\r\n\tx"));
+        assert_eq!(folder.read("a", b"", false), text(""));
+        assert_eq!(
+            folder.read("a", "\u{feff}x\u{feff}".as_bytes(), false),
+            text("x\u{feff}")
+        );
+        assert_eq!(folder.read("a", b"\xff\xfea\0\xe9\0", false), text("aé"));
+        assert_eq!(folder.read("a", b"\xfe\xff\0a\0\xe9", false), text("aé"));
+    }
+
+    #[test]
+    fn faults_are_replaced_and_said() {
+        let got = Folder::new().read("a", b"a\xffb\xe4\xbdc", false).unwrap();
+        assert_eq!(got.text, "a\u{fffd}b\u{fffd}c");
+        assert!(got.note.unwrap().contains("not UTF-8: 2 invalid places"));
+    }
+
+    #[test]
+    fn binary_files_are_skipped() {
+        let folder = Folder::new();
+        assert_eq!(folder.read("a", b"ELF\0", true), Err("binary".into()));
+        let late = [vec![b'x'; BINARY_PROBE], vec![0]].concat();
+        assert!(folder.read("a", &late, false).is_ok());
+    }
+
+    #[test]
+    fn what_people_do_not_mean_is_skipped_unless_named() {
+        let folder = Folder::new();
+        let long = vec![b'x'; 20_000];
+        let large = vec![b'\n'; (WALKED_LIMIT + 1) as usize];
+        for (name, bytes, reason) in [
+            ("Cargo.lock", b"x".as_slice(), "a lock file"),
+            ("x.min.js", b"x", "minified"),
+            ("bundle.js", &long, "minified"),
+            ("big.txt", &large, "larger than 1 MiB"),
+        ] {
+            let refused = folder.read(name, bytes, false).unwrap_err();
+            assert!(refused.starts_with(reason), "{refused}");
+            assert!(folder.read(name, bytes, true).is_ok(), "{name}");
+        }
+        assert!(folder.read("prose.txt", &long, false).is_ok());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_reason_of_an_unreadable_file_is_the_systems() {
+        let folder = Folder::new();
+        let source = |path: &Path| Source {
+            name: "x".into(),
+            path: Some(path.to_owned()),
+            explicit: true,
+        };
+        let gone = read(&source(&folder.0.path().join("gone"))).unwrap_err();
+        assert!(gone.starts_with("cannot be read: No such file"), "{gone}");
+        for special in [folder.0.path(), Path::new("/dev/zero")] {
+            assert!(read(&source(special)).unwrap_err().starts_with("not a regular file"));
+        }
+    }
+}
