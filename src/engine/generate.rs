@@ -15,7 +15,7 @@ use crate::trace::{CLOSE_TAG, Channel, ThinkSplitter};
 const GUARD_PROBABILITY: f32 = 0.99;
 
 /// What ids mean.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Vocabulary {
     pub tokenizer: Tokenizer,
     /// Ids that end a reply.
