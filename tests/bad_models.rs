@@ -1,6 +1,9 @@
 //! Broken, hostile and unknown checkpoints: a message that names the file and says what to do, and never a panic.
 
-#![allow(clippy::unwrap_used, reason = "a test that unwraps nothing has failed, in its helpers too")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps nothing has failed, in its helpers too"
+)]
 
 mod common;
 
@@ -83,7 +86,14 @@ fn a_header_that_lies_about_its_length_is_refused() {
 fn a_missing_shard_is_named() {
     let model = copy("m1-f32-sharded");
     fs::remove_file(model.path().join("model-00002-of-00003.safetensors")).unwrap();
-    assert_refused(model.path(), &["model-00002-of-00003.safetensors", "missing", "model.safetensors.index.json"]);
+    assert_refused(
+        model.path(),
+        &[
+            "model-00002-of-00003.safetensors",
+            "missing",
+            "model.safetensors.index.json",
+        ],
+    );
 }
 
 #[test]
@@ -100,7 +110,9 @@ fn a_shard_outside_of_the_folder_is_refused() {
 #[test]
 fn a_wrong_shape_is_named_with_both_shapes() {
     let model = copy("one-layer");
-    edit(&model.path().join("config.json"), |json| json["intermediate_size"] = json!(17));
+    edit(&model.path().join("config.json"), |json| {
+        json["intermediate_size"] = json!(17)
+    });
     assert_refused(model.path(), &["experts.0.w1.weight", "[16, 32]", "[17, 32]"]);
 }
 
@@ -116,9 +128,15 @@ fn a_missing_tensor_is_named() {
 
 #[test]
 fn unknown_architectures_are_refused_by_name() {
-    for (name, part) in [("bailing_moe_linear", "Ring"), ("minimax_m2", "not of this family"), ("llama", "llama")] {
+    for (name, part) in [
+        ("bailing_moe_linear", "Ring"),
+        ("minimax_m2", "not of this family"),
+        ("llama", "llama"),
+    ] {
         let model = copy("one-layer");
-        edit(&model.path().join("config.json"), |json| json["model_type"] = json!(name));
+        edit(&model.path().join("config.json"), |json| {
+            json["model_type"] = json!(name)
+        });
         assert_refused(model.path(), &["config.json", name, part, "minimax_m1"]);
     }
 }
@@ -175,7 +193,11 @@ fn folders_that_are_no_checkpoints() {
     fs::write(model.path().join("config.json"), b"{").unwrap();
     assert_refused(model.path(), &["config.json", "not JSON"]);
     fs::remove_file(model.path().join("model.safetensors")).unwrap();
-    fs::copy(golden("one-layer").join("config.json"), model.path().join("config.json")).unwrap();
+    fs::copy(
+        golden("one-layer").join("config.json"),
+        model.path().join("config.json"),
+    )
+    .unwrap();
     assert_refused(model.path(), &["model.safetensors", "no weights"]);
 }
 
@@ -191,7 +213,11 @@ fn without_a_tokenizer_ids_can_be_scored_and_text_cannot() {
             .output()
             .unwrap()
     };
-    assert!(run("--tokens", &golden("one-layer").join("golden.json")).status.success());
+    assert!(
+        run("--tokens", &golden("one-layer").join("golden.json"))
+            .status
+            .success()
+    );
     let output = run("--text", &golden("one-layer").join("config.json"));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{stderr}");

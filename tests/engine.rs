@@ -15,8 +15,8 @@ use common::models::{letters, random_model, table_model};
 use thunderhead::compute::Interrupt;
 use thunderhead::compute::cpu::Cpu;
 use thunderhead::engine::{
-    Command, Engine, EngineOptions, Event, EventKind, Finished, GenerateOptions, Network, Prefill, Sampling,
-    StopReason, Submit, Ticket, Token, Vocabulary,
+    Allowed, Command, Engine, EngineOptions, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker, Network,
+    Prefill, Sampling, StopReason, Submit, Ticket, Token, Vocabulary,
 };
 use thunderhead::model::{ModelConfig, ModelWeights, TensorView};
 use thunderhead::trace::Channel;
@@ -333,6 +333,37 @@ fn unused_ids_are_never_produced() {
             },
         );
         assert!(outcome.tokens.iter().all(|t| t.id != 1 && t.id != 7));
+    }
+}
+
+/// Allows `b` after `a` and nothing after that.
+struct OneStep(Option<u32>);
+
+impl Guide for OneStep {
+    fn allowed(&mut self) -> Allowed<'_> {
+        Allowed::Only(if self.0.is_none() { &[1, 5] } else { &[] })
+    }
+
+    fn push(&mut self, id: u32) {
+        self.0 = Some(id);
+    }
+}
+
+#[test]
+fn a_guide_holds_the_reply_to_what_it_allows() {
+    let talk = Talk::new(table_model(VOCAB, |_| vec![(3, 9.0), (5, 2.0), (1, 1.0)]));
+    let guide = Some(GuideMaker::new(|| Box::new(OneStep(None))));
+    for _ in 0..2 {
+        let outcome = talk.generate(
+            &ids("a"),
+            GenerateOptions {
+                guide: guide.clone(),
+                ..Default::default()
+            },
+        );
+        assert_eq!((outcome.ids(), outcome.reason()), (vec![5], StopReason::EndOfSequence));
+        // What the model thought of it, not what was left.
+        assert!(outcome.tokens[0].probability < 0.01);
     }
 }
 

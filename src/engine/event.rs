@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::GuideMaker;
 use crate::trace::Channel;
 
 /// Identifies one command and every event that answers it.
@@ -39,6 +40,8 @@ pub struct GenerateOptions {
     pub thinking_open: bool,
     /// Ids that end the reply, beside those of the model.
     pub stop: Vec<u32>,
+    /// Holds the reply to a form.
+    pub guide: Option<GuideMaker>,
 }
 
 impl Default for GenerateOptions {
@@ -50,6 +53,7 @@ impl Default for GenerateOptions {
             loop_guard: 3_000,
             thinking_open: false,
             stop: Vec::new(),
+            guide: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::sampler::{Choice, Sampler};
 use super::timeline::Timeline;
 use super::worker::{EngineError, EventSink};
-use super::{Event, EventKind, Finished, GenerateOptions, StopReason, Ticket, Token};
+use super::{Allowed, Event, EventKind, Finished, GenerateOptions, GuideMaker, StopReason, Ticket, Token};
 use crate::compute::{Backend, ComputeError};
 use crate::model::Tokenizer;
 use crate::trace::{CLOSE_TAG, Channel, ThinkSplitter};
@@ -39,6 +39,7 @@ impl<B: Backend> Generation<'_, B> {
         let started = Instant::now();
         let mut sampler = Sampler::new(self.options.sampling, self.vocabulary.unused.clone());
         let mut reply = Reply::new(self.options, started);
+        let mut guide = self.options.guide.as_ref().map(GuideMaker::make);
         let mut append = last_of_prompt;
         let mut forced: VecDeque<u32> = VecDeque::new();
         finished.reason = loop {
@@ -61,8 +62,14 @@ impl<B: Backend> Generation<'_, B> {
             let was_forced = !forced.is_empty();
             let choice = match forced.pop_front() {
                 Some(id) => super::sampler::describe(&logits, id)?,
-                None => sampler.choose(&logits)?,
+                None => match guide.as_mut().map_or(Allowed::Any, |g| g.allowed()) {
+                    Allowed::Only([]) => break StopReason::EndOfSequence,
+                    allowed => sampler.choose(&logits, allowed)?,
+                },
             };
+            if let Some(guide) = &mut guide {
+                guide.push(choice.id);
+            }
             if !was_forced && (self.vocabulary.eos.contains(&choice.id) || self.options.stop.contains(&choice.id)) {
                 break StopReason::EndOfSequence;
             }

@@ -5,6 +5,7 @@
 
 mod event;
 mod generate;
+mod guide;
 mod network;
 mod sampler;
 mod score;
@@ -17,6 +18,7 @@ pub use event::{
     Command, Event, EventKind, Finished, GenerateOptions, Prefill, RequestId, Sampling, StopReason, Token,
 };
 pub use generate::Vocabulary;
+pub use guide::{Allowed, Guide, GuideMaker};
 pub use network::Network;
 pub use sampler::{Choice, NotANumber, Sampler};
 pub use score::{Score, ScoreError, score};

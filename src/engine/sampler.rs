@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::Sampling;
+use super::{Allowed, Sampling};
 
 /// Chooses ids; the same seed and logits give the same ids on every machine.
 #[derive(Debug)]
@@ -50,38 +50,31 @@ impl Sampler {
         }
     }
 
-    /// Chooses from `logits`, `[vocab]`.
-    pub fn choose(&mut self, logits: &[f32]) -> Result<Choice, NotANumber> {
-        let id = if self.sampling.temperature > 0.0 {
-            self.sample(logits)?
-        } else {
-            self.greedy(logits)?
+    /// Chooses from `logits`, `[vocab]`, among the ids that are allowed.
+    pub fn choose(&mut self, logits: &[f32], allowed: Allowed<'_>) -> Result<Choice, NotANumber> {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        let candidate = |id: u32| {
+            let weight = *logits.get(id as usize)?;
+            let used = self.unused.binary_search(&id).is_err();
+            (used && weight.is_finite()).then_some(Candidate { id, weight })
         };
-        describe(logits, id)
-    }
-
-    fn allowed<'a>(&'a self, logits: &'a [f32]) -> impl Iterator<Item = Candidate> + 'a {
-        let mut unused = self.unused.iter().copied().peekable();
-        logits.iter().enumerate().filter_map(move |(id, logit)| {
-            let id = id as u32;
-            unused
-                .next_if_eq(&id)
-                .is_none()
-                .then_some(Candidate { id, weight: *logit })
-        })
-    }
-
-    fn greedy(&self, logits: &[f32]) -> Result<u32, NotANumber> {
-        let mut best: Option<Candidate> = None;
-        for candidate in self.allowed(logits) {
-            if candidate.weight.is_finite() && best.is_none_or(|b| candidate.weight > b.weight) {
-                best = Some(candidate);
-            }
+        match allowed {
+            Allowed::Any => candidates.extend((0..logits.len() as u32).filter_map(candidate)),
+            Allowed::Only(ids) => candidates.extend(ids.iter().copied().filter_map(candidate)),
         }
-        best.map(|b| b.id).ok_or(NotANumber)
+        let chosen = if candidates.is_empty() {
+            None
+        } else if self.sampling.temperature > 0.0 {
+            self.sample(&mut candidates)
+        } else {
+            greedy(&candidates)
+        };
+        self.candidates = candidates;
+        describe(logits, chosen.ok_or(NotANumber)?)
     }
 
-    fn sample(&mut self, logits: &[f32]) -> Result<u32, NotANumber> {
+    fn sample(&mut self, candidates: &mut Vec<Candidate>) -> Option<u32> {
         let Sampling {
             temperature,
             top_k,
@@ -89,19 +82,13 @@ impl Sampler {
             min_p,
             ..
         } = self.sampling;
-        let mut candidates = std::mem::take(&mut self.candidates);
-        candidates.clear();
-        candidates.extend(self.allowed(logits).filter(|c| c.weight.is_finite()));
-        if candidates.is_empty() {
-            return Err(NotANumber);
-        }
         let descending = |a: &Candidate, b: &Candidate| b.weight.total_cmp(&a.weight).then(a.id.cmp(&b.id));
         if top_k > 0 && top_k < candidates.len() {
             candidates.select_nth_unstable_by(top_k - 1, descending);
             candidates.truncate(top_k);
         }
         let max = candidates.iter().map(|c| c.weight).fold(f32::NEG_INFINITY, f32::max);
-        for c in &mut candidates {
+        for c in candidates.iter_mut() {
             c.weight = ((c.weight - max) / temperature).exp();
         }
         if top_p < 1.0 {
@@ -126,10 +113,15 @@ impl Sampler {
             left -= f64::from(c.weight);
             left < 0.0
         });
-        let id = chosen.or(candidates.last()).map(|c| c.id).ok_or(NotANumber)?;
-        self.candidates = candidates;
-        Ok(id)
+        chosen.or(candidates.last()).map(|c| c.id)
     }
+}
+
+/// The most probable; the first of equals.
+fn greedy(candidates: &[Candidate]) -> Option<u32> {
+    let better = |best: Candidate, c: &Candidate| if c.weight > best.weight { *c } else { best };
+    let (first, rest) = candidates.split_first()?;
+    Some(rest.iter().fold(*first, better).id)
 }
 
 /// ln p of `id`, which must be in the vocabulary, and the entropy, under the softmax of all `logits`.
@@ -171,13 +163,19 @@ mod tests {
     #[test]
     fn greedy_takes_the_largest_that_is_used_and_the_first_of_equals() {
         let logits = [1.0, 3.0, 3.0, 9.0];
-        assert_eq!(Sampler::new(sampling(0.0), vec![3]).choose(&logits).unwrap().id, 1);
+        assert_eq!(
+            Sampler::new(sampling(0.0), vec![3])
+                .choose(&logits, Allowed::Any)
+                .unwrap()
+                .id,
+            1
+        );
     }
 
     #[test]
     fn probabilities_are_over_everything() {
         let choice = Sampler::new(sampling(0.0), vec![1])
-            .choose(&[0.0, 0.0, -100.0, -100.0])
+            .choose(&[0.0, 0.0, -100.0, -100.0], Allowed::Any)
             .unwrap();
         assert!((choice.log_probability - 0.5f64.ln()).abs() < 1e-9);
         assert!((choice.entropy - 2f64.ln()).abs() < 1e-9);
@@ -186,11 +184,11 @@ mod tests {
     #[test]
     fn not_a_number_is_an_error() {
         assert_eq!(
-            Sampler::new(sampling(0.0), vec![]).choose(&[f32::NAN; 4]),
+            Sampler::new(sampling(0.0), vec![]).choose(&[f32::NAN; 4], Allowed::Any),
             Err(NotANumber)
         );
         assert_eq!(
-            Sampler::new(sampling(1.0), vec![]).choose(&[f32::NAN, 1.0]),
+            Sampler::new(sampling(1.0), vec![]).choose(&[f32::NAN, 1.0], Allowed::Any),
             Err(NotANumber)
         );
     }
@@ -207,7 +205,7 @@ mod tests {
         );
         let mut counts = [0; 3];
         for _ in 0..20_000 {
-            counts[sampler.choose(&logits).unwrap().id as usize] += 1;
+            counts[sampler.choose(&logits, Allowed::Any).unwrap().id as usize] += 1;
         }
         for (count, p) in counts.iter().zip([0.5, 0.3, 0.2]) {
             assert!((f64::from(*count) / 20_000.0 - p).abs() < 0.015, "{counts:?}");
@@ -230,8 +228,8 @@ mod tests {
             let mut sampler = Sampler::new(s, unused.clone());
             let mut again = Sampler::new(s, unused);
             for _ in 0..20 {
-                let id = sampler.choose(&logits).unwrap().id;
-                prop_assert_eq!(id, again.choose(&logits).unwrap().id);
+                let id = sampler.choose(&logits, Allowed::Any).unwrap().id;
+                prop_assert_eq!(id, again.choose(&logits, Allowed::Any).unwrap().id);
                 prop_assert_ne!(id, 1);
                 let rank = weights.iter().position(|w| w.0 == id).unwrap();
                 prop_assert!(rank < k);

@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::sampler::{NotANumber, Sampler, describe};
-use super::{Network, Sampling, State};
+use super::{Allowed, Network, Sampling, State};
 use crate::compute::{Backend, ComputeError, Interrupt};
 
 /// Log-probabilities, natural, over the whole vocabulary.
@@ -64,7 +64,7 @@ pub fn score<B: Backend>(
         network.advance(&mut state, ids, ids.len(), interrupt, |i, logits| {
             let outcome = match tokens.get(done + i + 1) {
                 Some(id) => describe(logits, *id).map(|c| score.logprobs.push(c.log_probability)),
-                None => sampler.choose(logits).map(|c| next = Ok(c)),
+                None => sampler.choose(logits, Allowed::Any).map(|c| next = Ok(c)),
             };
             failed = failed.or(outcome.err());
         })?;
@@ -81,7 +81,7 @@ pub fn score<B: Backend>(
         if score.continuation.len() < continuation {
             let mut chosen = Err(NotANumber);
             network.advance(&mut state, &[next.id], 1, interrupt, |_, logits| {
-                chosen = sampler.choose(logits);
+                chosen = sampler.choose(logits, Allowed::Any);
             })?;
             next = chosen?;
         }
