@@ -11,3 +11,4 @@ pub mod conversation;
 pub mod engine;
 pub mod model;
 pub mod trace;
+pub mod tui;

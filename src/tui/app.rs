@@ -1,0 +1,261 @@
+//! The application as a pure state machine: inputs in, effects out, no io and no clock.
+//!
+//! Everything that happens outside comes in as an [`Input`] with the time at which it did; everything that shall happen
+//! outside goes out as an [`Effect`], which the driver carries out. Tests therefore drive the whole application without
+//! a terminal, an engine or a wait.
+
+mod conversation;
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::layout::{Position, Rect, Size};
+
+use super::activity::Activity;
+use super::composer::Composer;
+use super::theme::{self, Theme, ThemeError};
+use super::transcript::{Kind, Level, Transcript};
+use super::view;
+use crate::conversation::Event;
+use conversation::Reply;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    Key(KeyEvent),
+    Paste(String),
+    Mouse(MouseEvent),
+    Resize(Size),
+    Conversation(Event),
+    /// The conversation is gone, with the reason if it failed.
+    ConversationEnded(Option<String>),
+    /// A theme file that was asked for.
+    ThemeRead {
+        path: PathBuf,
+        source: Result<String, String>,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// Something to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    Ask(String),
+    Cancel,
+    ReadTheme(PathBuf),
+    /// Take the mouse from the terminal, or leave it to it.
+    CaptureMouse(bool),
+    Redraw,
+    Quit,
+    Panic,
+}
+
+/// What the application is told at its start.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// The model's name.
+    pub model: String,
+    /// A sentence about the model.
+    pub note: String,
+    /// What is being loaded, in words.
+    pub paths: String,
+    pub theme: Theme,
+    pub colour: bool,
+    /// Hidden commands are there.
+    pub debug: bool,
+}
+
+#[derive(Debug)]
+pub struct App {
+    pub(super) setup: Setup,
+    pub(super) size: Size,
+    pub(super) now: Duration,
+    pub(super) transcript: Transcript,
+    pub(super) composer: Composer,
+    pub(super) activity: Activity,
+    /// Questions that were sent and are not yet being answered.
+    pub(super) queue: VecDeque<String>,
+    /// How far the help is scrolled, if it is open.
+    pub(super) help: Option<usize>,
+    /// Until when another Ctrl-C leaves.
+    leaving: Option<Duration>,
+    reply: Option<Reply>,
+    mouse: bool,
+    dirty: bool,
+}
+
+/// How long a first Ctrl-C is remembered.
+const LEAVING: Duration = Duration::from_secs(2);
+/// How often what is live is drawn again.
+const BEAT: Duration = Duration::from_millis(100);
+/// Source wrapped again between two frames after a change of width.
+const SETTLE: usize = 512 * 1024;
+
+impl App {
+    #[must_use]
+    pub fn new(setup: Setup, size: Size) -> Self {
+        let mut app = Self {
+            size,
+            now: Duration::ZERO,
+            transcript: Transcript::default(),
+            composer: Composer::default(),
+            activity: Activity::default(),
+            queue: VecDeque::new(),
+            help: None,
+            leaving: None,
+            reply: None,
+            mouse: true,
+            dirty: true,
+            setup,
+        };
+        app.set_theme(app.setup.theme.clone());
+        app.fit();
+        let opening = [app.setup.note.clone(), app.setup.paths.clone()];
+        for text in opening.iter().filter(|text| !text.trim().is_empty()) {
+            app.transcript.push(Kind::Notice(Level::Detail), text);
+        }
+        app
+    }
+
+    /// Takes one input, which happened `now` after the start.
+    pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        self.dirty = true;
+        let effects = match input {
+            Input::Key(key) => self.key(key),
+            Input::Paste(text) => {
+                self.paste(&text);
+                Vec::new()
+            }
+            Input::Mouse(mouse) => {
+                self.mouse(mouse);
+                Vec::new()
+            }
+            Input::Resize(size) => {
+                self.size = size;
+                Vec::new()
+            }
+            Input::Conversation(event) => {
+                self.conversation(event);
+                Vec::new()
+            }
+            Input::ConversationEnded(reason) => {
+                self.conversation_ended(reason);
+                Vec::new()
+            }
+            Input::ThemeRead { path, source } => {
+                self.theme_read(&path, source);
+                Vec::new()
+            }
+            Input::Tick => Vec::new(),
+        };
+        if self.leaving.is_some_and(|until| self.now >= until) {
+            self.leaving = None;
+        }
+        self.fit();
+        effects
+    }
+
+    /// Tells the transcript its size, which depends on the size of everything else.
+    fn fit(&mut self) {
+        let area = view::areas(self).transcript;
+        self.transcript
+            .resize(super::transcript::text_width(area.width), usize::from(area.height));
+    }
+
+    /// When to send the next [`Input::Tick`]; never, if nothing on the screen depends on time.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Duration> {
+        let beat = (self.activity.is_busy() || self.transcript.total().is_none()).then(|| self.now + BEAT);
+        [beat, self.leaving].into_iter().flatten().min()
+    }
+
+    /// Whether the screen is out of date.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    /// Draws everything, and returns where the cursor is to be.
+    pub fn draw(&mut self, area: Rect, buf: &mut Buffer) -> Option<Position> {
+        self.dirty = false;
+        if self.size != area.as_size() {
+            self.size = area.as_size();
+            self.fit();
+        }
+        self.transcript.settle(SETTLE);
+        view::draw(self, area, buf)
+    }
+
+    /// Whether another Ctrl-C leaves.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    fn set_theme(&mut self, theme: Theme) {
+        self.setup.theme = if self.setup.colour {
+            theme
+        } else {
+            theme.without_colour()
+        };
+    }
+
+    fn theme_read(&mut self, path: &std::path::Path, source: Result<String, String>) {
+        let name = path.display().to_string();
+        let theme = source.and_then(|source| Theme::parse(&name, &source).map_err(|error| error.to_string()));
+        match theme {
+            Ok(theme) => self.set_theme(theme),
+            Err(message) => self.notice(Level::Error, message),
+        }
+    }
+
+    fn choose_theme(&mut self, name: &str) -> Vec<Effect> {
+        if name.is_empty() {
+            let all: Vec<_> = theme::names().collect();
+            let text = format!(
+                "theme {}; there are {}, or the path of a file",
+                self.setup.theme.name,
+                all.join(", ")
+            );
+            self.notice(Level::Info, text);
+            return Vec::new();
+        }
+        match Theme::built_in(name) {
+            Ok(theme) => self.set_theme(theme),
+            Err(ThemeError::Unknown { .. }) if theme::is_path(name) => return vec![Effect::ReadTheme(name.into())],
+            Err(error) => self.notice(Level::Error, error.to_string()),
+        }
+        Vec::new()
+    }
+
+    fn notice(&mut self, level: Level, text: impl Into<String>) {
+        self.transcript.push(Kind::Notice(level), text);
+    }
+
+    /// The last answer and its citations, to be left on the screen after the application.
+    #[must_use]
+    pub fn last_answer(&self) -> Option<String> {
+        let blocks = self.transcript.blocks();
+        let last = blocks
+            .iter()
+            .rposition(|block| block.kind == Kind::Answer && !block.source().trim().is_empty())?;
+        let mut text = super::text::clean(blocks[last].source().trim());
+        for block in &blocks[last + 1..] {
+            match block.kind {
+                Kind::Citation { .. } => {
+                    text.push_str("\n  ");
+                    text.push_str(&super::text::clean(block.source()));
+                }
+                _ => break,
+            }
+        }
+        Some(text)
+    }
+}

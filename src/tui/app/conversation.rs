@@ -1,0 +1,189 @@
+//! What the conversation's events do to the transcript.
+
+use std::time::Duration;
+
+use super::super::activity::Phase;
+use super::super::format;
+use super::super::transcript::{BlockId, Kind, Level, Thought, citation_text};
+use super::App;
+use crate::conversation::{Citation, Documents, Event, Question, Verdict};
+use crate::engine::{Finished, StopReason, Token};
+use crate::trace::Channel;
+
+/// Skipped files that are named.
+const NAMED: usize = 5;
+
+/// A reply that is being written.
+#[derive(Debug, Default)]
+pub(super) struct Reply {
+    /// Where the next text of the same channel goes.
+    open: Option<(Channel, BlockId)>,
+    /// The last block of thinking, to which its citations belong.
+    thinking: Option<BlockId>,
+    /// When the open thinking began and what has been decoded, on the engine's clock.
+    began: Duration,
+    elapsed: Duration,
+    last: Option<usize>,
+    answered: bool,
+    cited: Vec<Citation>,
+}
+
+impl App {
+    pub(super) fn conversation(&mut self, event: Event) {
+        let now = self.now;
+        match event {
+            Event::Loading(loading) => self.activity.enter(Phase::Loading(loading), now),
+            Event::Documents(documents) => self.documents(&documents),
+            Event::Question(question) => self.question(question),
+            Event::Prefill(prefill) => self.activity.prefill(prefill, now),
+            Event::Token(token) => self.token(&token),
+            Event::Citation(citation) => self.citation(citation),
+            Event::Finished(finished) => self.finished(&finished),
+            Event::Failed { message } => {
+                self.close_reply();
+                self.activity.enter(Phase::Ready, now);
+                self.notice(Level::Error, message);
+            }
+        }
+    }
+
+    pub(super) fn conversation_ended(&mut self, reason: Option<String>) {
+        self.close_reply();
+        self.activity.enter(Phase::Ended, self.now);
+        let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+        self.notice(Level::Error, format!("the conversation has ended{reason}"));
+    }
+
+    fn documents(&mut self, documents: &Documents) {
+        self.activity
+            .documents(documents.tokens, documents.context_limit, self.now);
+        let packed = [
+            format::counted(documents.files, "file"),
+            format::counted(documents.lines, "line"),
+            format::counted(documents.tokens, "token"),
+        ];
+        self.notice(Level::Info, packed.join(", "));
+        let skipped = &documents.skipped;
+        if skipped.is_empty() {
+            return;
+        }
+        let mut lines = vec![format!("{} skipped:", format::counted(skipped.len(), "file"))];
+        lines.extend(
+            skipped
+                .iter()
+                .take(NAMED)
+                .map(|file| format!("  {} — {}", file.path, file.reason)),
+        );
+        if skipped.len() > NAMED {
+            lines.push(format!("  … and {} more", format::count(skipped.len() - NAMED)));
+        }
+        self.notice(Level::Detail, lines.join("\n"));
+    }
+
+    fn question(&mut self, question: Question) {
+        self.close_reply();
+        if let Some(at) = self.queue.iter().position(|queued| *queued == question.text) {
+            self.queue.drain(..=at);
+        }
+        self.transcript.push(Kind::Question, question.text);
+        if let Some(asked_as) = question.asked_as {
+            self.notice(Level::Detail, format!("asked as: {asked_as}"));
+        }
+        self.activity.enter(Phase::Preparing, self.now);
+        self.reply = Some(Reply::default());
+    }
+
+    fn token(&mut self, token: &Token) {
+        self.activity.token(token, self.now);
+        let mut reply = self.reply.take().unwrap_or_default();
+        let new = reply.last != Some(token.index);
+        reply.last = Some(token.index);
+        let block = match reply.open {
+            Some((channel, block)) if channel == token.channel => block,
+            _ => {
+                self.seal_thinking(&mut reply);
+                let kind = match token.channel {
+                    Channel::Thinking => Kind::Thinking(Thought {
+                        began: self.now.saturating_sub(token.elapsed.saturating_sub(reply.elapsed)),
+                        ..Thought::default()
+                    }),
+                    Channel::Answer => Kind::Answer,
+                };
+                reply.began = reply.elapsed;
+                let block = self.transcript.push(kind, "");
+                reply.open = Some((token.channel, block));
+                if token.channel == Channel::Thinking {
+                    reply.thinking = Some(block);
+                }
+                block
+            }
+        };
+        self.transcript.append(block, &token.text);
+        reply.elapsed = token.elapsed;
+        reply.answered |= token.channel == Channel::Answer && !token.text.trim().is_empty();
+        if token.channel == Channel::Thinking {
+            let rate = self.activity.rate();
+            self.transcript.update_thought(block, |thought| {
+                thought.tokens += usize::from(new);
+                thought.rate = rate;
+            });
+        }
+        self.reply = Some(reply);
+    }
+
+    fn seal_thinking(&mut self, reply: &mut Reply) {
+        if let Some((Channel::Thinking, block)) = reply.open {
+            let took = reply.elapsed.saturating_sub(reply.began);
+            self.transcript
+                .update_thought(block, |thought| thought.took = Some(took));
+        }
+        reply.open = None;
+    }
+
+    /// A citation in thinking belongs to its block; one in the answer stands below it, once.
+    fn citation(&mut self, citation: Citation) {
+        let reply = self.reply.get_or_insert_default();
+        match (citation.channel, reply.thinking) {
+            (Channel::Thinking, Some(block)) => {
+                self.transcript
+                    .update_thought(block, |thought| thought.citations.push(citation));
+            }
+            _ if reply.cited.contains(&citation) => {}
+            _ => {
+                let verified = citation.verdict == Verdict::Verified;
+                self.transcript
+                    .push(Kind::Citation { verified }, citation_text(&citation));
+                reply.cited.push(citation);
+            }
+        }
+    }
+
+    fn close_reply(&mut self) -> Option<Reply> {
+        let mut reply = self.reply.take()?;
+        self.seal_thinking(&mut reply);
+        Some(reply)
+    }
+
+    fn finished(&mut self, finished: &Finished) {
+        self.activity.finished(finished, self.now);
+        let reply = self.close_reply();
+        let text = match finished.reason {
+            StopReason::Prefilled => return,
+            StopReason::EndOfSequence if reply.as_ref().is_none_or(|reply| reply.answered) => return,
+            StopReason::EndOfSequence => "the model ended its reply without an answer".to_owned(),
+            StopReason::MaxTokens => "stopped: the reply reached its token limit".to_owned(),
+            StopReason::ContextFull => "stopped: the context is full".to_owned(),
+            StopReason::Repetition { tokens } => {
+                format!(
+                    "stopped: the model was repeating itself, for {} tokens",
+                    format::count(tokens)
+                )
+            }
+            StopReason::Cancelled if reply.is_some() => "cancelled; what was written is kept".to_owned(),
+            StopReason::Cancelled => {
+                "cancelled; what was read is kept, and the next question goes on from it".to_owned()
+            }
+        };
+        self.notice(Level::Info, text);
+    }
+}

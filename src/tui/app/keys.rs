@@ -1,0 +1,231 @@
+//! What keys and the mouse do.
+
+use ratatui::crossterm::event::{
+    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+
+use super::super::activity::Phase;
+use super::super::command::{self, Action, Typed};
+use super::super::transcript::Level;
+use super::super::view;
+use super::{App, Effect, LEAVING};
+
+/// Rows that the wheel moves.
+const WHEEL: isize = 3;
+
+impl App {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        if key.kind == KeyEventKind::Release {
+            return Vec::new();
+        }
+        let action = command::find_key(key, self.composer.text());
+        if action != Some(Action::Interrupt) {
+            self.leaving = None;
+        }
+        if self.help.is_some() && !matches!(action, Some(Action::Interrupt | Action::Leave)) {
+            self.help_key(key, action);
+            return Vec::new();
+        }
+        match (action, key.code) {
+            (Some(action), _) => self.perform(action, ""),
+            (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
+                self.composer.insert(c.encode_utf8(&mut [0; 4]));
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        self.help = None;
+        self.composer.insert(text);
+    }
+
+    fn help_key(&mut self, key: KeyEvent, action: Option<Action>) {
+        let page = self.transcript.page().unsigned_abs();
+        let Some(at) = self.help else {
+            return;
+        };
+        let last = view::help::last_scroll(self);
+        self.help = match (action, key.code) {
+            (Some(Action::RowUp | Action::Up), _) => Some(at.saturating_sub(1)),
+            (Some(Action::RowDown | Action::Down), _) => Some((at + 1).min(last)),
+            (Some(Action::PageUp), _) => Some(at.saturating_sub(page)),
+            (Some(Action::PageDown), _) | (_, KeyCode::Char(' ')) => Some((at + page).min(last)),
+            (Some(Action::ToStart | Action::Home), _) => Some(0),
+            (Some(Action::Follow | Action::End), _) => Some(last),
+            (Some(Action::Cancel | Action::Help | Action::Send), _) | (_, KeyCode::Char('q')) => None,
+            _ => Some(at),
+        };
+    }
+
+    pub(super) fn mouse(&mut self, mouse: MouseEvent) {
+        let wheel = match mouse.kind {
+            MouseEventKind::ScrollUp => -WHEEL,
+            MouseEventKind::ScrollDown => WHEEL,
+            MouseEventKind::Down(MouseButton::Left) => return self.click(mouse.column, mouse.row),
+            _ => return,
+        };
+        match self.help {
+            Some(at) => self.help = Some(at.saturating_add_signed(wheel).min(view::help::last_scroll(self))),
+            None => self.transcript.scroll(wheel),
+        }
+    }
+
+    fn click(&mut self, column: u16, row: u16) {
+        let at = ratatui::layout::Position::new(column, row);
+        if self.help.take().is_some() {
+            return;
+        }
+        let areas = view::areas(self);
+        if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
+            self.transcript.follow();
+        } else if areas.transcript.contains(at)
+            && let Some(id) = self.transcript.header_at(usize::from(row - areas.transcript.y))
+        {
+            self.transcript.cycle_fold(id);
+        }
+    }
+
+    fn perform(&mut self, action: Action, argument: &str) -> Vec<Effect> {
+        let field = view::field_width(self.size.width);
+        let page = self.transcript.page();
+        match action {
+            Action::Send => return self.send(),
+            Action::Newline => self.composer.insert("\n"),
+            Action::Complete => self.complete(),
+            Action::Cancel => return self.cancel(),
+            Action::Interrupt => return self.interrupt(),
+            Action::Leave => return vec![Effect::Quit],
+            Action::Help => self.help = Some(0),
+            Action::Theme => return self.choose_theme(argument),
+            Action::Mouse => {
+                self.mouse = !self.mouse;
+                let text = if self.mouse {
+                    "the wheel scrolls and clicks fold"
+                } else {
+                    "the terminal has the mouse, for selecting text; /mouse takes it back"
+                };
+                self.notice(Level::Info, text);
+                return vec![Effect::CaptureMouse(self.mouse)];
+            }
+            Action::Redraw => return vec![Effect::Redraw],
+            Action::Panic => return vec![Effect::Panic],
+            Action::CycleFold => {
+                if let Some(id) = self.transcript.thinking() {
+                    self.transcript.cycle_fold(id);
+                }
+            }
+            Action::SelectThinking => self.transcript.select_previous_thinking(),
+            Action::RowUp => self.transcript.scroll(-1),
+            Action::RowDown => self.transcript.scroll(1),
+            Action::PageUp => self.transcript.scroll(-page),
+            Action::PageDown => self.transcript.scroll(page),
+            Action::ToStart => self.transcript.go_to_start(),
+            Action::Follow => self.transcript.follow(),
+            Action::Left => self.composer.left(),
+            Action::Right => self.composer.right(),
+            Action::WordLeft => self.composer.word_left(),
+            Action::WordRight => self.composer.word_right(),
+            Action::Home => self.composer.home(),
+            Action::End => {
+                if !self.composer.end() {
+                    self.transcript.follow();
+                }
+            }
+            Action::Up => self.composer.up(field),
+            Action::Down => self.composer.down(field),
+            Action::Backspace => self.composer.backspace(),
+            Action::Delete => self.composer.delete(),
+            Action::KillWord => self.composer.kill_word(),
+            Action::KillToStart => self.composer.kill_to_start(),
+            Action::KillToEnd => self.composer.kill_to_end(),
+            Action::Yank => self.composer.yank(),
+        }
+        Vec::new()
+    }
+
+    fn send(&mut self) -> Vec<Effect> {
+        if self.composer.text().trim().is_empty() {
+            return Vec::new();
+        }
+        match command::parse(self.composer.text(), self.setup.debug) {
+            Some(Typed::Known(action, argument)) => {
+                let argument = argument.to_owned();
+                self.composer.take();
+                self.perform(action, &argument)
+            }
+            Some(Typed::Unknown(name)) => {
+                let text = format!(
+                    "there is no command /{name}; /help lists them. To ask it as a question, put a space before it"
+                );
+                self.notice(Level::Error, text);
+                Vec::new()
+            }
+            None if self.activity.phase() == Phase::Ended => {
+                self.notice(
+                    Level::Error,
+                    "the conversation has ended; nothing can be asked any more",
+                );
+                Vec::new()
+            }
+            None => {
+                let text = self.composer.take().trim().to_owned();
+                self.queue.push_back(text.clone());
+                self.transcript.follow();
+                vec![Effect::Ask(text)]
+            }
+        }
+    }
+
+    /// Completes the name of a command as far as all that begin so agree.
+    fn complete(&mut self) {
+        let text = self.composer.text().to_owned();
+        let Some(begun) = text.strip_prefix('/') else {
+            return;
+        };
+        let matching: Vec<_> = command::visible(false)
+            .filter(|(name, _)| name.starts_with(begun))
+            .collect();
+        let Some(&(first, command)) = matching.first() else {
+            return;
+        };
+        let common = (0..=first.len())
+            .rev()
+            .find(|&n| {
+                matching
+                    .iter()
+                    .all(|(name, _)| name.as_bytes().get(..n) == Some(&first.as_bytes()[..n]))
+            })
+            .unwrap_or(0);
+        let argument = matching.len() == 1
+            && command
+                .slash
+                .is_some_and(|(_, argument)| argument != command::Argument::None);
+        self.composer
+            .replace(format!("/{}{}", &first[..common], if argument { " " } else { "" }));
+    }
+
+    fn cancel(&mut self) -> Vec<Effect> {
+        if self.activity.is_busy() {
+            self.activity.cancel();
+            vec![Effect::Cancel]
+        } else {
+            self.transcript.select(None);
+            Vec::new()
+        }
+    }
+
+    /// Ctrl-C: cancels what runs. It leaves if it has been pressed just before, or if what it cancelled still runs.
+    fn interrupt(&mut self) -> Vec<Effect> {
+        if self.leaving.is_some() || self.activity.is_cancelling() {
+            return vec![Effect::Quit];
+        }
+        self.leaving = Some(self.now + LEAVING);
+        if self.activity.is_busy() {
+            self.cancel()
+        } else {
+            Vec::new()
+        }
+    }
+}

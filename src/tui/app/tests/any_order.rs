@@ -1,0 +1,112 @@
+//! Whatever comes, in whatever order, at whatever size: no panic, nothing that must not reach the terminal.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn any_input() -> impl Strategy<Value = Input> {
+    let key = prop_oneof![
+        "[ -~é你/?]".prop_map(|text| KeyCode::Char(text.chars().next().unwrap_or(' '))),
+        prop::sample::select(vec![
+            KeyCode::Enter,
+            KeyCode::Tab,
+            KeyCode::BackTab,
+            KeyCode::Esc,
+            KeyCode::PageUp,
+            KeyCode::PageDown,
+            KeyCode::Home,
+            KeyCode::End,
+            KeyCode::Up,
+            KeyCode::Down,
+            KeyCode::Left,
+            KeyCode::Right,
+            KeyCode::Backspace,
+            KeyCode::Delete,
+            KeyCode::F(1),
+        ]),
+    ];
+    let modifiers = prop::sample::select(vec![
+        KeyModifiers::NONE,
+        KeyModifiers::CONTROL,
+        KeyModifiers::ALT,
+        KeyModifiers::SHIFT,
+    ]);
+    let text = "(?s)([ab ]|word|\n|你|👩|\u{1b}|\t){0,20}";
+    let mouse = prop::sample::select(vec![
+        MouseEventKind::ScrollUp,
+        MouseEventKind::ScrollDown,
+        MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::Moved,
+    ]);
+    let token = |channel| move |text: String| token_event(channel, text);
+    let numbers = prop::sample::select(vec![0, 1, 7, usize::MAX]);
+    prop_oneof![
+        4 => (key, modifiers).prop_map(|(code, modifiers)| Input::Key(KeyEvent::new(code, modifiers))),
+        1 => text.prop_map(Input::Paste),
+        1 => (mouse, 0u16..60, 0u16..30).prop_map(|(kind, column, row)| {
+            Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+        }),
+        2 => (0u16..60, 0u16..30).prop_map(|(width, height)| Input::Resize(Size { width, height })),
+        2 => text.prop_map(token(Channel::Thinking)),
+        2 => text.prop_map(token(Channel::Answer)),
+        1 => text.prop_map(|text| Input::Conversation(Event::Question(Question { asked_as: Some(text.clone()), text }))),
+        1 => text.prop_map(|message| Input::Conversation(Event::Failed { message })),
+        1 => (numbers.clone(), numbers.clone(), prop::num::f64::ANY).prop_map(|(done, total, rate)| {
+            Input::Conversation(Event::Prefill(Prefill { done, total, cached: done, rate }))
+        }),
+        1 => (numbers.clone(), numbers.clone()).prop_map(|(files, total_files)| {
+            Input::Conversation(Event::Loading(Loading { files, total_files, tokens: files }))
+        }),
+        1 => (numbers.clone(), text).prop_map(|(tokens, path)| Input::Conversation(Event::Documents(Documents {
+            files: tokens, lines: tokens, tokens, context_limit: tokens, skipped: vec![Skipped { path, reason: String::new() }],
+        }))),
+        1 => text.prop_map(|path| Input::Conversation(Event::Citation(Citation {
+            channel: Channel::Thinking, path, line: 1, quote: String::new(), verdict: Verdict::Verified,
+        }))),
+        1 => numbers.prop_map(|tokens| Input::Conversation(Event::Finished(Finished {
+            reason: StopReason::Cancelled,
+            prompt_tokens: tokens,
+            cached_tokens: tokens,
+            thinking_tokens: tokens,
+            answer_tokens: tokens,
+            prefill: Duration::ZERO,
+            decode: Duration::MAX,
+        }))),
+        1 => Just(Input::Tick),
+        1 => Just(Input::ConversationEnded(None)),
+    ]
+}
+
+fn token_event(channel: Channel, text: String) -> Input {
+    Input::Conversation(Event::Token(Token {
+        index: text.len(),
+        id: 0,
+        elapsed: Duration::from_millis(text.len() as u64 * 7),
+        text,
+        channel,
+        probability: 1.0,
+        entropy: 0.0,
+        forced: false,
+    }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn no_order_of_anything_at_any_size_panics_or_leaks(inputs in prop::collection::vec(any_input(), 0..80), width in 1u16..60, height in 1u16..30) {
+        let mut rig = Rig::new(width, height);
+        for input in inputs {
+            rig.now += Duration::from_millis(40);
+            rig.input(input);
+            let buf = rig.buffer();
+            let leaked = buf.content.iter().any(|cell| cell.symbol().contains(char::is_control));
+            prop_assert!(!leaked);
+            let mut again = Buffer::empty(buf.area);
+            if let Some(cursor) = rig.app.draw(buf.area, &mut again) {
+                prop_assert!(buf.area.contains(cursor), "{cursor} in {}", buf.area);
+            }
+            prop_assert_eq!(again, buf, "drawing changes nothing");
+        }
+    }
+}

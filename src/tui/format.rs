@@ -1,0 +1,106 @@
+//! Numbers and times as a person reads them.
+
+use std::time::Duration;
+
+/// `1,248`
+#[must_use]
+pub fn count(n: usize) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() * 4 / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 file`, `12 files`
+#[must_use]
+pub fn counted(n: usize, one: &str) -> String {
+    format!("{} {one}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// `0:42`, `12:08`, `1:02:03`
+#[must_use]
+pub fn clock(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// Tokens a second: `0.4 tok/s`, `31 tok/s`, `9.8K tok/s`, `1.2M tok/s`; nothing if unknown.
+#[must_use]
+pub fn rate(tokens_a_second: f64) -> Option<String> {
+    if !tokens_a_second.is_finite() || tokens_a_second <= 0.0 {
+        return None;
+    }
+    let scaled = |value: f64, unit: &str| {
+        if value < 9.95 {
+            format!("{value:.1}{unit} tok/s")
+        } else {
+            format!("{value:.0}{unit} tok/s")
+        }
+    };
+    Some(match tokens_a_second {
+        r if r < 999.5 => scaled(r, ""),
+        r if r < 999_500.0 => scaled(r / 1e3, "K"),
+        r => scaled(r / 1e6, "M"),
+    })
+}
+
+/// How much of `total` is `part`, in whole per cent; never 100 before all is done.
+#[must_use]
+pub fn percent(part: usize, total: usize) -> usize {
+    if part >= total {
+        return 100;
+    }
+    let share = part as f64 / total as f64 * 100.0;
+    (share.round() as usize).min(99)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_048_576), "1,048,576");
+        assert_eq!(counted(1, "file"), "1 file");
+        assert_eq!(counted(3402, "line"), "3,402 lines");
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(clock(Duration::from_millis(42_900)), "0:42");
+        assert_eq!(clock(Duration::from_secs(728)), "12:08");
+        assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
+    }
+
+    #[test]
+    fn rates() {
+        assert_eq!(rate(0.4).as_deref(), Some("0.4 tok/s"));
+        assert_eq!(rate(31.2).as_deref(), Some("31 tok/s"));
+        assert_eq!(rate(9_812.0).as_deref(), Some("9.8K tok/s"));
+        assert_eq!(rate(38_112.0).as_deref(), Some("38K tok/s"));
+        assert_eq!(rate(999_900.0).as_deref(), Some("1.0M tok/s"));
+        assert_eq!(rate(0.0), None);
+        assert_eq!(rate(f64::NAN), None);
+    }
+
+    #[test]
+    fn shares() {
+        assert_eq!(percent(412_672, 903_104), 46);
+        assert_eq!(percent(999, 1000), 99);
+        assert_eq!(percent(1000, 1000), 100);
+        assert_eq!(percent(0, 0), 100);
+        assert_eq!(percent(usize::MAX, usize::MAX), 100);
+    }
+}

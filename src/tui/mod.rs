@@ -1,0 +1,221 @@
+//! The interactive application.
+//!
+//! [`run`] owns the terminal and is the only thread that draws. It waits for one message, takes all that have come,
+//! hands them to [`app::App`], a pure state machine, carries out the effects that this returns, and draws if something
+//! changed, at most sixty times a second. It never waits for the conversation: requests go out and events come in by
+//! channel, and when the application ends it just drops its end.
+//!
+//! Files, each with one idea: `inbox` (what wakes us), `terminal` (taking it, drawing on it, giving it back), `app`
+//! (state), `command` (keys, slash commands, help), `transcript` (rows that scroll), `composer` (writing), `activity`
+//! (what the engine does), `view` (layout and drawing), `theme`, and below them `text` (cells), `wrap`, `format`.
+//!
+//! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
+//! from its last rows on; no control character of a document or of the model is written; nothing is drawn, and nobody
+//! wakes up, while nothing changes.
+
+pub mod app;
+
+mod activity;
+mod command;
+mod composer;
+mod format;
+mod inbox;
+mod terminal;
+mod text;
+mod theme;
+mod transcript;
+mod view;
+mod wrap;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::conversation::{Handle, Request, Sink};
+use app::{App, Effect, Input, Setup};
+use inbox::{Inbox, Message};
+use terminal::Screen;
+
+pub use theme::{Theme, ThemeError, names as theme_names};
+
+/// The shortest time from one frame to the next.
+const FRAME: Duration = Duration::from_millis(16);
+/// The exit code of a process that a hangup ended.
+const HANGUP: i32 = 129;
+
+/// What the application is told at its start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The model's name, for the status line.
+    pub model: String,
+    /// A sentence about the model, shown at the start; may be empty.
+    pub note: String,
+    /// What is being loaded, in words; may be empty.
+    pub paths: String,
+    /// The name of a built-in theme, or the path of a theme file.
+    pub theme: Option<String>,
+    /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
+    pub colour: bool,
+}
+
+/// How the application ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// 0 if the person left; 128 + n if signal n ended it.
+    pub code: i32,
+}
+
+/// Why the application could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the terminal failed: {0}")]
+    Terminal(#[from] io::Error),
+    #[error(transparent)]
+    Theme(#[from] ThemeError),
+    #[error("theme {path}: {message}")]
+    ThemeFile { path: String, message: String },
+}
+
+/// Runs the application until the person leaves it or a signal ends it.
+///
+/// `start` gets the place where the conversation's events go and returns the conversation; it is called after the first
+/// frame and should return at once, leaving the work to a thread of its own. The last answer is printed to the normal
+/// screen at the end.
+///
+/// # Errors
+/// If the theme is wrong, or the terminal cannot be used.
+pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
+    let theme = load_theme(options.theme.as_deref(), options.colour)?;
+    let inbox = Inbox::new();
+    #[cfg(unix)]
+    let _signals = inbox.catch_signals()?;
+    let mut screen = Screen::take()?;
+    let sender = inbox.sender.clone();
+    let guard = screen.guard_panics(move |message| {
+        let _ = sender.send(Message::Panicked(message));
+    });
+    let setup = Setup {
+        model: options.model,
+        note: options.note,
+        paths: options.paths,
+        theme,
+        colour: options.colour,
+        debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
+    };
+    let mut app = App::new(setup, screen.size());
+    let ended = drive(&mut app, &mut screen, &inbox, start);
+    screen.leave()?;
+    drop(guard);
+    let outcome = ended?;
+    if let Some(answer) = app.last_answer() {
+        writeln!(io::stdout(), "{answer}")?;
+    }
+    Ok(outcome)
+}
+
+fn load_theme(name: Option<&str>, colour: bool) -> Result<Theme, Error> {
+    match name {
+        None if !colour => Ok(Theme::built_in("mono")?),
+        None => Ok(Theme::default()),
+        Some(path) if theme::is_path(path) => {
+            let source = read(Path::new(path)).map_err(|message| Error::ThemeFile {
+                path: path.to_owned(),
+                message,
+            })?;
+            Ok(Theme::parse(path, &source)?)
+        }
+        Some(name) => Ok(Theme::built_in(name)?),
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
+}
+
+/// The loop. Ends with how the application ended.
+fn drive(
+    app: &mut App,
+    screen: &mut Screen<impl Write>,
+    inbox: &Inbox,
+    start: impl FnOnce(Sink) -> Handle,
+) -> Result<Outcome, Error> {
+    let began = Instant::now();
+    screen.draw(|area, buf| app.draw(area, buf))?;
+    let mut drawn = Instant::now();
+    inbox.read_terminal()?;
+    let handle = start(inbox.sink());
+    let mut failure = None;
+    loop {
+        let wake = if app.is_dirty() {
+            Some(drawn + FRAME)
+        } else {
+            app.next_tick().map(|tick| began + tick)
+        };
+        let mut message = match wake.map(|wake| wake.saturating_duration_since(Instant::now())) {
+            None => inbox.receiver.recv().ok(),
+            Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
+        };
+        if message.is_none() && !app.is_dirty() {
+            app.handle(began.elapsed(), Input::Tick);
+        }
+        let deadline = Instant::now() + FRAME / 2;
+        while let Some(next) = message {
+            let input = match next {
+                Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
+                Message::InputEnded => return Ok(Outcome { code: HANGUP }),
+                Message::Panicked(reason) => {
+                    failure = Some(reason);
+                    message = inbox.receiver.try_recv().ok();
+                    continue;
+                }
+                Message::Key(key) => Input::Key(key),
+                Message::Paste(text) => Input::Paste(text),
+                Message::Mouse(mouse) => Input::Mouse(mouse),
+                Message::Resize(size) => {
+                    screen.resize(size);
+                    Input::Resize(size)
+                }
+                Message::Conversation(event) => Input::Conversation(event),
+                Message::ConversationEnded => Input::ConversationEnded(failure.take()),
+            };
+            for effect in app.handle(began.elapsed(), input) {
+                if let Some(outcome) = carry_out(effect, app, screen, &handle, began)? {
+                    return Ok(outcome);
+                }
+            }
+            let late = Instant::now() >= deadline;
+            message = if late { None } else { inbox.receiver.try_recv().ok() };
+        }
+        if app.is_dirty() && drawn.elapsed() >= FRAME {
+            screen.draw(|area, buf| app.draw(area, buf))?;
+            drawn = Instant::now();
+        }
+    }
+}
+
+/// Does what the application asked for; returns the outcome if it is over.
+fn carry_out(
+    effect: Effect,
+    app: &mut App,
+    screen: &mut Screen<impl Write>,
+    handle: &Handle,
+    began: Instant,
+) -> Result<Option<Outcome>, Error> {
+    // A conversation that has ended says so by itself; what is sent to it then is lost with it.
+    match effect {
+        Effect::Ask(question) => drop(handle.send(Request::Ask(question))),
+        Effect::Cancel => drop(handle.send(Request::Cancel)),
+        Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
+        Effect::Redraw => screen.redraw(),
+        Effect::ReadTheme(path) => {
+            let source = read(&path);
+            app.handle(began.elapsed(), Input::ThemeRead { path, source });
+        }
+        Effect::Quit => {
+            drop(handle.send(Request::Cancel));
+            return Ok(Some(Outcome { code: 0 }));
+        }
+        Effect::Panic => panic!("asked to fail by /panic"),
+    }
+    Ok(None)
+}

@@ -1,0 +1,298 @@
+//! Colour themes: what each part of the screen looks like.
+//!
+//! A theme is a TOML file with an optional `inherit` (one of the built-in themes), a `[palette]` of named colours and
+//! `[styles]` for the parts in [`Part`]. A part that a theme does not mention looks as in the theme that it inherits. A
+//! mistake is an error that names the key: a theme that is half applied is hard to correct.
+//!
+//! The default uses the terminal's own sixteen colours and no background, so that it is right on any terminal without
+//! asking it. No meaning is carried by colour alone; `mono` proves it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use ratatui::style::{Color, Modifier, Style};
+use serde::Deserialize;
+
+macro_rules! parts {
+    ($($part:ident = $name:literal,)*) => {
+        /// The parts of the screen that a theme styles.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Part { $($part,)* }
+
+        const PARTS: &[(&str, Part)] = &[$(($name, Part::$part),)*];
+    };
+}
+
+parts! {
+    Background = "background",
+    Notice = "notice",
+    Detail = "detail",
+    Error = "error",
+    Question = "question",
+    Prompt = "prompt",
+    ThinkingHeader = "thinking-header",
+    Thinking = "thinking",
+    Answer = "answer",
+    Verified = "verified",
+    Unverified = "unverified",
+    Selected = "selected",
+    Scrollbar = "scrollbar",
+    Rule = "rule",
+    Bar = "bar",
+    Progress = "progress",
+    Pill = "pill",
+    Composer = "composer",
+    Placeholder = "placeholder",
+    Status = "status",
+    StatusStrong = "status-strong",
+    Help = "help",
+    HelpTitle = "help-title",
+    HelpKey = "help-key",
+}
+
+/// Built in, by name.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("terminal", include_str!("../../themes/terminal.toml")),
+    ("storm", include_str!("../../themes/storm.toml")),
+    ("daylight", include_str!("../../themes/daylight.toml")),
+    ("mono", include_str!("../../themes/mono.toml")),
+];
+
+/// Why a theme could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ThemeError {
+    #[error("theme {theme}: {message}")]
+    Syntax { theme: String, message: String },
+    #[error("theme {theme}: {key}: {message}")]
+    Value {
+        theme: String,
+        key: String,
+        message: String,
+    },
+    #[error("there is no theme `{name}`; there are {}, or give the path of a theme file", names().collect::<Vec<_>>().join(", "))]
+    Unknown { name: String },
+}
+
+/// A style for every part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Theme {
+    pub name: String,
+    styles: [Style; PARTS.len()],
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    inherit: Option<String>,
+    #[serde(default)]
+    palette: BTreeMap<String, String>,
+    #[serde(default)]
+    styles: BTreeMap<String, Entry>,
+}
+
+/// `part = "colour"` or `part = { fg = "colour", bg = "colour", mod = ["bold"] }`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Entry {
+    Foreground(String),
+    Full(Full),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Full {
+    fg: Option<String>,
+    bg: Option<String>,
+    #[serde(default, rename = "mod")]
+    modifiers: Vec<String>,
+}
+
+/// Whether this is meant as the path of a theme file, not as a name.
+pub fn is_path(name: &str) -> bool {
+    name.contains('/') || Path::new(name).extension().is_some()
+}
+
+/// The names of the built-in themes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|&(name, _)| name)
+}
+
+impl Default for Theme {
+    fn default() -> Self {
+        Self::built_in("terminal").expect("the built-in themes are tested")
+    }
+}
+
+impl Theme {
+    /// # Errors
+    /// If there is no such theme.
+    pub fn built_in(name: &str) -> Result<Self, ThemeError> {
+        let (_, source) = BUILT_IN
+            .iter()
+            .find(|(built_in, _)| *built_in == name)
+            .ok_or_else(|| ThemeError::Unknown { name: name.to_owned() })?;
+        Self::parse(name, source)
+    }
+
+    /// Reads a theme file's text.
+    ///
+    /// # Errors
+    /// If something in it is unknown; the message names the key.
+    pub fn parse(name: &str, source: &str) -> Result<Self, ThemeError> {
+        let syntax = |message: String| ThemeError::Syntax {
+            theme: name.to_owned(),
+            message,
+        };
+        let file: File = toml::from_str(source).map_err(|error| syntax(error.to_string()))?;
+        let mut theme = match file.inherit.as_deref() {
+            None => Self {
+                name: String::new(),
+                styles: [Style::new(); PARTS.len()],
+            },
+            Some(parent) if parent == name => return Err(syntax(format!("inherit: `{name}` cannot inherit itself"))),
+            Some(parent) => Self::built_in(parent).map_err(|error| syntax(format!("inherit: {error}")))?,
+        };
+        name.clone_into(&mut theme.name);
+        for (part, entry) in &file.styles {
+            let wrong = |key: &str, message: String| ThemeError::Value {
+                theme: name.to_owned(),
+                key: format!("styles.{part}{key}"),
+                message,
+            };
+            let known = PARTS.iter().find(|(known, _)| known == part).map(|&(_, known)| known);
+            let known = known.ok_or_else(|| {
+                let all: Vec<_> = PARTS.iter().map(|&(known, _)| known).collect();
+                wrong("", format!("there is no such part; there are {}", all.join(", ")))
+            })?;
+            let colour = |key: &str, value: &str| {
+                let value = file.palette.get(value).map_or(value, String::as_str);
+                Color::from_str(value)
+                    .map_err(|_| wrong(key, format!("`{value}` is neither in [palette] nor a colour")))
+            };
+            let mut style = Style::new();
+            match entry {
+                Entry::Foreground(value) => style.fg = Some(colour("", value)?),
+                Entry::Full(full) => {
+                    style.fg = full.fg.as_deref().map(|value| colour(".fg", value)).transpose()?;
+                    style.bg = full.bg.as_deref().map(|value| colour(".bg", value)).transpose()?;
+                    for modifier in &full.modifiers {
+                        style = style.add_modifier(
+                            self::modifier(modifier)
+                                .ok_or_else(|| wrong(".mod", format!("`{modifier}` is not one of {MODIFIERS}")))?,
+                        );
+                    }
+                }
+            }
+            theme.styles[known as usize] = style;
+        }
+        Ok(theme)
+    }
+
+    /// The same theme without any colour.
+    #[must_use]
+    pub fn without_colour(mut self) -> Self {
+        for style in &mut self.styles {
+            style.fg = None;
+            style.bg = None;
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn style(&self, part: Part) -> Style {
+        self.styles[part as usize]
+    }
+}
+
+const MODIFIERS: &str = "bold, dim, italic, underlined, reversed, crossed-out";
+
+fn modifier(name: &str) -> Option<Modifier> {
+    Some(match name {
+        "bold" => Modifier::BOLD,
+        "dim" => Modifier::DIM,
+        "italic" => Modifier::ITALIC,
+        "underlined" => Modifier::UNDERLINED,
+        "reversed" => Modifier::REVERSED,
+        "crossed-out" => Modifier::CROSSED_OUT,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(source: &str) -> String {
+        Theme::parse("mine", source).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_built_in_themes_are_right() {
+        for name in names() {
+            let theme = Theme::built_in(name).unwrap();
+            assert_eq!(theme.name, name);
+            for pair in [(Part::Verified, Part::Unverified), (Part::Question, Part::Thinking)] {
+                assert_ne!(theme.style(pair.0), theme.style(pair.1), "{name}: {pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_leaves_the_background_alone() {
+        let theme = Theme::default();
+        for &(name, part) in PARTS {
+            assert_eq!(theme.style(part).bg, None, "{name}");
+            assert!(
+                !matches!(theme.style(part).fg, Some(Color::Rgb(..) | Color::Indexed(_))),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn mono_has_no_colour() {
+        let mono = Theme::built_in("mono").unwrap();
+        assert_eq!(mono.clone().without_colour(), mono);
+    }
+
+    #[test]
+    fn a_theme_inherits_and_overrides() {
+        let theme = Theme::parse(
+            "mine",
+            "inherit = 'storm'\n[palette]\nink = '#010203'\n[styles]\nanswer = 'ink'\nnotice = { mod = ['bold', 'italic'] }",
+        )
+        .unwrap();
+        assert_eq!(theme.style(Part::Answer), Style::new().fg(Color::Rgb(1, 2, 3)));
+        assert_eq!(
+            theme.style(Part::Notice),
+            Style::new().add_modifier(Modifier::BOLD | Modifier::ITALIC)
+        );
+        assert_eq!(
+            theme.style(Part::Verified),
+            Theme::built_in("storm").unwrap().style(Part::Verified)
+        );
+    }
+
+    #[test]
+    fn mistakes_name_the_key() {
+        assert_eq!(
+            error("[styles]\nanswer = { fg = 'inkk' }"),
+            "theme mine: styles.answer.fg: `inkk` is neither in [palette] nor a colour"
+        );
+        assert!(error("[styles]\nanwser = 'red'").starts_with("theme mine: styles.anwser: there is no such part"));
+        assert!(
+            error("[styles]\nanswer = { mod = ['loud'] }").contains("styles.answer.mod: `loud` is not one of bold")
+        );
+        assert!(error("inherit = 'nowhere'").contains("inherit: there is no theme `nowhere`"));
+        assert!(error("inherit = 'mine'").contains("cannot inherit itself"));
+        assert!(error("colours = 1").contains("colours"));
+        assert!(error("[styles\n").contains("theme mine"));
+        assert!(
+            Theme::built_in("nope")
+                .unwrap_err()
+                .to_string()
+                .contains("terminal, storm, daylight, mono")
+        );
+    }
+}

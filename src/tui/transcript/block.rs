@@ -1,0 +1,283 @@
+//! One thing that was said: its source, which is kept as it came, and its rows at the current width.
+//!
+//! A rendering is a pure function of source, fold state and width. Rows of a block, from the top: a gap that separates
+//! it from the block before, a header (thinking only), a line that counts what the tail hides, the rows of the text,
+//! and the citations found in thinking.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::super::wrap::Rows;
+use crate::conversation::{Citation, Verdict};
+
+/// Rows of thinking that show while it is live.
+pub const TAIL: usize = 10;
+
+/// What a block is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// From the application itself.
+    Notice(Level),
+    Question,
+    Thinking(Thought),
+    Answer,
+    Citation {
+        verified: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Info,
+    /// Belongs to the block before it.
+    Detail,
+    Error,
+}
+
+/// The account of a thinking block.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Thought {
+    /// When it began, on the application's clock.
+    pub began: Duration,
+    /// How long it took; known when it is over.
+    pub took: Option<Duration>,
+    pub tokens: usize,
+    /// Tokens a second, while it is live.
+    pub rate: f64,
+    pub citations: Vec<Citation>,
+}
+
+impl Thought {
+    pub fn is_live(&self) -> bool {
+        self.took.is_none()
+    }
+}
+
+/// How much of a thinking block shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// The header.
+    Folded,
+    /// The header and the last rows.
+    Tail,
+    /// All.
+    Full,
+}
+
+/// A row of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Row<'a> {
+    Gap,
+    Header,
+    /// So many rows of text are above.
+    Hidden(usize),
+    Text(&'a str),
+    Cited(&'a Citation),
+}
+
+/// A place in a block that outlives a change of width: an offset where there is text, else a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spot {
+    /// So many rows from the top.
+    Above(usize),
+    /// A byte of the source.
+    Text(usize),
+    /// So many rows after the text.
+    Below(usize),
+}
+
+#[derive(Debug, Clone)]
+pub struct Block {
+    pub kind: Kind,
+    source: String,
+    gap: bool,
+    /// What the person chose; until then thinking shows its tail while live and folds when it is over.
+    fold: Option<Fold>,
+    rows: Rows,
+    /// The rows without blank ones at the beginning and at the end.
+    solid: Range<usize>,
+}
+
+impl Block {
+    /// `gap`: an empty row separates it from the block before.
+    pub fn new(kind: Kind, source: String, gap: bool, width: usize) -> Self {
+        let mut block = Self {
+            kind,
+            source,
+            gap,
+            fold: None,
+            rows: Rows::new(1),
+            solid: 0..0,
+        };
+        block.wrap(width);
+        block
+    }
+
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub fn append(&mut self, text: &str) {
+        self.source.push_str(text);
+        self.rows.extend(&self.source);
+        self.find_solid();
+    }
+
+    /// Wraps at another width; nothing to do at the same.
+    pub fn set_width(&mut self, width: usize) {
+        if self.text_width(width) != self.rows.width() {
+            self.wrap(width);
+        }
+    }
+
+    fn wrap(&mut self, width: usize) {
+        self.rows = Rows::of(&self.source, self.text_width(width));
+        self.solid = 0..0;
+        self.find_solid();
+    }
+
+    /// Columns before the text.
+    pub fn margin(&self, width: usize) -> usize {
+        match self.kind {
+            _ if width < 12 => 0,
+            Kind::Thinking(_) if width >= 30 => 4,
+            _ => 2,
+        }
+    }
+
+    fn text_width(&self, width: usize) -> usize {
+        (width - self.margin(width)).max(1)
+    }
+
+    fn find_solid(&mut self) {
+        let blank = |row: usize| self.source[self.rows.range(row)].trim().is_empty();
+        let count = self.rows.count();
+        // Growing may have wrapped the last two rows differently.
+        let mut first = self.solid.start.saturating_sub(2);
+        while first < count && blank(first) {
+            first += 1;
+        }
+        let mut last = count;
+        while last > first && blank(last - 1) {
+            last -= 1;
+        }
+        self.solid = first..last;
+    }
+
+    pub fn thought(&self) -> Option<&Thought> {
+        match &self.kind {
+            Kind::Thinking(thought) => Some(thought),
+            _ => None,
+        }
+    }
+
+    pub fn fold(&self) -> Fold {
+        match (&self.kind, self.fold) {
+            (Kind::Thinking(_), Some(fold)) => fold,
+            (Kind::Thinking(thought), None) if thought.is_live() => Fold::Tail,
+            (Kind::Thinking(_), None) => Fold::Folded,
+            _ => Fold::Full,
+        }
+    }
+
+    /// Folded, tail, full, and again; the tail is left out if it would be all.
+    pub fn cycle_fold(&mut self) {
+        self.fold = Some(match self.fold() {
+            Fold::Folded if self.solid.len() > TAIL => Fold::Tail,
+            Fold::Folded | Fold::Tail => Fold::Full,
+            Fold::Full => Fold::Folded,
+        });
+    }
+
+    /// The rows of text that show.
+    fn shown(&self) -> Range<usize> {
+        match self.fold() {
+            Fold::Folded => self.solid.end..self.solid.end,
+            Fold::Tail => self.solid.start.max(self.solid.end.saturating_sub(TAIL))..self.solid.end,
+            Fold::Full => self.solid.clone(),
+        }
+    }
+
+    /// An empty block is not drawn; thinking without text only while it is live.
+    fn is_empty(&self) -> bool {
+        match &self.kind {
+            Kind::Thinking(thought) => self.solid.is_empty() && !thought.is_live() && thought.citations.is_empty(),
+            _ => self.solid.is_empty(),
+        }
+    }
+
+    fn has_header(&self) -> bool {
+        matches!(self.kind, Kind::Thinking(_))
+    }
+
+    fn hides_rows(&self) -> bool {
+        self.fold() == Fold::Tail && self.shown().start > self.solid.start
+    }
+
+    fn cited(&self) -> &[Citation] {
+        match &self.kind {
+            Kind::Thinking(thought) if self.fold() == Fold::Full => &thought.citations,
+            _ => &[],
+        }
+    }
+
+    /// Rows before the text.
+    fn lead(&self) -> usize {
+        usize::from(self.gap) + usize::from(self.has_header()) + usize::from(self.hides_rows())
+    }
+
+    pub fn height(&self) -> usize {
+        if self.is_empty() {
+            0
+        } else {
+            self.lead() + self.shown().len() + self.cited().len()
+        }
+    }
+
+    /// Row `index` of `height`.
+    pub fn row(&self, index: usize) -> Row<'_> {
+        let shown = self.shown();
+        let lead = self.lead();
+        match index.checked_sub(lead) {
+            Some(text) if text < shown.len() => Row::Text(&self.source[self.rows.range(shown.start + text)]),
+            Some(after) => Row::Cited(&self.cited()[after - shown.len()]),
+            None if self.gap && index == 0 => Row::Gap,
+            None if index + 1 == lead && self.hides_rows() => Row::Hidden(shown.start - self.solid.start),
+            None => Row::Header,
+        }
+    }
+
+    /// Which of the block's rows is its header.
+    pub fn header_row(&self) -> Option<usize> {
+        self.has_header().then_some(usize::from(self.gap))
+    }
+
+    pub fn spot_of(&self, row: usize) -> Spot {
+        let shown = self.shown();
+        match row.checked_sub(self.lead()) {
+            None => Spot::Above(row),
+            Some(text) if text < shown.len() => Spot::Text(self.rows.range(shown.start + text).start),
+            Some(after) => Spot::Below(after - shown.len()),
+        }
+    }
+
+    /// The row nearest to a spot among those that show; below `height` unless that is 0.
+    pub fn row_of(&self, spot: Spot) -> usize {
+        let shown = self.shown();
+        let row = match spot {
+            Spot::Above(row) => row,
+            Spot::Text(offset) => self.lead() + self.rows.row_of(offset).clamp(shown.start, shown.end) - shown.start,
+            Spot::Below(after) => self.lead() + shown.len() + after,
+        };
+        row.min(self.height().saturating_sub(1))
+    }
+}
+
+/// `✓ src/x.rs:12 verified`, `? src/x.rs:12 unverified: reason`
+pub fn citation_text(citation: &Citation) -> String {
+    let place = format!("{}:{}", citation.path, citation.line);
+    match &citation.verdict {
+        Verdict::Verified => format!("✓ {place} verified"),
+        Verdict::Unverified { reason } => format!("? {place} unverified: {reason}"),
+    }
+}

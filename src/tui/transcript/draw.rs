@@ -1,0 +1,172 @@
+//! Drawing the rows in view, and nothing else.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::super::format;
+use super::super::text::{clip, print};
+use super::super::theme::{Part, Theme};
+use super::{Block, Fold, Kind, Level, Row, Thought, Transcript, citation_text};
+use crate::conversation::Verdict;
+
+/// Longest line of text: longer ones are hard to read.
+const MEASURE: u16 = 120;
+/// From this width on there is a scroll bar.
+const SCROLLBAR_FROM: u16 = 24;
+
+/// The columns that text gets of a transcript this wide.
+pub fn text_width(width: u16) -> usize {
+    let bar = if width >= SCROLLBAR_FROM { 2 } else { 0 };
+    usize::from((width - bar).clamp(1, MEASURE))
+}
+
+impl Transcript {
+    /// `now` is the application's clock, for what is live. Widths must have been set by [`Transcript::resize`].
+    pub fn draw(&mut self, area: Rect, buf: &mut Buffer, theme: &Theme, now: Duration) {
+        let area = area.intersection(buf.area);
+        if area.is_empty() {
+            return;
+        }
+        let mut place = self.first();
+        for y in area.top()..area.bottom() {
+            place = self.down(place, 0);
+            let Some(block) = self.blocks.get(place.block) else {
+                break;
+            };
+            let line = Rect {
+                y,
+                height: 1,
+                width: (self.width as u16).min(area.width),
+                ..area
+            };
+            draw_row(
+                block,
+                place.row,
+                self.selected == Some(place.block),
+                line,
+                buf,
+                theme,
+                now,
+            );
+            place.row += 1;
+        }
+        self.draw_scrollbar(area, buf, theme);
+    }
+
+    fn draw_scrollbar(&mut self, area: Rect, buf: &mut Buffer, theme: &Theme) {
+        let view = usize::from(area.height);
+        let Some((before, total)) = self.position() else {
+            return;
+        };
+        if area.width < SCROLLBAR_FROM || total <= view {
+            return;
+        }
+        let thumb = (view * view / total).max(1);
+        let travel = view - thumb;
+        let top = (before * travel).div_ceil((total - view).max(1)).min(travel);
+        for y in top..top + thumb {
+            print(
+                buf,
+                area.right() - 1,
+                area.y + y as u16,
+                1,
+                "▐",
+                theme.style(Part::Scrollbar),
+            );
+        }
+    }
+}
+
+fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buffer, theme: &Theme, now: Duration) {
+    let margin = block.margin(usize::from(line.width)) as u16;
+    let first = row == usize::from(!matches!(block.row(0), Row::Text(_) | Row::Header));
+    let text = |buf: &mut Buffer, text: &str, style: Style| {
+        print(buf, line.x + margin, line.y, line.width - margin, text, style)
+    };
+    let mark = |buf: &mut Buffer, mark: &str, style: Style| print(buf, line.x, line.y, margin, mark, style);
+    match (block.row(row), &block.kind) {
+        (Row::Header, Kind::Thinking(thought)) => {
+            let style = if selected {
+                theme.style(Part::Selected)
+            } else {
+                theme.style(Part::ThinkingHeader)
+            };
+            let header = header(thought, block.fold(), now, usize::from(line.width));
+            print(buf, line.x, line.y, line.width, &header, style);
+        }
+        (Row::Gap | Row::Header, _) => {}
+        (Row::Hidden(rows), _) => {
+            let style = theme.style(Part::Thinking);
+            let more = clip(
+                &format!("⋮ {} above", format::counted(rows, "line")),
+                usize::from(line.width - margin),
+            );
+            text(buf, &more, style);
+        }
+        (Row::Cited(citation), _) => {
+            let part = match citation.verdict {
+                Verdict::Verified => Part::Verified,
+                Verdict::Unverified { .. } => Part::Unverified,
+            };
+            text(
+                buf,
+                &clip(&citation_text(citation), usize::from(line.width - margin)),
+                theme.style(part),
+            );
+        }
+        (Row::Text(source), kind) => {
+            let part = match kind {
+                Kind::Notice(Level::Info) => Part::Notice,
+                Kind::Notice(Level::Detail) => Part::Detail,
+                Kind::Notice(Level::Error) => Part::Error,
+                Kind::Question => Part::Question,
+                Kind::Thinking(_) => Part::Thinking,
+                Kind::Answer => Part::Answer,
+                Kind::Citation { verified: true } => Part::Verified,
+                Kind::Citation { verified: false } => Part::Unverified,
+            };
+            let style = theme.style(part);
+            match kind {
+                Kind::Question if first => mark(buf, "❯ ", theme.style(Part::Prompt)),
+                Kind::Notice(Level::Info) if first => mark(buf, "· ", style),
+                Kind::Notice(Level::Error) if first => mark(buf, "! ", style),
+                Kind::Thinking(_) => mark(buf, "  │ ", style),
+                _ => line.x,
+            };
+            text(buf, source, style);
+        }
+    }
+}
+
+/// `▾ thinking 0:42 · 1,248 tok · 31 tok/s`, `▸ thought 0:12 · 38 tok`; the end is left out where there is no room.
+fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String {
+    let arrow = if fold == Fold::Folded { "▸" } else { "▾" };
+    let tokens = Some(format!("{} tok", format::count(thought.tokens)));
+    let (head, rate) = match thought.took {
+        Some(took) => (format!("{arrow} thought {}", format::clock(took)), None),
+        None => (
+            format!("{arrow} thinking {}", format::clock(now.saturating_sub(thought.began))),
+            format::rate(thought.rate),
+        ),
+    };
+    let verified = thought
+        .citations
+        .iter()
+        .filter(|citation| citation.verdict == Verdict::Verified)
+        .count();
+    let doubtful = thought.citations.len() - verified;
+    let found = (verified > 0).then(|| format!("{verified} ✓"));
+    let doubted = (doubtful > 0).then(|| format!("{doubtful} ?"));
+    let mut out = head;
+    for item in [tokens, rate, found, doubted].into_iter().flatten() {
+        let longer = format!("{out} · {item}");
+        if super::super::text::width(&longer) > width {
+            break;
+        }
+        out = longer;
+    }
+    clip(&out, width)
+}

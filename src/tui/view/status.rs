@@ -1,0 +1,122 @@
+//! The last line: model, what it is doing, how full the context is, how fast it goes, and what Esc or Ctrl-C would do.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::activity::Phase;
+use super::super::app::App;
+use super::super::format;
+use super::super::text::{print, width};
+use super::super::theme::Part;
+use crate::trace::Channel;
+
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const SEPARATOR: &str = " · ";
+
+pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let room = usize::from(area.width);
+    let model = app.setup.model.clone();
+    let phase = phase(app);
+    let (context, short_context) = context(app);
+    let rate = format::rate(app.activity.rate()).unwrap_or_default();
+    let hint = hint(app);
+
+    // From the most to the least; the first that fits is shown. What Ctrl-C is about to do stays longest.
+    let urgent: (&[&str], &str) = if app.is_leaving() {
+        (&[], hint)
+    } else {
+        (&[&phase, &short_context], "")
+    };
+    let candidates: [(&[&str], &str); 8] = [
+        (&[&model, &phase, &context, &rate], hint),
+        (&[&model, &phase, &short_context, &rate], hint),
+        (&[&phase, &short_context, &rate], hint),
+        (&[&phase, &short_context], hint),
+        (&[&phase], hint),
+        urgent,
+        (&[&phase], ""),
+        (&[], ""),
+    ];
+    for (items, hint) in candidates {
+        let items: Vec<_> = items.iter().copied().filter(|item| !item.is_empty()).collect();
+        let gap = if items.is_empty() || hint.is_empty() { 0 } else { 2 };
+        if width(&items.join(SEPARATOR)) + gap + width(hint) <= room {
+            draw_items(app, &items, &phase, hint, area, buf);
+            return;
+        }
+    }
+}
+
+fn draw_items(app: &App, items: &[&str], phase: &str, hint: &str, area: Rect, buf: &mut Buffer) {
+    let theme = &app.setup.theme;
+    let mut x = area.x;
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            x = print(buf, x, area.y, area.right() - x, SEPARATOR, theme.style(Part::Status));
+        }
+        let part = if *item == phase {
+            Part::StatusStrong
+        } else {
+            Part::Status
+        };
+        x = print(buf, x, area.y, area.right() - x, item, theme.style(part));
+    }
+    let at = area.right() - width(hint) as u16;
+    let part = if app.is_leaving() {
+        Part::StatusStrong
+    } else {
+        Part::Status
+    };
+    print(buf, at, area.y, area.width, hint, theme.style(part));
+}
+
+fn phase(app: &App) -> String {
+    let name = match app.activity.phase() {
+        _ if app.activity.is_cancelling() => "cancelling",
+        Phase::Starting => "starting",
+        Phase::Loading(_) => "loading",
+        Phase::Preparing => "preparing",
+        Phase::Prefill(_) => "prefill",
+        Phase::Replying(Channel::Thinking) => "thinking",
+        Phase::Replying(Channel::Answer) => "answering",
+        Phase::Ready => return "ready".to_owned(),
+        Phase::Ended => return "ended".to_owned(),
+    };
+    let beat = (app.now.as_millis() / 100) as usize % SPINNER.len();
+    format!("{} {name}", SPINNER[beat])
+}
+
+/// `ctx 41,233/1,048,576 (4%)`, `ctx 4%`
+fn context(app: &App) -> (String, String) {
+    match app.activity.context() {
+        (0, None) => (String::new(), String::new()),
+        (used, None) => (
+            format!("ctx {}", format::count(used)),
+            format!("ctx {}", format::count(used)),
+        ),
+        (used, Some(limit)) => {
+            let share = format::percent(used, limit);
+            (
+                format!("ctx {}/{} ({share}%)", format::count(used), format::count(limit)),
+                format!("ctx {share}%"),
+            )
+        }
+    }
+}
+
+fn hint(app: &App) -> &'static str {
+    if app.is_leaving() {
+        "Ctrl-C again leaves"
+    } else if app.activity.is_cancelling() {
+        "Ctrl-C leaves"
+    } else if app.activity.is_busy() {
+        "Esc cancels"
+    } else if app.composer.is_empty() {
+        "? help · Ctrl-D leave"
+    } else {
+        "Enter sends · F1 help"
+    }
+}
