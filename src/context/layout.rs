@@ -51,6 +51,13 @@ pub(super) struct Body {
     line_tokens: Vec<Range<usize>>,
 }
 
+impl Body {
+    /// The tokens so far: without line numbers.
+    pub fn tokens(&self) -> usize {
+        self.tokens.len()
+    }
+}
+
 impl Layout {
     /// Encodes one document; `progress` is told of tokens as they come.
     pub(super) fn encode(

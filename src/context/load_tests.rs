@@ -5,12 +5,21 @@ use std::sync::Mutex;
 use super::*;
 
 fn load_from(dir: &Path, paths: &[&str], interrupt: &Interrupt) -> Result<(Pack, Vec<Progress>), ContextError> {
+    load_within(usize::MAX, dir, paths, interrupt)
+}
+
+fn load_within(
+    limit: usize,
+    dir: &Path,
+    paths: &[&str],
+    interrupt: &Interrupt,
+) -> Result<(Pack, Vec<Progress>), ContextError> {
     let tokenizer = Tokenizer::for_tests(&["<pad>", "<file>", "<ln>"]);
     let layout = Layout::RunningLines(RunningLines { file: 1, line: 2 });
     let paths: Vec<PathBuf> = paths.iter().map(|p| dir.join(p)).collect();
     let seen = Mutex::new(Vec::new());
-    let pack = load(&paths, &tokenizer, &layout, interrupt, &|p| {
-        seen.lock().unwrap().push(p)
+    let pack = load(&paths, &tokenizer, &layout, limit, interrupt, &|p| {
+        seen.lock().unwrap().push(p);
     })?;
     Ok((pack, seen.into_inner().unwrap()))
 }
@@ -77,4 +86,43 @@ fn an_interrupt_ends_loading() {
     interrupt.raise();
     let error = load_from(dir.path(), &["a"], &interrupt).unwrap_err();
     assert!(matches!(error, ContextError::Interrupted(_)));
+}
+
+#[test]
+fn documents_that_do_not_fit_are_refused_with_the_numbers() {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, lines) in [("small", 1), ("large", 30), ("middle", 20)] {
+        fs::write(dir.path().join(name), "word\n".repeat(lines)).unwrap();
+    }
+    let tokens = load_from(dir.path(), &[""], &Interrupt::new()).unwrap().0.tokens.len();
+    assert!(load_within(tokens + 1, dir.path(), &[""], &Interrupt::new()).is_ok());
+    let error = load_within(tokens, dir.path(), &[""], &Interrupt::new())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(&format!(
+            "the documents take {tokens} tokens, and the context has {tokens}"
+        )),
+        "{error}"
+    );
+    let order: Vec<usize> = ["large: ", "middle: ", "small: "]
+        .map(|name| error.find(name).unwrap())
+        .to_vec();
+    assert!(order.is_sorted(), "{error}");
+}
+
+#[test]
+fn reading_does_not_go_on_for_ever_when_nothing_can_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..500 {
+        fs::write(dir.path().join(format!("{i}")), "word\n".repeat(50)).unwrap();
+    }
+    let error = load_within(10, dir.path(), &[""], &Interrupt::new()).unwrap_err();
+    let ContextError::TooLarge(error) = error else {
+        panic!("{error}")
+    };
+    assert!(
+        error.files_read < 500 && error.tokens > 10 && error.largest.len() <= 5,
+        "{error:?}"
+    );
 }

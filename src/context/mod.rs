@@ -12,6 +12,7 @@ mod sanitize;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -48,23 +49,55 @@ pub enum ContextError {
         #[source]
         source: std::io::Error,
     },
+    #[error("{}", too_large(.0))]
+    TooLarge(TooLarge),
     #[error("{}", nothing_readable(.0))]
     NothingReadable(Vec<Skipped>),
     #[error("loading the documents was cancelled")]
     Interrupted(#[from] Interrupted),
 }
 
-/// Loads `paths` (files, folders, `-` for standard input). `progress` is called from several threads.
+/// Documents that do not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLarge {
+    /// Tokens of the documents that were read.
+    pub tokens: usize,
+    pub limit: usize,
+    pub files_read: usize,
+    pub total_files: usize,
+    /// The largest documents with their tokens.
+    pub largest: Vec<(String, usize)>,
+}
+
+/// Reading goes on for so many times the limit, to be able to say what is too large.
+const READ_BEYOND: usize = 4;
+
+/// Why encoding the files ended early.
+enum Stop {
+    Interrupted,
+    TooLarge,
+}
+
+impl From<Interrupted> for Stop {
+    fn from(Interrupted: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
+/// Loads `paths` (files, folders, `-` for standard input) into a pack of fewer than `limit` tokens. `progress` is
+/// called from several threads.
 pub fn load(
     paths: &[PathBuf],
     tokenizer: &Tokenizer,
     layout: &Layout,
+    limit: usize,
     interrupt: &Interrupt,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Pack, ContextError> {
     let mut found = discover::discover(paths, interrupt)?;
     let total_files = found.sources.len();
     let (files, tokens) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let sizes = Mutex::new(Vec::new());
     let report = |done: usize, added: usize| {
         let files = files.fetch_add(done, Ordering::Relaxed) + done;
         let tokens = tokens.fetch_add(added, Ordering::Relaxed) + added;
@@ -75,19 +108,44 @@ pub fn load(
         });
     };
     report(0, 0);
-    let encoded: Vec<_> = found
+    let encoded: Result<Vec<_>, Stop> = found
         .sources
         .par_iter()
         .map(|source| {
             interrupt.check()?;
+            if tokens.load(Ordering::Relaxed) / READ_BEYOND > limit {
+                return Err(Stop::TooLarge);
+            }
             let outcome = match read::read(source) {
-                Ok(text) => Ok(layout.encode(tokenizer, &source.name, text, interrupt, &|n| report(0, n))?),
+                Ok(text) => {
+                    let body = layout.encode(tokenizer, &source.name, text, interrupt, &|n| report(0, n))?;
+                    let mut sizes = sizes.lock().unwrap_or_else(PoisonError::into_inner);
+                    sizes.push((source.name.clone(), body.tokens()));
+                    Ok(body)
+                }
                 Err(reason) => Err(reason),
             };
             report(1, 0);
             Ok(outcome)
         })
-        .collect::<Result<_, Interrupted>>()?;
+        .collect();
+    let too_large = |tokens, sizes| {
+        ContextError::TooLarge(TooLarge {
+            tokens,
+            limit,
+            files_read: files.load(Ordering::Relaxed),
+            total_files,
+            largest: largest(sizes),
+        })
+    };
+    let encoded = match encoded {
+        Ok(encoded) => encoded,
+        Err(Stop::Interrupted) => return Err(Interrupted.into()),
+        Err(Stop::TooLarge) => {
+            let sizes = sizes.into_inner().unwrap_or_else(PoisonError::into_inner);
+            return Err(too_large(tokens.load(Ordering::Relaxed), sizes));
+        }
+    };
 
     let mut bodies = Vec::with_capacity(encoded.len());
     for (source, outcome) in found.sources.iter().zip(encoded) {
@@ -113,8 +171,46 @@ pub fn load(
     }
     interrupt.check()?;
     let pack = layout.assemble(tokenizer, bodies, found.skipped);
+    if !pack.documents.is_empty() && pack.tokens.len() >= limit {
+        let sizes = pack
+            .documents
+            .iter()
+            .map(|d| (d.path.clone(), d.tokens.len()))
+            .collect();
+        return Err(too_large(pack.tokens.len(), sizes));
+    }
     report(0, pack.tokens.len().saturating_sub(tokens.load(Ordering::Relaxed)));
     Ok(pack)
+}
+
+fn largest(mut sizes: Vec<(String, usize)>) -> Vec<(String, usize)> {
+    const NAMED: usize = 5;
+    sizes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    sizes.truncate(NAMED);
+    sizes
+}
+
+fn too_large(error: &TooLarge) -> String {
+    let TooLarge {
+        tokens,
+        limit,
+        files_read,
+        total_files,
+        largest,
+    } = error;
+    let part = if files_read < total_files {
+        format!(" ({files_read} of {total_files} files were read)")
+    } else {
+        String::new()
+    };
+    let largest: Vec<String> = largest
+        .iter()
+        .map(|(path, tokens)| format!("{path}: {tokens} tokens"))
+        .collect();
+    format!(
+        "the documents take {tokens} tokens{part}, and the context has {limit}. Leave some out; the largest are\n  {}",
+        largest.join("\n  ")
+    )
 }
 
 fn nothing_readable(skipped: &[Skipped]) -> String {
@@ -122,14 +218,16 @@ fn nothing_readable(skipped: &[Skipped]) -> String {
     if skipped.is_empty() {
         return "nothing to read: no file was found. Name files or folders with text in them".into();
     }
-    let mut text = String::from("nothing to read; skipped were");
-    for Skipped { path, reason } in skipped.iter().take(SHOWN) {
-        text.push_str(&format!("\n  {path}: {reason}"));
-    }
-    if skipped.len() > SHOWN {
-        text.push_str(&format!("\n  and {} more", skipped.len() - SHOWN));
-    }
-    text
+    let shown = skipped
+        .iter()
+        .take(SHOWN)
+        .map(|Skipped { path, reason }| format!("{path}: {reason}"));
+    let more = skipped
+        .len()
+        .checked_sub(SHOWN + 1)
+        .map(|rest| format!("and {} more", rest + 1));
+    let lines: Vec<String> = shown.chain(more).collect();
+    format!("nothing to read; skipped were\n  {}", lines.join("\n  "))
 }
 
 #[cfg(test)]

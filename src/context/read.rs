@@ -191,24 +191,27 @@ mod tests {
         }
     }
 
-    fn text(text: &str) -> Result<Text, String> {
-        Ok(Text {
+    fn text(text: &str) -> Text {
+        Text {
             text: text.into(),
             note: None,
-        })
+        }
     }
 
     #[test]
     fn text_is_taken_as_it_stands() {
         let folder = Folder::new();
-        assert_eq!(folder.read("a", "é\r\n\tx".as_bytes(), false), text("é\r\n\tx"));
-        assert_eq!(folder.read("a", b"", false), text(""));
         assert_eq!(
-            folder.read("a", "\u{feff}x\u{feff}".as_bytes(), false),
+            folder.read("a", "é\r\n\tx".as_bytes(), false).unwrap(),
+            text("é\r\n\tx")
+        );
+        assert_eq!(folder.read("a", b"", false).unwrap(), text(""));
+        assert_eq!(
+            folder.read("a", "\u{feff}x\u{feff}".as_bytes(), false).unwrap(),
             text("x\u{feff}")
         );
-        assert_eq!(folder.read("a", b"\xff\xfea\0\xe9\0", false), text("aé"));
-        assert_eq!(folder.read("a", b"\xfe\xff\0a\0\xe9", false), text("aé"));
+        assert_eq!(folder.read("a", b"\xff\xfea\0\xe9\0", false).unwrap(), text("aé"));
+        assert_eq!(folder.read("a", b"\xfe\xff\0a\0\xe9", false).unwrap(), text("aé"));
     }
 
     #[test]

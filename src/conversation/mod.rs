@@ -1,7 +1,22 @@
 //! From a question about documents to a reply that points back into them.
 
+mod chat;
+mod citations;
+mod definition;
 mod event;
+mod evidence;
 mod handle;
+mod quote;
+mod reply;
+mod span;
+#[cfg(test)]
+mod testing;
+mod value;
+mod words;
+mod worker;
 
 pub use event::{Citation, Documents, Event, Loading, Question, Skipped, Verdict};
 pub use handle::{Handle, Request, Sink};
+pub use quote::{Prompt, QuoteModel};
+pub use span::HOW_TO_ASK;
+pub use worker::{EngineEvents, Setup, StartEngine, start};

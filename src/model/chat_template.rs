@@ -9,9 +9,11 @@
 //! Documents are not rendered at all. A *placeholder* stands for them and is replaced by their ids, encoded once; so
 //! they are never scanned again and the ids before and inside them stay the same from turn to turn.
 
+mod strftime;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Value, context, syntax::SyntaxConfig};
 
@@ -112,7 +114,9 @@ impl ChatTemplate {
         environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });
-        environment.add_function("strftime_now", |format: &str| strftime(format, SystemTime::now()));
+        environment.add_function("strftime_now", |format: &str| {
+            strftime::strftime(format, SystemTime::now())
+        });
         environment.add_template_owned(NAME, source)?;
         Ok(Self { environment, tokens })
     }
@@ -306,80 +310,5 @@ fn describe(error: &Error) -> String {
     }
 }
 
-/// The commonest fields of `strftime`, in UTC; others are left as they are.
-fn strftime(format: &str, now: SystemTime) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    const DAYS: [&str; 7] = [
-        "Thursday",
-        "Friday",
-        "Saturday",
-        "Sunday",
-        "Monday",
-        "Tuesday",
-        "Wednesday",
-    ];
-    let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    let (days, clock) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = civil(days);
-    let month_name = MONTHS[month - 1];
-    let day_name = DAYS[(days % 7) as usize];
-    let mut text = String::new();
-    let mut characters = format.chars();
-    while let Some(c) = characters.next() {
-        if c != '%' {
-            text.push(c);
-            continue;
-        }
-        match characters.next() {
-            Some('Y') => text.push_str(&year.to_string()),
-            Some('m') => text.push_str(&format!("{month:02}")),
-            Some('d') => text.push_str(&format!("{day:02}")),
-            Some('B') => text.push_str(month_name),
-            Some('b') => text.push_str(&month_name[..3]),
-            Some('A') => text.push_str(day_name),
-            Some('a') => text.push_str(&day_name[..3]),
-            Some('H') => text.push_str(&format!("{:02}", clock / 3600)),
-            Some('M') => text.push_str(&format!("{:02}", clock / 60 % 60)),
-            Some('S') => text.push_str(&format!("{:02}", clock % 60)),
-            Some('%') => text.push('%'),
-            Some(other) => text.extend(['%', other]),
-            None => text.push('%'),
-        }
-    }
-    text
-}
-
-/// Year, month and day of a day counted from 1970-01-01, by the Gregorian calendar. Years are counted from March, so
-/// that a leap day is the last of its year.
-fn civil(days: u64) -> (u64, usize, u64) {
-    let day = days + 719_468;
-    let (era, of_era) = (day / 146_097, day % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day_of_month = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month as usize, day_of_month)
-}
-
 #[cfg(test)]
-#[path = "chat_template_tests.rs"]
 mod tests;

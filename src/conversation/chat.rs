@@ -1,0 +1,114 @@
+//! Conversations with a chat model: documents first, then questions and answers.
+//!
+//! The documents stand at the head of the first message of the user, so that everything up to their end is the same in
+//! every turn and is computed once. Of a reply the history keeps the answer; the thoughts are not said again, as they
+//! can be many times longer than the documents.
+
+use std::sync::Arc;
+
+use super::Event;
+use super::citations::Scanner;
+use crate::context::{Pack, sanitize};
+use crate::engine::Token;
+use crate::model::{ChatTemplate, Message, Role, Tokenizer};
+use crate::trace::Channel;
+
+const INSTRUCTION: &str = "\nAnswer from the documents above. Where you rely on a place in them, write it as path:line and \
+                           quote the words that stand there in backquotes.\n\n";
+
+/// A question with all that comes before it, as the model gets it.
+pub(super) struct ChatPrompt {
+    pub tokens: Vec<u32>,
+    /// How many of the tokens every prompt begins with.
+    pub prefix: usize,
+    /// The prompt ends inside an open `<think>`.
+    pub thinking_open: bool,
+}
+
+/// A chat model and what has been said so far.
+pub(super) struct Chat {
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    pack: Arc<Pack>,
+    history: Vec<Message>,
+}
+
+impl Chat {
+    pub fn new(tokenizer: Tokenizer, template: ChatTemplate, pack: Arc<Pack>) -> Self {
+        Self {
+            tokenizer,
+            template,
+            pack,
+            history: Vec::new(),
+        }
+    }
+
+    /// The tokens that every prompt begins with; empty without documents.
+    pub fn prefix(&self) -> Result<Vec<u32>, String> {
+        let mut prompt = self.prompt("?")?;
+        prompt.tokens.truncate(prompt.prefix);
+        Ok(prompt.tokens)
+    }
+
+    pub fn prompt(&self, question: &str) -> Result<ChatPrompt, String> {
+        let mut messages = self.history.clone();
+        messages.push(Message::new(Role::User, question));
+        let documents = (!self.pack.documents.is_empty()).then_some(&*self.pack.tokens);
+        if documents.is_some() {
+            messages[0].content.insert_str(0, INSTRUCTION);
+        }
+        let encoded = self.template.encode(&self.tokenizer, &messages, true, documents)?;
+        Ok(ChatPrompt {
+            tokens: encoded.tokens,
+            prefix: encoded.prefix,
+            thinking_open: encoded.thinking_open,
+        })
+    }
+
+    /// Remembers a turn; one without an answer is forgotten.
+    pub fn remember(&mut self, question: &str, answer: &str) {
+        let answer = answer.trim();
+        if !answer.is_empty() {
+            self.history.push(Message::new(Role::User, question));
+            self.history.push(Message::new(Role::Assistant, answer));
+        }
+    }
+}
+
+/// A reply as it comes.
+pub(super) struct ChatReply {
+    answer: String,
+    scanner: Scanner,
+}
+
+impl ChatReply {
+    pub fn new(pack: Arc<Pack>) -> Self {
+        Self {
+            answer: String::new(),
+            scanner: Scanner::new(pack, Channel::Answer),
+        }
+    }
+
+    pub fn token(&mut self, token: Token) -> Vec<Event> {
+        let citations = if token.channel == Channel::Answer {
+            self.answer.push_str(&token.text);
+            self.scanner.push(&token.text)
+        } else {
+            Vec::new()
+        };
+        let mut shown = token;
+        shown.text = sanitize(&shown.text).into_owned();
+        std::iter::once(Event::Token(shown))
+            .chain(citations.into_iter().map(Event::Citation))
+            .collect()
+    }
+
+    pub fn finish(&mut self) -> Vec<Event> {
+        self.scanner.finish().into_iter().map(Event::Citation).collect()
+    }
+
+    /// The whole answer, as the model wrote it.
+    pub fn answer(&self) -> &str {
+        &self.answer
+    }
+}

@@ -1,0 +1,446 @@
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::super::testing::{ADDED, tokenizer};
+use super::super::{Citation, Verdict};
+use super::*;
+use crate::engine::{Prefill, RequestId, Token};
+use crate::trace::{Channel, ThinkSplitter};
+
+type Log = Arc<Mutex<Vec<Command>>>;
+
+/// Answers prefills at once, and prompts with the next of its replies; an empty script waits for the interrupt.
+struct Fake {
+    events: Arc<Mutex<EngineEvents>>,
+    replies: Mutex<VecDeque<&'static str>>,
+    log: Log,
+    next: AtomicU64,
+}
+
+impl Submit for Fake {
+    fn submit(&self, command: Command) -> Ticket {
+        let ticket = Ticket {
+            id: RequestId(self.next.fetch_add(1, Ordering::Relaxed)),
+            interrupt: Interrupt::new(),
+        };
+        self.log.lock().unwrap().push(command.clone());
+        let (events, Ticket { id, interrupt }) = (self.events.clone(), ticket.clone());
+        let send = move |kind| (events.lock().unwrap())(engine::Event { request: id, kind });
+        match command {
+            Command::Prefill { tokens } => {
+                send(EventKind::Prefill(Prefill {
+                    done: tokens.len(),
+                    total: tokens.len(),
+                    cached: 0,
+                    rate: 0.0,
+                }));
+                send(finished(StopReason::Prefilled));
+            }
+            Command::Generate { options, .. } => match self.replies.lock().unwrap().pop_front() {
+                Some("fail") => send(EventKind::Failed("out of \x1bmemory".into())),
+                Some(reply) => {
+                    for token in tokens(reply, options.thinking_open) {
+                        send(EventKind::Token(token));
+                    }
+                    send(finished(StopReason::EndOfSequence));
+                }
+                None => {
+                    thread::spawn(move || {
+                        while !interrupt.is_raised() {
+                            thread::yield_now();
+                        }
+                        send(finished(StopReason::Cancelled));
+                    });
+                }
+            },
+        }
+        ticket
+    }
+}
+
+fn finished(reason: StopReason) -> EventKind {
+    EventKind::Finished(Finished {
+        reason,
+        ..nothing_to_prefill()
+    })
+}
+
+/// The tokens of a reply as the engine reports them.
+fn tokens(reply: &str, open: bool) -> Vec<Token> {
+    let tokenizer = tokenizer();
+    let mut splitter = ThinkSplitter::new(open);
+    let ids = tokenizer.encode_with_specials(reply);
+    let report = |(index, &id): (usize, &u32)| {
+        let spans = splitter.push(tokenizer.token_bytes(id).unwrap());
+        let texts: Vec<(Channel, String)> = spans.into_iter().map(|s| (s.channel, s.text)).collect();
+        let texts = if texts.is_empty() {
+            vec![(splitter.channel(), String::new())]
+        } else {
+            texts
+        };
+        texts.into_iter().map(move |(channel, text)| Token {
+            index,
+            id,
+            text,
+            channel,
+            probability: 1.0,
+            entropy: 0.0,
+            elapsed: Duration::ZERO,
+            forced: false,
+        })
+    };
+    ids.iter().enumerate().flat_map(report).collect()
+}
+
+struct Talk {
+    handle: Handle,
+    events: Receiver<Event>,
+    log: Log,
+}
+
+impl Talk {
+    fn start(paths: &[&Path], template: Option<&str>, limit: usize, replies: &[&'static str]) -> Self {
+        let chat_template = template.map(|source| {
+            let dir = tempfile::tempdir().unwrap();
+            fs::write(dir.path().join("chat_template.jinja"), source).unwrap();
+            ChatTemplate::load(dir.path()).unwrap().unwrap()
+        });
+        let log = Log::default();
+        let (engine_log, replies) = (log.clone(), replies.iter().copied().collect());
+        let setup = Setup {
+            paths: paths.iter().map(|p| p.to_path_buf()).collect(),
+            tokenizer: Tokenizer::for_tests(&ADDED),
+            chat_template,
+            context_limit: limit,
+            options: GenerateOptions::default(),
+            start_engine: Box::new(move |events| {
+                Ok(Box::new(Fake {
+                    events: Arc::new(Mutex::new(events)),
+                    replies: Mutex::new(replies),
+                    log: engine_log,
+                    next: AtomicU64::new(0),
+                }))
+            }),
+        };
+        let (sender, events) = channel();
+        let handle = start(setup, Box::new(move |event| drop(sender.send(event))));
+        Self { handle, events, log }
+    }
+
+    fn ask(&self, question: &str) -> Vec<Event> {
+        self.handle.send(Request::Ask(question.into())).unwrap();
+        self.until_end()
+    }
+
+    /// Events up to the end of what is running.
+    fn until_end(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        loop {
+            let event = self.events.recv_timeout(Duration::from_secs(20)).expect("an event");
+            let end = matches!(event, Event::Finished(_) | Event::Failed { .. });
+            events.push(event);
+            if end {
+                return events;
+            }
+        }
+    }
+}
+
+fn text(events: &[Event], of: Channel) -> String {
+    let texts = events.iter().filter_map(|event| match event {
+        Event::Token(t) if t.channel == of => Some(t.text.as_str()),
+        _ => None,
+    });
+    texts.collect()
+}
+
+fn citations(events: &[Event]) -> Vec<&Citation> {
+    events
+        .iter()
+        .filter_map(|e| if let Event::Citation(c) = e { Some(c) } else { None })
+        .collect()
+}
+
+fn failure(events: &[Event]) -> &str {
+    match events.last() {
+        Some(Event::Failed { message }) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.rs"), "fn run() {\n    let retries = 10;\n}\n").unwrap();
+    fs::write(dir.path().join("b.bin"), b"\0").unwrap();
+    dir
+}
+
+#[test]
+fn documents_are_loaded_announced_and_prefilled() {
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 1000, &[]);
+    let events = talk.until_end();
+    let tokens = match talk.log.lock().unwrap().as_slice() {
+        [Command::Prefill { tokens }] => tokens.len(),
+        other => panic!("{other:?}"),
+    };
+    let [
+        ..,
+        Event::Loading(loading),
+        Event::Documents(documents),
+        Event::Prefill(_),
+        Event::Finished(end),
+    ] = events.as_slice()
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!((loading.files, loading.total_files, loading.tokens), (2, 2, tokens));
+    assert_eq!(
+        (
+            documents.files,
+            documents.lines,
+            documents.tokens,
+            documents.context_limit
+        ),
+        (1, 3, tokens, 1000)
+    );
+    assert_eq!(documents.skipped[0].reason, "binary");
+    assert_eq!(end.reason, StopReason::Prefilled);
+    assert!(matches!(events[0], Event::Loading(_)));
+}
+
+#[test]
+fn a_question_to_the_bundled_model() {
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 1000, &["<think>fn run() {<ln>1</think><ln>1<eos>"]);
+    talk.handle.send(Request::Ask("where's run defined".into())).unwrap();
+    talk.until_end();
+    let events = talk.until_end();
+    let asked_as = Some("Where is `run` defined?".into());
+    assert_eq!(
+        events[0],
+        Event::Question(Question {
+            text: "where's run defined".into(),
+            asked_as
+        })
+    );
+    let place = format!("{}/a.rs:1", dir.path().display());
+    assert_eq!(text(&events, Channel::Thinking), format!("fn run() {{ {place}"));
+    assert_eq!(text(&events, Channel::Answer), format!("{place}\n    fn run() {{"));
+    assert!(citations(&events).len() == 2 && citations(&events).iter().all(|c| c.verdict == Verdict::Verified));
+    let log = talk.log.lock().unwrap();
+    let [Command::Prefill { tokens }, Command::Generate { prompt, options }] = log.as_slice() else {
+        panic!()
+    };
+    assert!(prompt.starts_with(tokens));
+    assert_eq!(
+        (options.stop.as_slice(), options.thinking_open),
+        ([7].as_slice(), false)
+    );
+    assert!(options.max_tokens <= QUOTE_TOKENS);
+}
+
+#[test]
+fn each_question_to_it_starts_from_the_documents() {
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 1000, &["<eos>", "<eos>"]);
+    talk.until_end();
+    talk.ask("find `run`");
+    talk.ask("find `run`");
+    let log = talk.log.lock().unwrap();
+    let prompts: Vec<_> = log
+        .iter()
+        .filter_map(|c| {
+            if let Command::Generate { prompt, .. } = c {
+                Some(prompt)
+            } else {
+                None
+            }
+        })
+        .collect();
+    assert_eq!(prompts[0], prompts[1]);
+}
+
+#[test]
+fn failures_are_said_and_the_conversation_goes_on() {
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 1000, &["fail", "<eos>"]);
+    talk.until_end();
+    assert!(failure(&talk.ask("where is `nothing`")).contains("stands nowhere"));
+    assert_eq!(failure(&talk.ask("find `run`")), "out of ␛memory");
+    assert!(matches!(talk.ask("find `run`").last(), Some(Event::Finished(_))));
+}
+
+#[test]
+fn cancel_stops_what_is_running_and_no_more() {
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 1000, &[]);
+    talk.until_end();
+    talk.handle.send(Request::Cancel).unwrap();
+    talk.handle.send(Request::Ask("find `run`".into())).unwrap();
+    talk.handle.send(Request::Ask("find `nothing`".into())).unwrap();
+    assert!(matches!(talk.events.recv().unwrap(), Event::Question(_)));
+    talk.handle.send(Request::Cancel).unwrap();
+    let [Event::Finished(end)] = talk.until_end()[..] else {
+        panic!()
+    };
+    assert_eq!(end.reason, StopReason::Cancelled);
+    assert!(failure(&talk.until_end()).contains("`nothing`"));
+}
+
+#[cfg(unix)]
+#[test]
+fn cancel_stops_loading() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..200 {
+        fs::write(
+            dir.path().join(format!("{i}.txt")),
+            "some words on a line\n".repeat(2000),
+        )
+        .unwrap();
+    }
+    let talk = Talk::start(&[dir.path()], None, usize::MAX, &[]);
+    talk.handle.send(Request::Cancel).unwrap();
+    assert!(failure(&talk.until_end()).contains("cancelled"));
+    assert!(failure(&talk.ask("find `words`")).contains("no documents"));
+    assert!(talk.log.lock().unwrap().is_empty());
+}
+
+#[test]
+fn documents_that_cannot_be_loaded() {
+    let talk = Talk::start(&[Path::new("/no/such/path")], None, 1000, &[]);
+    assert!(failure(&talk.until_end()).contains("/no/such/path: there is no such file"));
+    assert!(failure(&talk.ask("find `x`")).contains("/no/such/path"));
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 10, &[]);
+    let events = talk.until_end();
+    let message = failure(&events);
+    assert!(
+        message.contains("the context has 10") && message.contains("a.rs: "),
+        "{message}"
+    );
+    assert!(!events.iter().any(|e| matches!(e, Event::Documents(_))));
+}
+
+#[test]
+fn a_question_that_does_not_fit() {
+    let dir = folder();
+    let tokens = {
+        let talk = Talk::start(&[dir.path()], None, 1000, &[]);
+        talk.until_end();
+        let Command::Prefill { tokens } = &talk.log.lock().unwrap()[0] else {
+            panic!()
+        };
+        tokens.len()
+    };
+    let talk = Talk::start(&[dir.path()], None, tokens + 5, &[]);
+    talk.until_end();
+    assert!(failure(&talk.ask("find `run`")).contains(&format!("the context has {}", tokens + 5)));
+}
+
+const TEMPLATE: &str = "{% for m in messages %}<{{ m.role }}>{{ m.content }}<eos>{% endfor %}{% if add_generation_prompt %}<ai><think>\n{% endif %}";
+
+#[test]
+fn a_chat_keeps_its_history_and_checks_what_is_cited() {
+    let dir = folder();
+    let path = format!("{}/a.rs", dir.path().display());
+    let reply: &'static str =
+        Box::leak(format!("hm {path}:1 `x`</think>\n\n`retries` is 10 ({path}:2).").into_boxed_str());
+    let talk = Talk::start(&[dir.path()], Some(TEMPLATE), 10_000, &[reply, "y</think>no"]);
+    talk.until_end();
+    let events = talk.ask("retries?");
+    assert_eq!(
+        events[0],
+        Event::Question(Question {
+            text: "retries?".into(),
+            asked_as: None
+        })
+    );
+    let cited = citations(&events);
+    assert_eq!(
+        (cited.len(), cited[0].line, &cited[0].verdict),
+        (1, 2, &Verdict::Verified)
+    );
+    talk.ask("sure?");
+    let log = talk.log.lock().unwrap();
+    let [
+        Command::Prefill { tokens },
+        Command::Generate { prompt: first, options },
+        Command::Generate { prompt: second, .. },
+    ] = log.as_slice()
+    else {
+        panic!()
+    };
+    assert!(first.starts_with(tokens) && second.starts_with(tokens) && options.thinking_open);
+    let first = tokenizer().decode(first);
+    assert!(
+        first.starts_with(&format!("<user><document path=\"{path}\">\nfn run() {{")),
+        "{first}"
+    );
+    assert!(first.ends_with("retries?<eos><ai><think>\n"), "{first}");
+    let second = tokenizer().decode(second);
+    assert!(second.contains("retries?<eos><assistant>`retries` is 10 ("), "{second}");
+    assert!(
+        second.ends_with("<user>sure?<eos><ai><think>\n") && !second.contains("hm "),
+        "{second}"
+    );
+}
+
+#[test]
+fn a_chat_needs_no_documents_but_the_bundled_model_does() {
+    let talk = Talk::start(&[], Some(TEMPLATE), 1000, &["x</think>hello\x07"]);
+    talk.until_end();
+    assert_eq!(text(&talk.ask("hi"), Channel::Answer), "hello␇");
+    let talk = Talk::start(&[], None, 1000, &[]);
+    talk.until_end();
+    assert!(failure(&talk.ask("find `x`")).contains("no documents"));
+}
+
+#[test]
+fn a_checkpoint_without_a_protocol_is_refused() {
+    let (sender, events) = channel();
+    let setup = Setup {
+        paths: Vec::new(),
+        tokenizer: Tokenizer::for_tests(&["<eos>"]),
+        chat_template: None,
+        context_limit: 10,
+        options: GenerateOptions::default(),
+        start_engine: Box::new(|_| unreachable!("nothing can be asked")),
+    };
+    let _handle = start(setup, Box::new(move |event| drop(sender.send(event))));
+    let Ok(Event::Failed { message }) = events.recv() else {
+        panic!()
+    };
+    assert!(message.contains("no chat template"));
+}
+
+#[test]
+fn an_engine_that_does_not_start_is_said() {
+    let (sender, events) = channel();
+    let setup = Setup {
+        paths: Vec::new(),
+        tokenizer: tokenizer(),
+        chat_template: None,
+        context_limit: 10,
+        options: GenerateOptions::default(),
+        start_engine: Box::new(|_| Err(ComputeError::Backend("no memory".into()))),
+    };
+    let _handle = start(setup, Box::new(move |event| drop(sender.send(event))));
+    let Ok(Event::Failed { message }) = events.recv() else {
+        panic!()
+    };
+    assert!(message.contains("no memory"), "{message}");
+}
+
+#[test]
+fn dropping_the_handle_ends_it_all() {
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 1000, &[]);
+    talk.until_end();
+    talk.handle.send(Request::Ask("find `run`".into())).unwrap();
+    assert!(matches!(talk.events.recv().unwrap(), Event::Question(_)));
+    let Talk { handle, events, .. } = talk;
+    drop(handle);
+    assert!(events.iter().count() <= 1);
+}
