@@ -27,10 +27,23 @@ use super::error::EXIT_CODES;
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Option<Command>,
+    #[command(flatten)]
+    pub chat: ChatArgs,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Ask questions about documents and print the answers.
+    ///
+    /// The answer goes to standard output, followed by each place it points to and whether that was verified. Thinking
+    /// and progress go to standard error.
+    #[command(
+        after_help = "Examples:\n  thunderhead ask -p 'Where is `main` defined?' src\n  \
+                      thunderhead ask --json -p 'Find `TODO`' . | jq -r 'select(.type==\"citation\")'\n  \
+                      cat notes.txt | thunderhead ask -p 'Which line has \"Friday\"?' -",
+        after_long_help = EXIT_CODES
+    )]
+    Ask(AskArgs),
     /// Score tokens under a model: log-probabilities, perplexity and a greedy continuation.
     ///
     /// Log-probabilities are natural and over the whole vocabulary; ids that were never trained are scored but never
@@ -48,6 +61,98 @@ pub enum Command {
         #[arg(value_hint = ValueHint::DirPath)]
         directory: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct ChatArgs {
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
+    /// Colour theme: a built-in name (terminal, storm, daylight, mono) or a TOML file.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub theme: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    /// The question; `-` reads it from standard input. Repeat it to ask several over the same documents, which are
+    /// prefilled once.
+    #[arg(short, long, value_name = "QUESTION", required = true)]
+    pub prompt: Vec<String>,
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
+    /// Whether thinking is printed, to standard error.
+    #[arg(long, value_enum, default_value = "show")]
+    pub thinking: Thinking,
+    /// Print every event as one JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Thinking {
+    Show,
+    Hide,
+}
+
+/// Documents, a model and how it replies.
+#[derive(Debug, Args)]
+pub struct ConversationArgs {
+    /// Files and folders to load; `-` is standard input. Folders are walked as git would: ignored, hidden and binary files
+    /// are left out, and everything left out is listed.
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub generation: GenerationArgs,
+    /// Longest context in tokens, documents, questions and replies together [default: what the model was made for].
+    #[arg(long, value_name = "N")]
+    pub max_context: Option<usize>,
+}
+
+/// How replies are decoded.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Generation")]
+pub struct GenerationArgs {
+    /// 0 takes the most probable token always [default: 0 for the bundled model, else what the checkpoint recommends, else
+    /// 1].
+    #[arg(long, value_name = "T", value_parser = non_negative)]
+    pub temperature: Option<f32>,
+    /// Sample among the K most probable; 0 is all.
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Sample among the most probable that together have probability P [default: what the checkpoint recommends, else 0.95].
+    #[arg(long, value_name = "P", value_parser = probability)]
+    pub top_p: Option<f32>,
+    /// Leave out what is less probable than this share of the most probable.
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
+    pub min_p: f32,
+    /// Seed of the sampling; the same seed gives the same reply [default: another each time].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Most tokens of a reply, thinking included.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub max_tokens: usize,
+    /// Most tokens of thinking; then it is closed and the answer follows.
+    #[arg(long, value_name = "N", default_value_t = 80_000)]
+    pub thinking_budget: usize,
+    /// Stop a reply after this many consecutive tokens with probability above 0.99; 0 never stops.
+    #[arg(long, value_name = "N", default_value_t = 3_000)]
+    pub loop_guard: usize,
+}
+
+fn non_negative(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(t @ 0.0..=100.0) => Ok(t),
+        _ => Err("expected a number from 0 to 100".to_owned()),
+    }
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse() {
+        Ok(p @ 0.0..=1.0) => Ok(p),
+        _ => Err("expected a number from 0 to 1".to_owned()),
+    }
 }
 
 /// Which model, and on what.

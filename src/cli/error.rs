@@ -29,6 +29,12 @@ pub enum CliError {
     Score(#[from] ScoreError),
     #[error("{0}")]
     Input(String),
+    #[error("{0}")]
+    Question(String),
+    #[error("{0}")]
+    Engine(String),
+    #[error(transparent)]
+    Terminal(#[from] crate::tui::Error),
     #[error("cannot write: {0}")]
     Write(#[from] io::Error),
 }
@@ -39,7 +45,8 @@ impl CliError {
         ExitCode::from(match self {
             Self::Model(_) => 3,
             Self::Input(_) => 4,
-            Self::Compute(_) | Self::Score(_) | Self::Write(_) => 1,
+            Self::Question(_) => 5,
+            Self::Compute(_) | Self::Score(_) | Self::Write(_) | Self::Engine(_) | Self::Terminal(_) => 1,
         })
     }
 }

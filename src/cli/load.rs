@@ -1,11 +1,15 @@
-//! Opening the model that the command line names.
+//! Opening what the command line names: a model, and a conversation with it.
 
-use super::args::{BackendName, ModelArgs};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::args::{BackendName, ConversationArgs, GenerationArgs, ModelArgs};
 use super::error::CliError;
 use crate::compute::cpu::Cpu;
 use crate::compute::reference::Reference;
-use crate::engine::Network;
-use crate::model::{Checkpoint, bundled};
+use crate::compute::{Backend, ComputeError};
+use crate::conversation::{EngineEvents, QuoteModel, Setup};
+use crate::engine::{Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
+use crate::model::{Checkpoint, SamplingDefaults, bundled};
 
 pub(super) fn checkpoint(args: &ModelArgs) -> Result<Checkpoint, CliError> {
     Ok(match &args.model {
@@ -20,10 +24,92 @@ pub(super) enum AnyNetwork {
     Reference(Box<Network<Reference>>),
 }
 
-pub(super) fn network(args: &ModelArgs, checkpoint: &Checkpoint) -> Result<AnyNetwork, CliError> {
+pub(super) fn network(args: &ModelArgs, checkpoint: &Checkpoint) -> Result<AnyNetwork, ComputeError> {
     let (config, weights) = (checkpoint.config.clone(), checkpoint.weights.clone());
     Ok(match args.backend {
         BackendName::Cpu => AnyNetwork::Cpu(Box::new(Network::new(Cpu::new(args.threads)?, config, weights)?)),
         BackendName::Reference => AnyNetwork::Reference(Box::new(Network::new(Reference, config, weights)?)),
     })
+}
+
+/// A conversation that is ready to be started, and what to call its model.
+pub(super) struct Loaded {
+    pub name: String,
+    pub setup: Setup,
+}
+
+pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> {
+    let checkpoint = checkpoint(&args.model)?;
+    let tokenizer = checkpoint.tokenizer()?;
+    let chat_template = checkpoint.chat_template()?;
+    let eos = checkpoint.eos()?;
+    let finds_and_quotes = QuoteModel::recognise(&tokenizer, chat_template.is_some()).is_some();
+    let defaults = if finds_and_quotes {
+        SamplingDefaults::GREEDY
+    } else {
+        checkpoint.sampling_defaults()?
+    };
+    let context_limit = args.max_context.unwrap_or(checkpoint.config.max_positions);
+    let engine_tokenizer = tokenizer.clone();
+    let name = checkpoint.name.clone();
+    let model = args.model.clone();
+    let start_engine = move |events: EngineEvents| -> Result<Box<dyn Submit>, ComputeError> {
+        let network = network(&model, &checkpoint)?;
+        let vocabulary = Vocabulary {
+            tokenizer: engine_tokenizer,
+            eos,
+            unused: checkpoint.unused_ids(),
+        };
+        let options = EngineOptions {
+            tile: model.tile,
+            context_limit,
+        };
+        match network {
+            AnyNetwork::Cpu(network) => engine(*network, vocabulary, &options, events),
+            AnyNetwork::Reference(network) => engine(*network, vocabulary, &options, events),
+        }
+    };
+    Ok(Loaded {
+        name,
+        setup: Setup {
+            paths: args.paths.clone(),
+            tokenizer,
+            chat_template,
+            context_limit,
+            options: generate_options(&args.generation, defaults),
+            start_engine: Box::new(start_engine),
+        },
+    })
+}
+
+fn engine<B: Backend>(
+    network: Network<B>,
+    vocabulary: Vocabulary,
+    options: &EngineOptions,
+    events: EngineEvents,
+) -> Result<Box<dyn Submit>, ComputeError> {
+    Ok(Box::new(Engine::start(network, vocabulary, options, events)?))
+}
+
+fn generate_options(args: &GenerationArgs, defaults: SamplingDefaults) -> GenerateOptions {
+    GenerateOptions {
+        sampling: Sampling {
+            temperature: args.temperature.unwrap_or(defaults.temperature),
+            top_k: args.top_k.unwrap_or(defaults.top_k),
+            top_p: args.top_p.unwrap_or(defaults.top_p),
+            min_p: args.min_p,
+            seed: args.seed.unwrap_or_else(seed_of_now),
+        },
+        max_tokens: args.max_tokens,
+        thinking_budget: args.thinking_budget,
+        loop_guard: args.loop_guard,
+        ..GenerateOptions::default()
+    }
+}
+
+/// A seed that differs from run to run.
+fn seed_of_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64)
 }

@@ -1,9 +1,12 @@
 //! The command line: one file a subcommand.
 
 mod args;
+mod ask;
+mod chat;
 mod error;
 mod generate;
 mod load;
+mod progress;
 mod score;
 
 use std::process::ExitCode;
@@ -31,6 +34,12 @@ fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
         Some(Command::Score(command)) => score::run(&command),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),
-        None => Err(CliError::Input("not yet".into())),
+        Some(Command::Ask(command)) => ask::run(&command),
+        None => chat::run(&arguments.chat),
     }
+}
+
+/// Whether colours and dimming are wanted (<https://no-color.org>).
+fn colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::files::Files;
+use super::json::Fields;
 use super::safetensors::Tensors;
 use super::{ChatTemplate, ModelConfig, ModelError, ModelWeights, TensorView, Tokenizer, minimax};
 
@@ -12,6 +13,23 @@ const CONFIG: &str = "config.json";
 const GENERATION_CONFIG: &str = "generation_config.json";
 const TOKENIZER: &str = "tokenizer.json";
 const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+
+/// Sampling as a checkpoint recommends it; the fields are those of the engine's `Sampling`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SamplingDefaults {
+    pub temperature: f32,
+    pub top_k: usize,
+    pub top_p: f32,
+}
+
+impl SamplingDefaults {
+    /// Always the most probable token.
+    pub const GREEDY: Self = Self {
+        temperature: 0.0,
+        top_k: 0,
+        top_p: 1.0,
+    };
+}
 
 /// An opened checkpoint. The weights are views into the memory map; nothing has been copied.
 #[derive(Debug)]
@@ -83,7 +101,7 @@ impl Checkpoint {
         let mut ids = self.config.eos.clone();
         if let Some(json) = self.optional_json(GENERATION_CONFIG)? {
             let path = self.files.path(GENERATION_CONFIG);
-            ids.extend(super::json::Fields::new(&json, &path).ids("eos_token_id")?);
+            ids.extend(Fields::new(&json, &path).ids("eos_token_id")?);
         }
         if ids.is_empty()
             && let Some(json) = self.optional_json(TOKENIZER_CONFIG)?
@@ -97,6 +115,21 @@ impl Checkpoint {
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
+    }
+
+    /// How its makers recommend to sample from it: `generation_config.json`, else what MiniMax-M1's README gives.
+    pub fn sampling_defaults(&self) -> Result<SamplingDefaults, ModelError> {
+        let path = self.files.path(GENERATION_CONFIG);
+        let json = self.optional_json(GENERATION_CONFIG)?.unwrap_or_default();
+        let fields = Fields::new(&json, &path);
+        if fields.flag("do_sample")? == Some(false) {
+            return Ok(SamplingDefaults::GREEDY);
+        }
+        Ok(SamplingDefaults {
+            temperature: fields.optional_number("temperature")?.unwrap_or(1.0).max(0.0) as f32,
+            top_k: fields.optional_size("top_k")?.unwrap_or(0),
+            top_p: fields.optional_number("top_p")?.unwrap_or(0.95).clamp(0.0, 1.0) as f32,
+        })
     }
 
     /// Ids whose embedding row is all zero: they were never trained and must never be produced.

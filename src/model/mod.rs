@@ -18,7 +18,7 @@ mod weights;
 
 pub use bundled::bundled;
 pub use chat_template::{ChatTemplate, Message, Role};
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, SamplingDefaults};
 pub use config::{FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes};
 pub use error::ModelError;
 pub use tensor::{Dtype, TensorView};

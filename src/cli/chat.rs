@@ -1,0 +1,35 @@
+//! `thunderhead [PATH…]`: the interactive application.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use super::args::ChatArgs;
+use super::error::CliError;
+use super::load::{self, Loaded};
+use crate::conversation::{QuoteModel, start};
+use crate::tui;
+
+pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(CliError::Input(
+            "the application needs a terminal. Without one, use `thunderhead ask -p QUESTION PATH…`".to_owned(),
+        ));
+    }
+    let Loaded { name, setup } = load::conversation(&args.conversation)?;
+    let finds_and_quotes = QuoteModel::recognise(&setup.tokenizer, setup.chat_template.is_some()).is_some();
+    let note = if finds_and_quotes {
+        format!("{name} is a demonstration that finds and quotes; it does not understand. {}", crate::conversation::HOW_TO_ASK)
+    } else {
+        String::new()
+    };
+    let paths: Vec<String> = setup.paths.iter().map(|p| p.display().to_string()).collect();
+    let options = tui::Options {
+        model: name,
+        note,
+        paths: paths.join(" "),
+        theme: args.theme.clone(),
+        colour: super::colour(),
+    };
+    let outcome = tui::run(options, |sink| start(setup, sink))?;
+    Ok(ExitCode::from(outcome.code as u8))
+}
