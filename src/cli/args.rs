@@ -130,6 +130,9 @@ pub struct GenerationArgs {
     /// Seed of the sampling; the same seed gives the same reply [default: another each time].
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Let the bundled model write freely, instead of holding its quotations to what stands in the documents.
+    #[arg(long)]
+    pub free: bool,
     /// Most tokens of a reply, thinking included.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub max_tokens: usize,

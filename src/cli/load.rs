@@ -77,6 +77,7 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
             chat_template,
             context_limit,
             options: generate_options(&args.generation, defaults),
+            grounded: !args.generation.free,
             start_engine: Box::new(start_engine),
         },
     })

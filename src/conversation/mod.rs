@@ -5,6 +5,7 @@ mod citations;
 mod definition;
 mod event;
 mod evidence;
+mod grounded;
 mod handle;
 mod quote;
 mod reply;

@@ -5,9 +5,12 @@
 //! training: a span fused with its quotation mark has other tokens than the document's. Every question starts from the
 //! bare documents; earlier turns only disturb this model.
 
+use std::sync::Arc;
+
 use super::evidence::{Asked, Kind};
-use super::span;
+use super::{grounded, span};
 use crate::context::{Layout, Pack, RunningLines};
+use crate::engine::GuideMaker;
 use crate::model::Tokenizer;
 
 /// The wordings that the model knows: what stands before and after the span. The first of a kind is used for free
@@ -88,6 +91,18 @@ impl QuoteModel {
             file: self.ids.file,
             line: self.ids.line,
         })
+    }
+
+    /// Holds the reply to a question about `asked` to the documents.
+    pub(super) fn guide(&self, pack: &Arc<Pack>, asked: &Asked) -> GuideMaker {
+        let answer = if asked.kind.wants_value() {
+            grounded::Answer::Value
+        } else {
+            grounded::Answer::Place
+        };
+        // One token: the vocabulary spells every byte, and numbers are encoded apart from it.
+        let newline = self.tokenizer.encode("\n");
+        grounded::guide(pack, self.ids, newline.first().copied().unwrap_or_default(), answer)
     }
 
     /// Brings a question into a wording that the model knows.

@@ -40,6 +40,8 @@ pub struct Setup {
     pub context_limit: usize,
     /// How replies are decoded; stop ids and an open thinking tag are filled in.
     pub options: GenerateOptions,
+    /// The bundled model's quotations are held to the documents while they are decoded.
+    pub grounded: bool,
     pub start_engine: StartEngine,
 }
 
@@ -104,6 +106,7 @@ struct Worker {
     engine: Box<dyn Submit>,
     options: GenerateOptions,
     context_limit: usize,
+    grounded: bool,
     protocol: Protocol,
     tokenizer: Tokenizer,
     phase: Phase,
@@ -160,6 +163,7 @@ impl Worker {
             engine,
             options: setup.options,
             context_limit: setup.context_limit,
+            grounded: setup.grounded,
             protocol,
             tokenizer: setup.tokenizer,
             phase: Phase::Loading(interrupt),
@@ -290,6 +294,7 @@ impl Worker {
             Err(message) => Err(message.clone()),
             Ok(Ready::Quote(model, pack)) => model.ask(question, pack).map(|prompt| {
                 options.stop.push(model.ids.eos);
+                options.guide = self.grounded.then(|| model.guide(pack, &prompt.asked));
                 options.thinking_open = false;
                 options.max_tokens = options.max_tokens.min(QUOTE_TOKENS);
                 options.thinking_budget = options.thinking_budget.min(QUOTE_TOKENS / 2);
