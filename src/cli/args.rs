@@ -172,7 +172,7 @@ pub struct ModelArgs {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
     /// Tokens of a prefill tile. Any size gives the same result; larger ones are faster and take more memory.
-    #[arg(long, default_value_t = 512, value_name = "T", value_parser = tile_size)]
+    #[arg(long, default_value_t = 1024, value_name = "T", value_parser = tile_size)]
     pub tile: usize,
 }
 

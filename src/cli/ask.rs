@@ -67,7 +67,9 @@ pub(super) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
             return Ok(ExitCode::SUCCESS);
         }
     }
-    Err(CliError::Engine("the conversation ended before the answer did".to_owned()))
+    Err(CliError::Engine(
+        "the conversation ended before the answer did".to_owned(),
+    ))
 }
 
 /// What a failure would be a failure of.
@@ -248,7 +250,9 @@ impl Output {
         self.last = None;
         let mut out = io::stdout().lock();
         for citation in self.citations.drain(..) {
-            let Citation { path, line, verdict, .. } = citation;
+            let Citation {
+                path, line, verdict, ..
+            } = citation;
             match verdict {
                 Verdict::Verified => writeln!(out, "✓ {path}:{line} verified")?,
                 Verdict::Unverified { reason } => writeln!(out, "? {path}:{line} unverified: {reason}")?,

@@ -18,7 +18,10 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
     let Loaded { name, setup } = load::conversation(&args.conversation)?;
     let finds_and_quotes = QuoteModel::recognise(&setup.tokenizer, setup.chat_template.is_some()).is_some();
     let note = if finds_and_quotes {
-        format!("{name} is a demonstration that finds and quotes; it does not understand. {}", crate::conversation::HOW_TO_ASK)
+        format!(
+            "{name} is a demonstration that finds and quotes; it does not understand. {}",
+            crate::conversation::HOW_TO_ASK
+        )
     } else {
         String::new()
     };

@@ -26,7 +26,11 @@ impl Progress {
 
     pub fn loading(&mut self, loading: &Loading) {
         self.draw(|| {
-            let &Loading { files, total_files, tokens } = loading;
+            let &Loading {
+                files,
+                total_files,
+                tokens,
+            } = loading;
             format!("reading {files} / {total_files} files · {} tokens", thousands(tokens))
         });
     }
@@ -55,7 +59,12 @@ impl Progress {
 }
 
 fn describe(prefill: &Prefill) -> String {
-    let &Prefill { done, total, cached, rate } = prefill;
+    let &Prefill {
+        done,
+        total,
+        cached,
+        rate,
+    } = prefill;
     let percent = if total == 0 { 100 } else { done * 100 / total };
     let mut line = format!("prefill {} / {} ({percent}%)", thousands(done), thousands(total));
     if cached > 0 {
@@ -63,7 +72,12 @@ fn describe(prefill: &Prefill) -> String {
     }
     if rate > 0.0 {
         let seconds = ((total - done) as f64 / rate).ceil() as u64;
-        line += &format!(" · {} tok/s · ETA {}:{:02}", thousands(rate as usize), seconds / 60, seconds % 60);
+        line += &format!(
+            " · {} tok/s · ETA {}:{:02}",
+            thousands(rate as usize),
+            seconds / 60,
+            seconds % 60
+        );
     }
     line
 }
@@ -87,8 +101,24 @@ mod tests {
 
     #[test]
     fn prefill_in_words() {
-        let line = describe(&Prefill { done: 412_672, total: 903_104, cached: 38_112, rate: 9_431.0 });
-        assert_eq!(line, "prefill 412,672 / 903,104 (45%) · 38,112 cached · 9,431 tok/s · ETA 0:52");
-        assert_eq!(describe(&Prefill { done: 0, total: 0, cached: 0, rate: 0.0 }), "prefill 0 / 0 (100%)");
+        let line = describe(&Prefill {
+            done: 412_672,
+            total: 903_104,
+            cached: 38_112,
+            rate: 9_431.0,
+        });
+        assert_eq!(
+            line,
+            "prefill 412,672 / 903,104 (45%) · 38,112 cached · 9,431 tok/s · ETA 0:52"
+        );
+        assert_eq!(
+            describe(&Prefill {
+                done: 0,
+                total: 0,
+                cached: 0,
+                rate: 0.0
+            }),
+            "prefill 0 / 0 (100%)"
+        );
     }
 }

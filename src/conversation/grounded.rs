@@ -67,7 +67,11 @@ enum Stage {
     /// The line is settled; its number is copied once more.
     Place { number: Range<usize>, copied: usize },
     /// The line is settled; a part of it is copied. No places before the first token.
-    Value { line: Range<usize>, places: Vec<usize>, begun: bool },
+    Value {
+        line: Range<usize>,
+        places: Vec<usize>,
+        begun: bool,
+    },
     /// Nothing more comes.
     End,
 }
@@ -89,15 +93,28 @@ impl Source {
         };
         match self.answer {
             // Between them stands `<ln>`.
-            Answer::Place => Stage::Place { number: line.end..end, copied: 0 },
-            Answer::Value => Stage::Value { line, places: Vec::new(), begun: false },
+            Answer::Place => Stage::Place {
+                number: line.end..end,
+                copied: 0,
+            },
+            Answer::Value => Stage::Value {
+                line,
+                places: Vec::new(),
+                begun: false,
+            },
         }
     }
 }
 
 impl Guide for Grounded {
     fn allowed(&mut self) -> Allowed<'_> {
-        let Source { tokens, lines, ids, newline, .. } = &*self.source;
+        let Source {
+            tokens,
+            lines,
+            ids,
+            newline,
+            ..
+        } = &*self.source;
         self.allowed.clear();
         match &self.stage {
             Stage::Open => self.allowed.push(ids.think),
@@ -107,11 +124,17 @@ impl Guide for Grounded {
                 next => next,
             })),
             Stage::Place { number, copied } => {
-                self.allowed.push(number.clone().nth(*copied).map_or(ids.eos, |p| tokens[p]));
+                self.allowed
+                    .push(number.clone().nth(*copied).map_or(ids.eos, |p| tokens[p]));
             }
             Stage::Value { line, begun: false, .. } => self.allowed.extend(&tokens[line.clone()]),
-            Stage::Value { line, places, begun: true } => {
-                self.allowed.extend(places.iter().filter(|p| line.contains(p)).map(|p| tokens[*p]));
+            Stage::Value {
+                line,
+                places,
+                begun: true,
+            } => {
+                self.allowed
+                    .extend(places.iter().filter(|p| line.contains(p)).map(|p| tokens[*p]));
                 self.allowed.push(ids.eos);
             }
             Stage::End => self.allowed.push(ids.eos),
@@ -128,14 +151,21 @@ impl Guide for Grounded {
             Stage::Begin => Stage::Trace(source.after(id, source.lines.iter().flat_map(Clone::clone))),
             Stage::Trace(places) if id == source.ids.end_think => source.settle(&places),
             Stage::Trace(places) => Stage::Trace(source.after(id, places.into_iter())),
-            Stage::Place { number, copied } if copied < number.len() => Stage::Place { number, copied: copied + 1 },
+            Stage::Place { number, copied } if copied < number.len() => Stage::Place {
+                number,
+                copied: copied + 1,
+            },
             Stage::Value { line, places, begun } => {
                 let places = if begun {
                     source.after(id, places.into_iter().filter(|p| line.contains(p)))
                 } else {
                     source.after(id, line.clone())
                 };
-                Stage::Value { line, places, begun: true }
+                Stage::Value {
+                    line,
+                    places,
+                    begun: true,
+                }
             }
             Stage::Open | Stage::Place { .. } | Stage::End => Stage::End,
         };

@@ -5,6 +5,11 @@ pub mod models;
 
 use std::path::{Path, PathBuf};
 
+use thunderhead::compute::cpu::Cpu;
+use thunderhead::conversation::{Event, Handle, Setup, start};
+use thunderhead::engine::{Engine, EngineOptions, GenerateOptions, Network, Submit, Vocabulary};
+use thunderhead::model::bundled;
+
 /// The folder of one golden checkpoint.
 pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
@@ -20,4 +25,33 @@ pub fn goldens() -> Vec<PathBuf> {
     folders.sort();
     assert!(folders.len() >= 7, "goldens are missing");
     folders
+}
+
+/// A conversation with the bundled model about `paths`.
+pub fn talk(paths: &[PathBuf], grounded: bool, on_event: impl FnMut(Event) + Send + 'static) -> Handle {
+    let checkpoint = bundled().unwrap();
+    let tokenizer = checkpoint.tokenizer().unwrap();
+    let context_limit = checkpoint.config.max_positions;
+    let setup = Setup {
+        paths: paths.to_vec(),
+        tokenizer: tokenizer.clone(),
+        chat_template: None,
+        context_limit,
+        options: GenerateOptions::default(),
+        grounded,
+        start_engine: Box::new(move |events| {
+            let vocabulary = Vocabulary {
+                tokenizer,
+                eos: checkpoint.eos().unwrap(),
+                unused: checkpoint.unused_ids(),
+            };
+            let network = Network::new(Cpu::new(0)?, checkpoint.config, checkpoint.weights)?;
+            let options = EngineOptions {
+                tile: 1024,
+                context_limit,
+            };
+            Ok(Box::new(Engine::start(network, vocabulary, &options, events)?) as Box<dyn Submit>)
+        }),
+    };
+    start(setup, Box::new(on_event))
 }

@@ -7,8 +7,8 @@
 
 use rayon::prelude::*;
 
-use super::gemm::{Gemm, Mat, MatMut};
-use super::simd::{Isa, Kernel, exp};
+use super::gemm::{Gemm, Mat, MatMut, PANEL};
+use super::simd::{Isa, Kernel, exp, largest, sum};
 use super::{Cpu, Rows};
 use crate::compute::{Interrupt, Interrupted, Tile};
 use crate::model::{Rope, Softmax, SoftmaxWeights, TensorView};
@@ -26,7 +26,7 @@ pub struct KvCache {
     kv_heads: usize,
     dim: usize,
     len: usize,
-    /// `[kv_heads, dim, PAGE]` a page.
+    /// `[kv_heads, PAGE / PANEL, dim, PANEL]` a page: as a product reads them, one after the other.
     keys: Vec<Box<[f32]>>,
     /// `[kv_heads, PAGE, dim]` a page.
     values: Vec<Box<[f32]>>,
@@ -59,8 +59,11 @@ impl KvCache {
             self.values.push(page());
         }
         let page = self.len / PAGE;
-        for (i, k) in key.iter().enumerate() {
-            self.keys[page][i * PAGE + slot] = *k;
+        for (head, key) in key.chunks_exact(self.dim).enumerate() {
+            let panel = (head * PAGE / PANEL + slot / PANEL) * self.dim;
+            for (i, k) in key.iter().enumerate() {
+                self.keys[page][(panel + i) * PANEL + slot % PANEL] = *k;
+            }
         }
         for (head, v) in value.chunks_exact(self.dim).enumerate() {
             self.values[page][(head * PAGE + slot) * self.dim..][..self.dim].copy_from_slice(v);
@@ -210,22 +213,25 @@ impl Task {
             interrupt.check()?;
             let first_key = page * PAGE;
             let filled = PAGE.min(cache.len - first_key);
-            Gemm {
-                a: Mat { data: &q, stride: dim },
-                b: Mat {
-                    data: cache.page_keys(page, self.kv_head),
-                    stride: PAGE,
-                },
-                c: MatMut {
-                    data: &mut scores,
-                    stride: PAGE,
-                },
-                m: rows,
-                n: filled,
-                k: dim,
-                accumulate: false,
+            let panels = cache.page_keys(page, self.kv_head).chunks_exact(dim * PANEL);
+            for (first, panel) in (0..filled).step_by(PANEL).zip(panels) {
+                Gemm {
+                    a: Mat { data: &q, stride: dim },
+                    b: Mat {
+                        data: panel,
+                        stride: PANEL,
+                    },
+                    c: MatMut {
+                        data: &mut scores[first..],
+                        stride: PAGE,
+                    },
+                    m: rows,
+                    n: PANEL.min(filled - first),
+                    k: dim,
+                    accumulate: false,
+                }
+                .run_on(isa);
             }
-            .run_on(isa);
             isa.run(OnlineSoftmax {
                 scores: &mut scores,
                 partial: &mut partial,
@@ -287,18 +293,16 @@ impl Kernel for OnlineSoftmax<'_> {
             let visible = sees.saturating_sub(self.first_key).min(self.filled);
             let (seen, hidden) = scores[..self.filled].split_at_mut(visible);
             hidden.fill(0.0);
-            let max = seen.iter().copied().fold(self.partial.max[row], f32::max);
+            let max = largest(seen).max(self.partial.max[row]);
             if max == f32::NEG_INFINITY {
                 continue;
             }
             let shrink = exp::<FMA>(self.partial.max[row] - max);
-            let mut sum = 0.0;
-            for s in seen {
+            for s in seen.iter_mut() {
                 *s = exp::<FMA>(*s - max);
-                sum += *s;
             }
             self.partial.max[row] = max;
-            self.partial.sum[row] = self.partial.sum[row] * shrink + sum;
+            self.partial.sum[row] = self.partial.sum[row] * shrink + sum(seen);
             if shrink < 1.0 {
                 for o in &mut self.partial.out[row * self.dim..][..self.dim] {
                     *o *= shrink;

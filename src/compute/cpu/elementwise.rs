@@ -72,13 +72,26 @@ impl Kernel for RmsNorm<'_> {
     fn run<const FMA: bool>(self) {
         let width = self.weight.len();
         for row in self.rows.chunks_exact_mut(width) {
-            let squares: f64 = row.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+            let squares = sum_of_squares(row);
             let scale = (1.0 / (squares / width as f64 + self.eps).sqrt()) as f32;
             for (x, w) in row.iter_mut().zip(self.weight) {
                 *x = *x * scale * w;
             }
         }
     }
+}
+
+#[inline(always)]
+fn sum_of_squares(row: &[f32]) -> f64 {
+    let (chunks, tail) = row.as_chunks::<16>();
+    let mut lanes = [0.0f64; 16];
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(*x) * f64::from(*x);
+        }
+    }
+    let tail: f64 = tail.iter().map(|x| f64::from(*x) * f64::from(*x)).sum();
+    lanes.iter().sum::<f64>() + tail
 }
 
 /// Turns logits into probabilities in place.

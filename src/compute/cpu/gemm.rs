@@ -9,7 +9,7 @@ use super::simd::{Isa, Kernel, mul_add};
 /// Columns of C computed together; also the width of a packed weight panel.
 pub const PANEL: usize = 32;
 /// Rows of C computed together.
-const MR: usize = 6;
+const MR: usize = 8;
 
 /// A row-major matrix inside a slice; row `i` begins at `i·stride`.
 #[derive(Clone, Copy)]
@@ -76,6 +76,8 @@ impl Kernel for Gemm<'_> {
                     3 => at.compute::<FMA, 3>(&mut c),
                     4 => at.compute::<FMA, 4>(&mut c),
                     5 => at.compute::<FMA, 5>(&mut c),
+                    6 => at.compute::<FMA, 6>(&mut c),
+                    7 => at.compute::<FMA, 7>(&mut c),
                     _ => at.compute::<FMA, MR>(&mut c),
                 }
                 row += rows;

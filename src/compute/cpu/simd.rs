@@ -114,6 +114,36 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     if x < -87.3 { 0.0 } else { result }
 }
 
+/// Independent partial results of a reduction: enough to fill the pipeline.
+const LANES: usize = 64;
+
+/// The sum of all, in a fixed order that does not depend on the instruction set.
+#[inline(always)]
+pub fn sum(x: &[f32]) -> f32 {
+    let (chunks, tail) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane += x;
+        }
+    }
+    lanes.iter().chain(tail).sum()
+}
+
+/// The largest of all; -∞ of none. Not a number is ignored.
+#[inline(always)]
+pub fn largest(x: &[f32]) -> f32 {
+    let max = |a: f32, b: f32| if b > a { b } else { a };
+    let (chunks, tail) = x.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = max(*lane, *x);
+        }
+    }
+    lanes.iter().chain(tail).copied().fold(f32::NEG_INFINITY, max)
+}
+
 /// `x·σ(x)`.
 #[inline(always)]
 pub fn silu<const FMA: bool>(x: f32) -> f32 {
