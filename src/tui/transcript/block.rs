@@ -268,9 +268,9 @@ impl Block {
         }
     }
 
-    /// Which of the block's rows is its header.
+    /// Which of the block's rows is its header, if it is drawn.
     pub fn header_row(&self) -> Option<usize> {
-        self.has_header().then_some(usize::from(self.gap))
+        (self.has_header() && !self.is_empty()).then_some(usize::from(self.gap))
     }
 
     pub fn spot_of(&self, row: usize) -> Spot {
