@@ -1,7 +1,7 @@
 //! The interactive application.
 //!
 //! [`run`] owns the terminal and is the only thread that draws. It waits for one message, takes all that have come,
-//! hands them to [`app::App`], a pure state machine, carries out the effects that this returns, and draws if something
+//! hands them to `app::App`, a pure state machine, carries out the effects that this returns, and draws if something
 //! changed, at most sixty times a second. It never waits for the conversation: requests go out and events come in by
 //! channel, and when the application ends it just drops its end.
 //!
@@ -14,9 +14,8 @@
 //! from its last rows on; no control character of a document or of the model is written; nothing is drawn, and nobody
 //! wakes up, while nothing changes.
 
-pub mod app;
-
 mod activity;
+mod app;
 mod command;
 mod composer;
 mod decode;
