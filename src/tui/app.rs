@@ -26,7 +26,7 @@ use crate::conversation::Event;
 use conversation::Reply;
 
 /// Something that happened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     Key(KeyEvent),
     Paste(String),

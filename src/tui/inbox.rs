@@ -7,24 +7,19 @@ use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
-use ratatui::crossterm::event::{self, KeyEvent, MouseEvent};
-use ratatui::layout::Size;
-
-use crate::conversation::{Event, Sink};
+use super::app::Input;
+use crate::conversation::Sink;
 
 /// A reason to wake up.
 #[derive(Debug)]
 pub enum Message {
-    Key(KeyEvent),
-    Paste(String),
-    Mouse(MouseEvent),
-    Resize(Size),
+    Input(Input),
     /// Nothing more can be typed: the terminal is gone.
     InputEnded,
-    Conversation(Event),
     ConversationEnded,
     /// A thread other than the application's failed.
     Panicked(String),
+    /// The process is asked to end.
     Signal(i32),
 }
 
@@ -45,62 +40,8 @@ impl Inbox {
         let guard = EndGuard(self.sender.clone());
         Box::new(move |event| {
             // Nobody listens any more only while the application ends.
-            let _ = guard.0.send(Message::Conversation(event));
+            let _ = guard.0.send(Message::Input(Input::Conversation(event)));
         })
-    }
-
-    /// Reads the terminal. The thread ends with the process: a read cannot be interrupted.
-    pub fn read_terminal(&self) -> io::Result<()> {
-        let sender = self.sender.clone();
-        thread::Builder::new()
-            .name("terminal input".to_owned())
-            .spawn(move || {
-                loop {
-                    let message = match event::read() {
-                        Ok(event::Event::Key(key)) => Message::Key(key),
-                        Ok(event::Event::Paste(text)) => Message::Paste(text),
-                        Ok(event::Event::Mouse(mouse)) => Message::Mouse(mouse),
-                        Ok(event::Event::Resize(width, height)) => Message::Resize(Size { width, height }),
-                        Ok(event::Event::FocusGained | event::Event::FocusLost) => continue,
-                        Err(_) => {
-                            let _ = sender.send(Message::InputEnded);
-                            return;
-                        }
-                    };
-                    if sender.send(message).is_err() {
-                        return;
-                    }
-                }
-            })?;
-        Ok(())
-    }
-
-    /// Turns the signals that end a process into messages, until the guard is dropped.
-    #[cfg(unix)]
-    pub fn catch_signals(&self) -> io::Result<SignalGuard> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        use signal_hook::iterator::Signals;
-
-        let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT])?;
-        let handle = signals.handle();
-        let sender = self.sender.clone();
-        thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            for signal in signals.forever() {
-                let _ = sender.send(Message::Signal(signal));
-            }
-        })?;
-        Ok(SignalGuard(handle))
-    }
-}
-
-/// Stops the thread that waits for signals.
-#[cfg(unix)]
-pub struct SignalGuard(signal_hook::iterator::Handle);
-
-#[cfg(unix)]
-impl Drop for SignalGuard {
-    fn drop(&mut self) {
-        self.0.close();
     }
 }
 
@@ -109,5 +50,148 @@ struct EndGuard(Sender<Message>);
 impl Drop for EndGuard {
     fn drop(&mut self) {
         let _ = self.0.send(Message::ConversationEnded);
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::File;
+    use std::io::{self, IsTerminal, Read};
+    use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+    use std::time::Duration;
+
+    use ratatui::crossterm::terminal;
+    use ratatui::layout::Size;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
+    use signal_hook::iterator::{Handle, Signals};
+
+    use super::super::app::Input;
+    use super::super::decode::Decoder;
+    use super::{Inbox, Message, spawn};
+
+    /// How long the rest of a sequence may take after an escape; longer, and it is the Escape key.
+    const ESCAPE: Duration = Duration::from_millis(30);
+
+    impl Inbox {
+        /// Reads the terminal: one thread blocks in a read, another decodes. They end with the process.
+        pub fn read_terminal(&self) -> io::Result<()> {
+            let stdin = io::stdin();
+            let source: Box<dyn Read + Send> = if stdin.is_terminal() {
+                Box::new(stdin)
+            } else {
+                Box::new(File::open("/dev/tty")?)
+            };
+            let (pieces, received) = mpsc::channel();
+            spawn("terminal input", move || read_pieces(source, &pieces))?;
+            let sender = self.sender.clone();
+            spawn("terminal decoder", move || {
+                let mut decoder = Decoder::default();
+                loop {
+                    let piece = if decoder.is_waiting() {
+                        received.recv_timeout(ESCAPE)
+                    } else {
+                        received.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                    };
+                    let inputs = match piece {
+                        Ok(piece) => decoder.feed(&piece),
+                        Err(RecvTimeoutError::Timeout) => decoder.timeout(),
+                        Err(RecvTimeoutError::Disconnected) => {
+                            let _ = sender.send(Message::InputEnded);
+                            return;
+                        }
+                    };
+                    for input in inputs {
+                        let _ = sender.send(Message::Input(input));
+                    }
+                }
+            })
+        }
+
+        /// Turns changes of size, and the signals that end a process, into messages until the guard is dropped.
+        pub fn catch_signals(&self) -> io::Result<SignalGuard> {
+            let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGWINCH])?;
+            let handle = signals.handle();
+            let sender = self.sender.clone();
+            spawn("signals", move || {
+                for signal in signals.forever() {
+                    let message = match (signal, terminal::size()) {
+                        (SIGWINCH, Ok((width, height))) => Message::Input(Input::Resize(Size { width, height })),
+                        (SIGWINCH, Err(_)) => continue,
+                        _ => Message::Signal(signal),
+                    };
+                    let _ = sender.send(message);
+                }
+            })?;
+            Ok(SignalGuard(handle))
+        }
+    }
+
+    fn read_pieces(mut source: impl Read, pieces: &Sender<Vec<u8>>) {
+        let mut buffer = [0; 4096];
+        loop {
+            match source.read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => return,
+                Ok(read) => {
+                    if pieces.send(buffer[..read].to_vec()).is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Stops the thread that waits for signals.
+    pub struct SignalGuard(Handle);
+
+    impl Drop for SignalGuard {
+        fn drop(&mut self) {
+            self.0.close();
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use std::io;
+
+    use ratatui::crossterm::event::{self, Event};
+    use ratatui::layout::Size;
+
+    use super::super::app::Input;
+    use super::{Inbox, Message, spawn};
+
+    impl Inbox {
+        /// Reads the terminal; the thread ends with the process.
+        pub fn read_terminal(&self) -> io::Result<()> {
+            let sender = self.sender.clone();
+            spawn("terminal input", move || {
+                loop {
+                    let input = match event::read() {
+                        Ok(Event::Key(key)) => Input::Key(key),
+                        Ok(Event::Paste(text)) => Input::Paste(text),
+                        Ok(Event::Mouse(mouse)) => Input::Mouse(mouse),
+                        Ok(Event::Resize(width, height)) => Input::Resize(Size { width, height }),
+                        Ok(Event::FocusGained | Event::FocusLost) => continue,
+                        Err(_) => {
+                            let _ = sender.send(Message::InputEnded);
+                            return;
+                        }
+                    };
+                    if sender.send(Message::Input(input)).is_err() {
+                        return;
+                    }
+                }
+            })
+        }
+
+        /// There are no signals to catch.
+        pub fn catch_signals(&self) -> io::Result<()> {
+            Ok(())
+        }
     }
 }

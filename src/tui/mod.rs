@@ -1,23 +1,24 @@
 //! The interactive application.
 //!
 //! [`run`] owns the terminal and is the only thread that draws. It waits for one message, takes all that have come,
-//! hands them to [`app::App`], a pure state machine, carries out the effects that this returns, and draws if something
+//! hands them to `app::App`, a pure state machine, carries out the effects that this returns, and draws if something
 //! changed, at most sixty times a second. It never waits for the conversation: requests go out and events come in by
 //! channel, and when the application ends it just drops its end.
 //!
-//! Files, each with one idea: `inbox` (what wakes us), `terminal` (taking it, drawing on it, giving it back), `app`
-//! (state), `command` (keys, slash commands, help), `transcript` (rows that scroll), `composer` (writing), `activity`
-//! (what the engine does), `view` (layout and drawing), `theme`, and below them `text` (cells), `wrap`, `format`.
+//! Files, each with one idea: `inbox` (what wakes us), `decode` (what the terminal sends), `terminal` (taking it,
+//! drawing on it, giving it back), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
+//! scroll), `composer` (writing), `activity` (what the engine does), `view` (layout and drawing), `theme`, and below
+//! them `text` (cells), `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
 //! from its last rows on; no control character of a document or of the model is written; nothing is drawn, and nobody
 //! wakes up, while nothing changes.
 
-pub mod app;
-
 mod activity;
+mod app;
 mod command;
 mod composer;
+mod decode;
 mod format;
 mod inbox;
 mod terminal;
@@ -87,7 +88,6 @@ pub enum Error {
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
     let theme = load_theme(options.theme.as_deref(), options.colour)?;
     let inbox = Inbox::new();
-    #[cfg(unix)]
     let _signals = inbox.catch_signals()?;
     let mut screen = Screen::take()?;
     let sender = inbox.sender.clone();
@@ -168,14 +168,12 @@ fn drive(
                     message = inbox.receiver.try_recv().ok();
                     continue;
                 }
-                Message::Key(key) => Input::Key(key),
-                Message::Paste(text) => Input::Paste(text),
-                Message::Mouse(mouse) => Input::Mouse(mouse),
-                Message::Resize(size) => {
-                    screen.resize(size);
-                    Input::Resize(size)
+                Message::Input(input) => {
+                    if let Input::Resize(size) = input {
+                        screen.resize(size);
+                    }
+                    input
                 }
-                Message::Conversation(event) => Input::Conversation(event),
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
             for effect in app.handle(began.elapsed(), input) {

@@ -52,6 +52,8 @@ pub struct Transcript {
     /// The last row that has been in view since following was left.
     seen: Option<Anchor>,
     selected: Option<BlockId>,
+    /// The block whose tail is held while the person does not follow.
+    held: Option<BlockId>,
 }
 
 impl Default for Transcript {
@@ -65,6 +67,7 @@ impl Default for Transcript {
             top: None,
             seen: None,
             selected: None,
+            held: None,
         }
     }
 }
@@ -242,6 +245,14 @@ impl Transcript {
             };
             let last = self.up(end, 1).0;
             self.seen = self.anchor(last);
+            if let Some(live) = self
+                .blocks
+                .iter()
+                .rposition(|block| block.thought().is_some_and(Thought::is_live))
+            {
+                self.change(live, Block::hold);
+                self.held = Some(live);
+            }
         }
         self.top = self.anchor(target);
     }
@@ -259,6 +270,14 @@ impl Transcript {
     pub fn follow(&mut self) {
         self.top = None;
         self.seen = None;
+        if let Some(held) = self.held.take() {
+            self.change(held, Block::release);
+        }
+    }
+
+    /// Whether the last row is in view.
+    pub fn shows_end(&mut self) -> bool {
+        self.first() == self.last_view()
     }
 
     /// Rows that came after the last one that has been in view; nothing while following, or if it is not known.

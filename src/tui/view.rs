@@ -158,10 +158,11 @@ fn draw_rule(app: &mut App, areas: &Areas, buf: &mut Buffer) {
 
 /// ` ↓ 12 new lines · End `
 fn pill(app: &mut App) -> Option<String> {
-    if app.transcript.is_following() {
+    let unseen = app.transcript.unseen();
+    if app.transcript.is_following() || app.transcript.shows_end() {
         return None;
     }
-    Some(match app.transcript.unseen() {
+    Some(match unseen {
         Some(0) | None => " ↓ End ".to_owned(),
         Some(new) => format!(" ↓ {} · End ", format::counted(new, "new line")),
     })

@@ -52,6 +52,9 @@ impl App {
         self.activity.enter(Phase::Ended, self.now);
         let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
         self.notice(Level::Error, format!("the conversation has ended{reason}"));
+        for question in std::mem::take(&mut self.queue) {
+            self.notice(Level::Detail, format!("not answered: {question}"));
+        }
     }
 
     fn documents(&mut self, documents: &Documents) {

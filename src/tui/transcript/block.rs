@@ -93,6 +93,9 @@ pub struct Block {
     gap: bool,
     /// What the person chose; until then thinking shows its tail while live and folds when it is over.
     fold: Option<Fold>,
+    /// Where the tail began when the person stopped following: it stays there, and is not folded away, until they
+    /// follow again, so that nobody loses the line that they are reading.
+    held: Option<usize>,
     rows: Rows,
     /// The rows without blank ones at the beginning and at the end.
     solid: Range<usize>,
@@ -106,6 +109,7 @@ impl Block {
             source,
             gap,
             fold: None,
+            held: None,
             rows: Rows::new(1),
             solid: 0..0,
         };
@@ -174,7 +178,7 @@ impl Block {
     pub fn fold(&self) -> Fold {
         match (&self.kind, self.fold) {
             (Kind::Thinking(_), Some(fold)) => fold,
-            (Kind::Thinking(thought), None) if thought.is_live() => Fold::Tail,
+            (Kind::Thinking(thought), None) if thought.is_live() || self.held.is_some() => Fold::Tail,
             (Kind::Thinking(_), None) => Fold::Folded,
             _ => Fold::Full,
         }
@@ -187,13 +191,30 @@ impl Block {
             Fold::Folded | Fold::Tail => Fold::Full,
             Fold::Full => Fold::Folded,
         });
+        self.held = None;
+    }
+
+    /// Keeps the tail of live thinking where it begins now.
+    pub fn hold(&mut self) {
+        if self.thought().is_some_and(Thought::is_live) && self.fold() == Fold::Tail && self.held.is_none() {
+            self.held = Some(self.rows.range(self.shown().start.min(self.rows.count() - 1)).start);
+        }
+    }
+
+    /// Lets the tail go again.
+    pub fn release(&mut self) {
+        self.held = None;
     }
 
     /// The rows of text that show.
     fn shown(&self) -> Range<usize> {
         match self.fold() {
             Fold::Folded => self.solid.end..self.solid.end,
-            Fold::Tail => self.solid.start.max(self.solid.end.saturating_sub(TAIL))..self.solid.end,
+            Fold::Tail => {
+                let last = self.solid.end.saturating_sub(TAIL);
+                let first = self.held.map_or(last, |held| self.rows.row_of(held).min(last));
+                self.solid.start.max(first)..self.solid.end
+            }
             Fold::Full => self.solid.clone(),
         }
     }
@@ -247,9 +268,9 @@ impl Block {
         }
     }
 
-    /// Which of the block's rows is its header.
+    /// Which of the block's rows is its header, if it is drawn.
     pub fn header_row(&self) -> Option<usize> {
-        self.has_header().then_some(usize::from(self.gap))
+        (self.has_header() && !self.is_empty()).then_some(usize::from(self.gap))
     }
 
     pub fn spot_of(&self, row: usize) -> Spot {

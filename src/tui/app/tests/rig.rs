@@ -1,0 +1,180 @@
+//! The application with a clock and a screen, in words that read like what a person does and sees.
+
+use super::*;
+
+/// An application with a clock and a screen.
+pub struct Rig {
+    pub app: App,
+    pub now: Duration,
+    pub decoded: usize,
+}
+
+impl Rig {
+    pub fn new(width: u16, height: u16) -> Self {
+        let setup = Setup {
+            model: "pico".into(),
+            note: "pico: a demonstration".into(),
+            paths: "docs/".into(),
+            colour: true,
+            ..Setup::default()
+        };
+        Self {
+            app: App::new(setup, Size { width, height }),
+            now: Duration::ZERO,
+            decoded: 0,
+        }
+    }
+
+    /// With documents that are ready to be asked about.
+    pub fn ready(width: u16, height: u16) -> Self {
+        let mut rig = Self::new(width, height);
+        rig.documents(Vec::new());
+        rig.finish(StopReason::Prefilled);
+        rig
+    }
+
+    pub fn input(&mut self, input: Input) -> Vec<Effect> {
+        self.app.handle(self.now, input)
+    }
+
+    pub fn event(&mut self, event: Event) {
+        assert_eq!(self.input(Input::Conversation(event)), []);
+    }
+
+    pub fn wait(&mut self, millis: u64) {
+        self.now += Duration::from_millis(millis);
+        self.input(Input::Tick);
+    }
+
+    pub fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
+        self.input(Input::Key(KeyEvent::new(code, modifiers)))
+    }
+
+    pub fn key(&mut self, code: KeyCode) -> Vec<Effect> {
+        self.press(code, KeyModifiers::NONE)
+    }
+
+    pub fn ctrl(&mut self, letter: char) -> Vec<Effect> {
+        self.press(KeyCode::Char(letter), KeyModifiers::CONTROL)
+    }
+
+    pub fn write(&mut self, text: &str) {
+        for c in text.chars() {
+            assert_eq!(self.key(KeyCode::Char(c)), []);
+        }
+    }
+
+    pub fn ask(&mut self, text: &str) -> Vec<Effect> {
+        self.write(text);
+        self.key(KeyCode::Enter)
+    }
+
+    pub fn documents(&mut self, skipped: Vec<Skipped>) {
+        self.event(Event::Documents(Documents {
+            files: 12,
+            lines: 3402,
+            tokens: 41_233,
+            context_limit: 1_048_576,
+            skipped,
+        }));
+    }
+
+    pub fn question(&mut self, text: &str) {
+        self.event(Event::Question(Question {
+            text: text.into(),
+            asked_as: None,
+        }));
+    }
+
+    pub fn token(&mut self, channel: Channel, text: &str) {
+        self.now += Duration::from_millis(100);
+        self.decoded += 1;
+        self.event(Event::Token(Token {
+            index: self.decoded - 1,
+            id: 7,
+            text: text.into(),
+            channel,
+            probability: 0.5,
+            entropy: 1.0,
+            elapsed: Duration::from_millis(100 * self.decoded as u64),
+            forced: false,
+        }));
+    }
+
+    pub fn cite(&mut self, channel: Channel, line: usize, verdict: Verdict) {
+        self.event(Event::Citation(Citation {
+            channel,
+            path: "src/x.rs".into(),
+            line,
+            quote: String::new(),
+            verdict,
+        }));
+    }
+
+    pub fn finish(&mut self, reason: StopReason) {
+        self.event(Event::Finished(Finished {
+            reason,
+            prompt_tokens: 41_233,
+            cached_tokens: 0,
+            thinking_tokens: self.decoded,
+            answer_tokens: 0,
+            prefill: Duration::ZERO,
+            decode: Duration::from_secs(1),
+        }));
+        self.decoded = 0;
+    }
+
+    /// A whole reply.
+    pub fn reply(&mut self, question: &str) {
+        self.question(question);
+        self.token(Channel::Thinking, "Let me look.\n");
+        self.token(Channel::Thinking, "It is in x.rs.");
+        self.token(Channel::Answer, "\n\nAt src/x.rs:12.");
+        self.cite(Channel::Answer, 12, Verdict::Verified);
+        self.finish(StopReason::EndOfSequence);
+    }
+
+    pub fn buffer(&mut self) -> Buffer {
+        let area = Rect::from((Position::ORIGIN, self.app.size));
+        let mut buf = Buffer::empty(area);
+        self.app.draw(area, &mut buf);
+        buf
+    }
+
+    pub fn frame(&mut self) -> Vec<String> {
+        let buf = self.buffer();
+        let rows = buf.area.rows();
+        rows.map(|row| {
+            row.positions()
+                .map(|at| buf[at].symbol())
+                .collect::<String>()
+                .trim_end_matches([' ', '▐'])
+                .to_owned()
+        })
+        .collect()
+    }
+
+    pub fn screen(&mut self) -> String {
+        self.frame().join("\n")
+    }
+
+    pub fn shows(&mut self, text: &str) {
+        let screen = self.screen();
+        assert!(screen.contains(text), "no {text:?} in\n{screen}");
+    }
+
+    pub fn lacks(&mut self, text: &str) {
+        let screen = self.screen();
+        assert!(!screen.contains(text), "{text:?} in\n{screen}");
+    }
+
+    pub fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
+        let event = MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        };
+        assert_eq!(self.input(Input::Mouse(event)), []);
+    }
+}

@@ -1,0 +1,184 @@
+//! The real program in a pseudo-terminal: a few whole flows, as a person would go through them.
+
+#![allow(clippy::unwrap_used)] // a helper that fails fails its test
+
+mod emulator;
+
+use std::fs;
+use std::path::Path;
+
+use emulator::Session;
+use tempfile::TempDir;
+
+const DEFINITION: &str = "pub fn needle_fn(hay: &str) -> usize {";
+const QUESTION: &str = "Where is `needle_fn` defined?";
+
+/// A small tree with one place to find: line 12 of `src/x.rs`.
+fn documents() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let filler: String = (1..12).fold(String::new(), |text, line| {
+        text + &format!("// line {line}: nothing to see\n")
+    });
+    write("src/x.rs", &format!("{filler}{DEFINITION}\n    hay.len()\n}}\n"));
+    write("src/y.rs", "fn other() {\n    other();\n}\n");
+    write("README.md", "# A small tree\n\nIt has one function worth finding.\n");
+    folder
+}
+
+fn start(documents: &Path) -> Session {
+    Session::start(&[documents.as_os_str()], &[], 80, 24)
+}
+
+/// Waits until the documents are loaded and read.
+fn ready(session: &Session) {
+    session.wait_for("documents that are ready", |screen| {
+        screen.contains("3 files") && screen.contains("ready") && !screen.contains("prefill")
+    });
+}
+
+fn ask(session: &Session) {
+    session.send(&format!("{QUESTION}\r"));
+    session.wait_for("a verified answer", |screen| {
+        screen.contains("src/x.rs:12 verified") && screen.contains("ready")
+    });
+}
+
+#[test]
+fn a_question_is_answered_with_its_place() {
+    let documents = documents();
+    let mut session = start(documents.path());
+    ready(&session);
+    ask(&session);
+    let screen = session.screen();
+    assert!(screen.contains(&format!("❯ {QUESTION}")), "{screen}");
+    assert!(screen.contains("▸ thought"), "thinking folds itself\n{screen}");
+    assert!(screen.contains("✓ src/x.rs:12 verified"), "{screen}");
+
+    session.send("\t");
+    session.wait_for("unfolded thinking", |screen| {
+        screen.contains("▾ thought") && screen.contains("│ ")
+    });
+    session.send("\t");
+    session.wait_for("folded thinking", |screen| screen.contains("▸ thought"));
+
+    for (width, height) in [(40, 12), (120, 40), (80, 24)] {
+        session.resize(width, height);
+    }
+    session.wait_for("the same after resizing", |screen| {
+        screen.contains("✓ src/x.rs:12 verified") && screen.contains("▸ thought") && screen.contains("ready")
+    });
+
+    session.send("/quit\r");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+    let left = session.screen();
+    assert!(
+        left.contains("src/x.rs:12 verified"),
+        "the last answer is left behind\n{left}"
+    );
+    assert!(!left.contains("thought"), "{left}");
+}
+
+#[test]
+fn a_question_can_be_written_before_anything_is_loaded() {
+    let documents = documents();
+    let mut session = start(documents.path());
+    session.wait_for("the composer", |screen| screen.contains("❯ Ask"));
+    ask(&session);
+    session.send("\u{4}");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
+#[test]
+fn a_paste_is_not_sent_and_wide_text_is_edited_by_characters() {
+    let documents = documents();
+    let mut session = start(documents.path());
+    ready(&session);
+    session.send("\u{1b}[200~one 你好\ntwo\u{1b}[201~");
+    session.wait_for("both lines", |screen| screen.contains("❯ one 你好\n  two"));
+    session.send("\u{7f}\u{7f}\u{7f}\u{7f}\u{7f}");
+    session.wait_for("the rest", |screen| screen.contains("❯ one 你\n"));
+    assert_eq!(session.cursor(), (22, 8));
+    session.send("\u{15}\u{3}\u{3}");
+    assert_eq!(session.wait(), 0, "Ctrl-C twice leaves");
+    session.assert_given_back();
+}
+
+#[test]
+fn a_burst_without_paste_marks_arrives_whole() {
+    let documents = documents();
+    let mut session = start(documents.path());
+    ready(&session);
+    session.send(&format!("{}end", "word ".repeat(700)));
+    session.wait_for("the end of the burst", |screen| screen.contains("word end"));
+    session.send("\u{15}\u{4}");
+    assert_eq!(session.wait(), 0);
+}
+
+#[test]
+fn help_lists_the_keys() {
+    let documents = documents();
+    let mut session = start(documents.path());
+    ready(&session);
+    for (width, height) in [(1, 1), (3, 2), (80, 24)] {
+        session.resize(width, height);
+    }
+    session.wait_for("the screen again", |screen| screen.contains("❯ Ask"));
+    session.send("?");
+    session.wait_for("the help", |screen| {
+        screen.contains("╭─ help") && screen.contains("send the question")
+    });
+    session.send("\u{1b}");
+    session.wait_for("no help", |screen| !screen.contains("╭─ help"));
+    session.send("\u{4}");
+    assert_eq!(session.wait(), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn signals_give_the_terminal_back() {
+    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        let documents = documents();
+        let mut session = start(documents.path());
+        session.wait_for("the composer", |screen| screen.contains("❯ Ask"));
+        session.signal(signal);
+        assert_eq!(session.wait(), code, "SIG{signal}");
+        session.assert_given_back();
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_printed() {
+    let documents = documents();
+    let mut session = Session::start(&[documents.path().as_os_str()], &[("THUNDERHEAD_DEBUG", "1")], 80, 24);
+    session.wait_for("the composer", |screen| screen.contains("❯ Ask"));
+    session.send("/panic\r");
+    assert_ne!(session.wait(), 0);
+    session.assert_given_back();
+    let screen = session.screen();
+    assert!(screen.contains("panicked") && screen.contains("/panic"), "{screen}");
+}
+
+#[test]
+fn without_colour_nothing_is_coloured() {
+    let documents = documents();
+    let mut session = Session::start(&[documents.path().as_os_str()], &[("NO_COLOR", "1")], 80, 24);
+    ready(&session);
+    ask(&session);
+    assert!(!session.has_colour());
+    session.send("\u{4}");
+    assert_eq!(session.wait(), 0);
+
+    let mut session = start(documents.path());
+    ready(&session);
+    ask(&session);
+    assert!(session.has_colour());
+    session.send("\u{4}");
+    assert_eq!(session.wait(), 0);
+}
