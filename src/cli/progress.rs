@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::conversation::Loading;
 use crate::engine::Prefill;
+use crate::tui::format;
 
 /// Between two drawings.
 const EVERY: Duration = Duration::from_millis(50);
@@ -31,7 +32,12 @@ impl Progress {
                 total_files,
                 tokens,
             } = loading;
-            format!("reading {files} / {total_files} files · {} tokens", thousands(tokens))
+            format!(
+                "reading {} / {} files · {} tokens",
+                format::count(files),
+                format::count(total_files),
+                format::count(tokens)
+            )
         });
     }
 
@@ -65,34 +71,20 @@ fn describe(prefill: &Prefill) -> String {
         cached,
         rate,
     } = prefill;
-    let percent = if total == 0 { 100 } else { done * 100 / total };
-    let mut line = format!("prefill {} / {} ({percent}%)", thousands(done), thousands(total));
+    let mut items = vec![format!(
+        "prefill {} / {} ({}%)",
+        format::count(done),
+        format::count(total),
+        format::percent(done, total)
+    )];
     if cached > 0 {
-        line += &format!(" · {} cached", thousands(cached));
+        items.push(format!("{} cached", format::count(cached)));
     }
-    if rate > 0.0 {
-        let seconds = ((total - done) as f64 / rate).ceil() as u64;
-        line += &format!(
-            " · {} tok/s · ETA {}:{:02}",
-            thousands(rate as usize),
-            seconds / 60,
-            seconds % 60
-        );
+    if let Some(speed) = format::rate(rate) {
+        let left = Duration::from_secs_f64((total - done) as f64 / rate);
+        items.extend([speed, format!("ETA {}", format::clock(left))]);
     }
-    line
-}
-
-/// `1234567` as `1,234,567`.
-fn thousands(n: usize) -> String {
-    let digits = n.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    items.join(" · ")
 }
 
 #[cfg(test)]
@@ -109,7 +101,7 @@ mod tests {
         });
         assert_eq!(
             line,
-            "prefill 412,672 / 903,104 (45%) · 38,112 cached · 9,431 tok/s · ETA 0:52"
+            "prefill 412,672 / 903,104 (46%) · 38,112 cached · 9.4K tok/s · ETA 0:52"
         );
         assert_eq!(
             describe(&Prefill {

@@ -2,9 +2,10 @@
 //!
 //! A trace `quotation<ln>N` is, token by token, a stretch of the pack: the quotation runs to the end of its line, and in the
 //! pack the line's number follows. So the guide keeps every place of the pack that the trace so far could have been
-//! copied from, and allows what comes next at any of them. The model still decides where it begins and which way it goes
-//! wherever the documents differ; what it cannot do is misspell a line or give it the number of another. The answer is
-//! then that number again, or a part of the quoted line.
+//! copied from, and allows what comes next at any of them. The trace begins in a line that has what was asked for, and not
+//! after it: no other could be verified. The model decides which of these lines it is and where in it to begin; what it
+//! cannot do is misspell a line or give it the number of another. The answer is then that number again, or a part of the
+//! quoted line.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,10 +23,19 @@ pub(super) enum Answer {
     Value,
 }
 
-/// A guide for replies about `pack`; `newline` is the token that ends a line's number.
-pub(super) fn guide(pack: &Arc<Pack>, ids: Ids, newline: u32, answer: Answer) -> GuideMaker {
+/// A guide for replies about `span` in `pack`; `newline` is the token that ends a line's number, `bytes_of` the length of
+/// a token's text.
+pub(super) fn guide(
+    pack: &Pack,
+    ids: Ids,
+    newline: u32,
+    span: &str,
+    answer: Answer,
+    bytes_of: &dyn Fn(u32) -> usize,
+) -> GuideMaker {
     let source = Arc::new(Source {
         tokens: pack.tokens.clone(),
+        starts: starts(pack, span, bytes_of),
         lines: pack.documents.iter().flat_map(|d| d.line_tokens.clone()).collect(),
         ids,
         newline,
@@ -40,11 +50,32 @@ pub(super) fn guide(pack: &Arc<Pack>, ids: Ids, newline: u32, answer: Answer) ->
     })
 }
 
+/// The positions in lines that have `span`, from the beginning of the line to the token that the span begins in.
+fn starts(pack: &Pack, span: &str, bytes_of: &dyn Fn(u32) -> usize) -> Vec<usize> {
+    let mut starts = Vec::new();
+    for document in pack.documents.iter().filter(|d| d.text.contains(span)) {
+        for (bytes, tokens) in document.lines.iter().zip(&document.line_tokens) {
+            let Some(at) = document.text[bytes.clone()].rfind(span) else {
+                continue;
+            };
+            let mut begun = 0;
+            starts.extend(tokens.clone().take_while(|p| {
+                let here = begun <= at;
+                begun += bytes_of(pack.tokens[*p]);
+                here
+            }));
+        }
+    }
+    starts
+}
+
 /// What is copied from.
 struct Source {
     tokens: Arc<[u32]>,
     /// The tokens of each line, in order, without its number.
     lines: Vec<Range<usize>>,
+    /// Where a quotation may begin.
+    starts: Vec<usize>,
     ids: Ids,
     newline: u32,
     answer: Answer,
@@ -60,7 +91,7 @@ struct Grounded {
 enum Stage {
     /// `<think>` comes.
     Open,
-    /// The quotation begins, with any token of any line.
+    /// The quotation begins.
     Begin,
     /// Every place where the trace so far has just been copied from.
     Trace(Vec<usize>),
@@ -110,7 +141,7 @@ impl Guide for Grounded {
     fn allowed(&mut self) -> Allowed<'_> {
         let Source {
             tokens,
-            lines,
+            starts,
             ids,
             newline,
             ..
@@ -118,7 +149,7 @@ impl Guide for Grounded {
         self.allowed.clear();
         match &self.stage {
             Stage::Open => self.allowed.push(ids.think),
-            Stage::Begin => self.allowed.extend(lines.iter().flat_map(|line| &tokens[line.clone()])),
+            Stage::Begin => self.allowed.extend(starts.iter().map(|p| tokens[*p])),
             Stage::Trace(places) => self.allowed.extend(places.iter().map(|p| match tokens[*p] {
                 end if end == *newline => ids.end_think,
                 next => next,
@@ -148,7 +179,7 @@ impl Guide for Grounded {
         let source = &*self.source;
         self.stage = match std::mem::replace(&mut self.stage, Stage::End) {
             Stage::Open if id == source.ids.think => Stage::Begin,
-            Stage::Begin => Stage::Trace(source.after(id, source.lines.iter().flat_map(Clone::clone))),
+            Stage::Begin => Stage::Trace(source.after(id, source.starts.iter().copied())),
             Stage::Trace(places) if id == source.ids.end_think => source.settle(&places),
             Stage::Trace(places) => Stage::Trace(source.after(id, places.into_iter())),
             Stage::Place { number, copied } if copied < number.len() => Stage::Place {
@@ -171,3 +202,7 @@ impl Guide for Grounded {
         };
     }
 }
+
+#[cfg(test)]
+#[path = "grounded_tests.rs"]
+mod tests;

@@ -5,8 +5,6 @@
 //! training: a span fused with its quotation mark has other tokens than the document's. Every question starts from the
 //! bare documents; earlier turns only disturb this model.
 
-use std::sync::Arc;
-
 use super::evidence::{Asked, Kind};
 use super::{grounded, span};
 use crate::context::{Layout, Pack, RunningLines};
@@ -94,7 +92,7 @@ impl QuoteModel {
     }
 
     /// Holds the reply to a question about `asked` to the documents.
-    pub(super) fn guide(&self, pack: &Arc<Pack>, asked: &Asked) -> GuideMaker {
+    pub(super) fn guide(&self, pack: &Pack, asked: &Asked) -> GuideMaker {
         let answer = if asked.kind.wants_value() {
             grounded::Answer::Value
         } else {
@@ -102,7 +100,9 @@ impl QuoteModel {
         };
         // One token: the vocabulary spells every byte, and numbers are encoded apart from it.
         let newline = self.tokenizer.encode("\n");
-        grounded::guide(pack, self.ids, newline.first().copied().unwrap_or_default(), answer)
+        let newline = newline.first().copied().unwrap_or_default();
+        let bytes_of = |id| self.tokenizer.token_bytes(id).map_or(0, <[u8]>::len);
+        grounded::guide(pack, self.ids, newline, &asked.span, answer, &bytes_of)
     }
 
     /// Brings a question into a wording that the model knows.

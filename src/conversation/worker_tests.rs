@@ -114,6 +114,7 @@ impl Talk {
             chat_template,
             context_limit: limit,
             options: GenerateOptions::default(),
+            grounded: true,
             start_engine: Box::new(move |events| {
                 Ok(Box::new(Fake {
                     events: Arc::new(Mutex::new(events)),
@@ -406,6 +407,7 @@ fn a_checkpoint_without_a_protocol_is_refused() {
         chat_template: None,
         context_limit: 10,
         options: GenerateOptions::default(),
+        grounded: true,
         start_engine: Box::new(|_| unreachable!("nothing can be asked")),
     };
     let _handle = start(setup, Box::new(move |event| drop(sender.send(event))));
@@ -424,6 +426,7 @@ fn an_engine_that_does_not_start_is_said() {
         chat_template: None,
         context_limit: 10,
         options: GenerateOptions::default(),
+        grounded: true,
         start_engine: Box::new(|_| Err(ComputeError::Backend("no memory".into()))),
     };
     let _handle = start(setup, Box::new(move |event| drop(sender.send(event))));

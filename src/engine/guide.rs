@@ -30,7 +30,9 @@ impl GuideMaker {
         Self(Arc::new(make))
     }
 
-    pub(super) fn make(&self) -> Box<dyn Guide> {
+    /// A guide for one reply.
+    #[must_use]
+    pub fn make(&self) -> Box<dyn Guide> {
         (self.0)()
     }
 }

@@ -19,7 +19,7 @@ mod app;
 mod command;
 mod composer;
 mod decode;
-mod format;
+pub(crate) mod format;
 mod inbox;
 mod terminal;
 mod text;

@@ -3,9 +3,9 @@
 //! A thread feeds the output to an emulator and notifies; tests wait for what they expect to see, with a deadline, and
 //! never for a length of time.
 
-use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ fn cells(n: u16) -> NonZeroU16 {
 }
 
 impl Session {
-    pub fn start(arguments: &[&OsStr], variables: &[(&str, &str)], columns: u16, rows: u16) -> Self {
+    pub fn start(documents: &Path, variables: &[(&str, &str)], columns: u16, rows: u16) -> Self {
         let pair = native_pty_system()
             .openpty(size(columns, rows))
             .expect("a pseudo-terminal");
@@ -72,7 +72,8 @@ impl Session {
         let settings = settings(&pair);
 
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_thunderhead"));
-        command.args(arguments);
+        command.cwd(documents);
+        command.arg(".");
         command.env("TERM", "xterm-256color");
         for variable in ["NO_COLOR", "CLICOLOR_FORCE", "THUNDERHEAD_DEBUG", "RUST_BACKTRACE"] {
             command.env_remove(variable);

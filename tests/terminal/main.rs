@@ -31,7 +31,7 @@ fn documents() -> TempDir {
 }
 
 fn start(documents: &Path) -> Session {
-    Session::start(&[documents.as_os_str()], &[], 80, 24)
+    Session::start(documents, &[], 80, 24)
 }
 
 /// Waits until the documents are loaded and read.
@@ -156,7 +156,7 @@ fn signals_give_the_terminal_back() {
 #[test]
 fn a_panic_gives_the_terminal_back_and_is_printed() {
     let documents = documents();
-    let mut session = Session::start(&[documents.path().as_os_str()], &[("THUNDERHEAD_DEBUG", "1")], 80, 24);
+    let mut session = Session::start(documents.path(), &[("THUNDERHEAD_DEBUG", "1")], 80, 24);
     session.wait_for("the composer", |screen| screen.contains("❯ Ask"));
     session.send("/panic\r");
     assert_ne!(session.wait(), 0);
@@ -168,7 +168,7 @@ fn a_panic_gives_the_terminal_back_and_is_printed() {
 #[test]
 fn without_colour_nothing_is_coloured() {
     let documents = documents();
-    let mut session = Session::start(&[documents.path().as_os_str()], &[("NO_COLOR", "1")], 80, 24);
+    let mut session = Session::start(documents.path(), &[("NO_COLOR", "1")], 80, 24);
     ready(&session);
     ask(&session);
     assert!(!session.has_colour());
