@@ -111,7 +111,7 @@ fn a_shard_outside_of_the_folder_is_refused() {
 fn a_wrong_shape_is_named_with_both_shapes() {
     let model = copy("one-layer");
     edit(&model.path().join("config.json"), |json| {
-        json["intermediate_size"] = json!(17)
+        json["intermediate_size"] = json!(17);
     });
     assert_refused(model.path(), &["experts.0.w1.weight", "[16, 32]", "[17, 32]"]);
 }
@@ -135,7 +135,7 @@ fn unknown_architectures_are_refused_by_name() {
     ] {
         let model = copy("one-layer");
         edit(&model.path().join("config.json"), |json| {
-            json["model_type"] = json!(name)
+            json["model_type"] = json!(name);
         });
         assert_refused(model.path(), &["config.json", name, part, "minimax_m1"]);
     }
