@@ -126,5 +126,5 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Result<Self::Rows, ComputeError>;
 
     /// Logits `head·h` in f32, `[tokens, vocab]`, row-major.
-    fn head(&self, head: &Self::Tensor, h: &Self::Rows) -> Result<Vec<f32>, ComputeError>;
+    fn head(&self, head: &Self::Tensor, h: &Self::Rows, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError>;
 }
