@@ -34,6 +34,16 @@ pub fn clock(time: Duration) -> String {
     }
 }
 
+/// How long something took: `0.8 s`, then as on a clock.
+#[must_use]
+pub fn took(time: Duration) -> String {
+    if time < Duration::from_secs(10) {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        clock(time)
+    }
+}
+
 /// Tokens a second: `0.4 tok/s`, `31 tok/s`, `9.8K tok/s`, `1.2M tok/s`; nothing if unknown.
 #[must_use]
 pub fn rate(tokens_a_second: f64) -> Option<String> {

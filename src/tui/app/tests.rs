@@ -81,7 +81,7 @@ fn a_conversation_from_loading_to_the_answer() {
     rig.shows("thinking · ctx 41,253/1,048,576 (4%) · 10 tok/s");
     rig.cite(Channel::Thinking, 3, Verdict::Verified);
     rig.token(Channel::Answer, "\n\nAt src/x.rs:12");
-    rig.shows("▸ thought 0:02 · 20 tok · 1 ✓\n\n  At src/x.rs:12");
+    rig.shows("▸ thought 2.0 s · 20 tok · 1 ✓\n\n  At src/x.rs:12");
     rig.cite(Channel::Answer, 12, Verdict::Verified);
     rig.cite(Channel::Answer, 12, Verdict::Verified);
     rig.token(Channel::Answer, ", and perhaps src/x.rs:40.");
@@ -108,7 +108,7 @@ fn a_conversation_from_loading_to_the_answer() {
     );
 
     rig.key(KeyCode::Tab);
-    rig.shows("▾ thought 0:02 · 20 tok · 1 ✓\n    ⋮ 10 lines above");
+    rig.shows("▾ thought 2.0 s · 20 tok · 1 ✓\n    ⋮ 10 lines above");
     rig.key(KeyCode::Tab);
     rig.key(KeyCode::End);
     rig.shows("  │ Let me look.\n    ✓ src/x.rs:3 verified\n\n  At src");
@@ -399,7 +399,7 @@ fn frames_at_the_usual_sizes_show_what_matters() {
         rig.reply("Where?");
         for text in [
             "❯ Where?",
-            "▸ thought 0:00",
+            "▸ thought 0.2 s",
             "At src/x.rs:12.",
             "✓ src/x.rs:12",
             "❯ Ask",

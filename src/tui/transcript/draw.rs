@@ -146,7 +146,7 @@ fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String 
     let arrow = if fold == Fold::Folded { "▸" } else { "▾" };
     let tokens = Some(format!("{} tok", format::count(thought.tokens)));
     let (head, rate) = match thought.took {
-        Some(took) => (format!("{arrow} thought {}", format::clock(took)), None),
+        Some(took) => (format!("{arrow} thought {}", format::took(took)), None),
         None => (
             format!("{arrow} thinking {}", format::clock(now.saturating_sub(thought.began))),
             format::rate(thought.rate),

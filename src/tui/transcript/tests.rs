@@ -91,11 +91,11 @@ fn unfolding_keeps_the_header_where_it_is() {
     let id = thinking(&mut transcript, &lines(50), Some(SECOND));
     transcript.push(Kind::Answer, "because");
     let before = rows(&mut transcript, 40, 10);
-    assert_eq!(before[2], "▸ thought 0:01 · 3 tok");
+    assert_eq!(before[2], "▸ thought 1.0 s · 3 tok");
     transcript.cycle_fold(id);
     transcript.cycle_fold(id);
     let after = rows(&mut transcript, 40, 10);
-    assert_eq!(after[2], "▾ thought 0:01 · 3 tok");
+    assert_eq!(after[2], "▾ thought 1.0 s · 3 tok");
     assert_eq!(after[3], "  │ line 0");
     assert!(!transcript.is_following());
     transcript.cycle_fold(id);
@@ -141,7 +141,7 @@ fn thinking_that_is_read_neither_slides_nor_folds_away() {
     transcript.follow();
     assert_eq!(
         rows(&mut transcript, 40, 8)[..3],
-        ["▸ thought 0:01 · 3 tok", "", "  because"]
+        ["▸ thought 1.0 s · 3 tok", "", "  because"]
     );
 }
 
@@ -205,7 +205,7 @@ fn selecting_goes_back_through_thinking_and_brings_it_into_view() {
     assert_eq!(transcript.thinking(), Some(second));
     transcript.select_previous_thinking();
     assert_eq!(transcript.thinking(), Some(first));
-    assert_eq!(rows(&mut transcript, 40, 5)[0], "▸ thought 0:01 · 3 tok");
+    assert_eq!(rows(&mut transcript, 40, 5)[0], "▸ thought 1.0 s · 3 tok");
     transcript.select_previous_thinking();
     assert_eq!(transcript.selected, None);
 }
