@@ -3,12 +3,21 @@
 //! A claim is verified only if everything it says can be read off the cited line itself. Whatever is missing, wrong or
 //! cannot be told makes it unverified, with the first reason found; a wrong claim must never pass.
 
+use super::code::Code;
 use super::definition::{Defines, defines};
 use super::value::{is_value, number_for, value_of};
-use super::words::{contains_word, is_word, kind_of_file};
+use super::words::{among, contains_word, is_word, kind_of_file, occurrences};
 use super::{Citation, Verdict};
-use crate::context::{Document, Line, Pack, sanitize};
+use crate::context::{Line, Pack, sanitize};
 use crate::trace::Channel;
+
+const INSIDE: &str = "the line is inside a comment or a text";
+
+/// Files in which values stand in brackets.
+const DATA: &str = "json jsonc json5 yaml yml toml";
+
+/// Languages in which a value goes on until a mark ends it.
+const ENDED_BY_SEMICOLON: &str = "rs c cc cpp cxx cu cuh h hh hpp java cs";
 
 /// What was asked of a model that finds and quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +119,7 @@ fn judge(pack: &Pack, asked: &Asked, line: Line<'_>, quote: &str, answer: Option
         Kind::Define => judge_definition(line, span),
         Kind::Value => {
             let value = value_of(line.text, span).ok_or_else(|| format!("the line does not set `{span}`"))?;
+            judge_assignment(line, span)?;
             let answer = answer.ok_or("the reply ended before its answer")?;
             is_value(answer.text, answer.tokens, value)
                 .then_some(())
@@ -148,21 +158,25 @@ fn belongs_to(line: Line<'_>, owner: &str) -> bool {
 }
 
 fn judge_definition(line: Line<'_>, name: &str) -> Result<(), String> {
-    let Line { document, number, text } = line;
+    let Line { document, number, .. } = line;
     let path = &document.path;
-    if inside_comment(document, number) {
-        return Err("the line is inside a comment or a text".into());
+    let code = Code::of(document);
+    let code_of = |n: usize| document.lines.get(n - 1).map_or("", |bytes| code.line(bytes));
+    if document
+        .lines
+        .get(number - 1)
+        .is_some_and(|bytes| code.inside(bytes.start))
+    {
+        return Err(INSIDE.into());
     }
-    match defines(text, path, name) {
+    match defines(code_of(number), path, name) {
         Defines::Yes => Ok(()),
         Defines::No => Err(format!(
             "the line has `{name}`, but no definition of it that can be recognised"
         )),
         Defines::Assigns => {
-            let earlier = (1..number).find(|&n| {
-                let text = document.line(n).unwrap_or_default();
-                text.contains(name) && defines(text, path, name) != Defines::No
-            });
+            let earlier =
+                (1..number).find(|&n| code_of(n).contains(name) && defines(code_of(n), path, name) != Defines::No);
             earlier.map_or(Ok(()), |n| {
                 Err(format!("`{name}` is defined before that, at {path}:{n}"))
             })
@@ -170,21 +184,25 @@ fn judge_definition(line: Line<'_>, name: &str) -> Result<(), String> {
     }
 }
 
-/// Whether a line begins inside a block comment or a string of several lines, as far as counting marks can tell.
-fn inside_comment(document: &Document, number: usize) -> bool {
-    let Some(line) = document.lines.get(number - 1) else {
-        return false;
+/// Whether what the line says of `name` is code, not an argument, and complete. What it is set to is another question.
+fn judge_assignment(line: Line<'_>, name: &str) -> Result<(), String> {
+    let Line { document, number, .. } = line;
+    let Some(bytes) = document.lines.get(number - 1) else {
+        return Ok(());
     };
-    let before = &document.text[..line.start];
-    match kind_of_file(&document.path).as_str() {
-        "py" | "pyi" => ["\"\"\"", "'''"]
-            .iter()
-            .any(|mark| before.matches(mark).count() % 2 == 1),
-        "md" | "txt" | "rst" | "sh" | "rb" | "toml" | "yaml" | "yml" => false,
-        _ => before
-            .rfind("/*")
-            .is_some_and(|open| before.rfind("*/").is_none_or(|close| close < open)),
+    let code = Code::of(document);
+    let text = code.line(bytes);
+    let Some(at) = occurrences(text, name).next().filter(|_| !code.inside(bytes.start)) else {
+        return Err(INSIDE.into());
+    };
+    let kind = kind_of_file(&document.path);
+    if !among(&kind, DATA) && code.open(bytes.start + at) > 0 {
+        return Err(format!("`{name}` stands in brackets there, as an argument does"));
     }
+    if among(&kind, ENDED_BY_SEMICOLON) && !text.trim_end().ends_with([';', ',', '}']) {
+        return Err("the value may go on in the next line".into());
+    }
+    Ok(())
 }
 
 /// Where else the quotation stands, if at exactly one line.

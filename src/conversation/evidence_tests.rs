@@ -140,6 +140,79 @@ fn a_wrong_value_does_not_hold() {
     );
 }
 
+/// One file, the name in question, and the line that a model might cite for it.
+fn holds(kind: Kind, path: &str, text: &str, name: &str, line: usize, answer: Option<&str>) -> bool {
+    let pack = pack(&[(path, text)]);
+    let quote = pack.line(line).unwrap().text;
+    let answer = answer.map(|text| Answer { text, tokens: 3 });
+    let citation = check(
+        &pack,
+        &Asked::new(kind, name),
+        Some(line),
+        quote,
+        answer,
+        Channel::Answer,
+    );
+    citation.verdict == Verdict::Verified
+}
+
+#[test]
+fn what_only_looks_like_a_definition_is_none() {
+    for (path, text, line) in [
+        ("a.rs", "pub use crate::x::foo;\n", 1),
+        ("a.py", "from a import foo\n", 1),
+        ("a.rs", "// fn foo() {\n", 1),
+        ("a.rs", "let s = \"fn foo() {\";\n", 1),
+        ("a.rs", "/* here\nfn foo() {}\n*/\n", 2),
+        ("a.rs", "let s = r#\"\nfn foo() {}\n\"#;\n", 2),
+        ("a.js", "const s = `\nfunction foo() {}\n`;\n", 2),
+        ("a.go", "var s = `\nfunc foo() {}\n`\n", 2),
+        ("a.py", "s = \"\"\"\ndef foo():\n\"\"\"\n", 2),
+        ("a.sh", "cat <<E\nfunction foo() {\nE\n", 2),
+        ("a.py", "if foo == 3:\n    bar(foo=4)\n", 2),
+        ("a.md", "Then class foo is taught.\n", 1),
+        ("a.rs", "fn fo\u{200b}foo() {}\n", 1),
+    ] {
+        assert!(!holds(Kind::Define, path, text, "foo", line, None), "{path}: {text}");
+    }
+    for (path, text, line) in [
+        ("a.rs", "let s = \"/*\";\nfn foo() {}\n", 2),
+        ("a.py", "'''doc'''\ndef foo():\n", 2),
+        ("a.go", "func foo() {}\n", 1),
+        ("a.js", "export function foo() {}\n", 1),
+        ("a.rs", "pub(crate) const foo: char = '\"';\n", 1),
+    ] {
+        assert!(holds(Kind::Define, path, text, "foo", line, None), "{path}: {text}");
+    }
+}
+
+#[test]
+fn what_only_looks_like_a_value_is_none() {
+    for (path, text, line) in [
+        ("a.rs", "// X = 5;\n", 1),
+        ("a.rs", "let s = \"X = 5\";\n", 1),
+        ("a.rs", "/*\nX = 5;\n*/\n", 2),
+        ("a.py", "\"\"\"\nX = 5\n\"\"\"\n", 2),
+        ("a.py", "f(X = 5)\n", 1),
+        ("a.py", "f(\n    X = 5\n)\n", 2),
+        ("a.rs", "if X == 5 {}\n", 1),
+        ("a.rs", "const X: u32 = 5\n    + 1;\n", 1),
+        ("a.toml", "# X = 5\nX = 6\n", 1),
+    ] {
+        assert!(!holds(Kind::Value, path, text, "X", line, Some("5")), "{path}: {text}");
+    }
+    for (path, text) in [
+        ("a.rs", "const X: u32 = 5;\n"),
+        ("a.rs", "    let X = 5; // five\n"),
+        ("a.py", "X = 5  # five\n"),
+        ("a.json", "[{\n\"X\": 5\n}]\n"),
+        ("a.yaml", "X: 5\n"),
+    ] {
+        let line = text.lines().position(|line| line.contains('X')).unwrap() + 1;
+        assert!(holds(Kind::Value, path, text, "X", line, Some("5")), "{path}: {text}");
+    }
+}
+
 #[test]
 fn what_is_shown_controls_no_terminal() {
     let asked = Asked::new(Kind::Find, "x");

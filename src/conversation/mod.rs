@@ -2,6 +2,7 @@
 
 mod chat;
 mod citations;
+mod code;
 mod definition;
 mod event;
 mod evidence;

@@ -1,6 +1,6 @@
 //! What a line says a name is set to.
 
-use super::words::occurrences;
+use super::words::{occurrences, strip_assignment};
 
 /// Tokens at which the bundled model cuts a value off.
 const CUT: usize = 24;
@@ -10,7 +10,7 @@ pub(super) fn value_of<'l>(line: &'l str, name: &'l str) -> Option<&'l str> {
     occurrences(line, name).find_map(|at| {
         let tail = &line[at + name.len()..];
         let tail = tail.strip_prefix(['"', '\'', '`']).unwrap_or(tail).trim_start();
-        if let Some(value) = tail.strip_prefix(":=").or_else(|| assigned(tail)) {
+        if let Some(value) = tail.strip_prefix(":=").or_else(|| strip_assignment(tail)) {
             return Some(value.trim());
         }
         let typed = tail.strip_prefix(':').filter(|rest| !rest.starts_with(':'))?;
@@ -18,13 +18,9 @@ pub(super) fn value_of<'l>(line: &'l str, name: &'l str) -> Option<&'l str> {
             .char_indices()
             .filter(|&(_, c)| c == '=')
             .find(|&(at, _)| !typed[..at].ends_with(['=', '<', '>', '!']))
-            .and_then(|(at, _)| assigned(&typed[at..]));
+            .and_then(|(at, _)| strip_assignment(&typed[at..]));
         Some(value.unwrap_or(typed).trim()).filter(|value| !value.is_empty())
     })
-}
-
-fn assigned(text: &str) -> Option<&str> {
-    text.strip_prefix('=').filter(|rest| !rest.starts_with(['=', '>', '~']))
 }
 
 /// Whether `answer` is `value`, and not only a part of it; marks that end a statement and a comment after them do not
