@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
 pub use layout::{Layout, RunningLines};
@@ -49,6 +50,8 @@ pub enum ContextError {
         #[source]
         source: std::io::Error,
     },
+    #[error("cannot start the threads that read documents: {0}")]
+    Threads(String),
     #[error("{}", too_large(.0))]
     TooLarge(TooLarge),
     #[error("{}", nothing_readable(.0))]
@@ -108,27 +111,28 @@ pub fn load(
         });
     };
     report(0, 0);
-    let encoded: Result<Vec<_>, Stop> = found
-        .sources
-        .par_iter()
-        .map(|source| {
-            interrupt.check()?;
-            if tokens.load(Ordering::Relaxed) / READ_BEYOND > limit {
-                return Err(Stop::TooLarge);
+    let encode = |source: &discover::Source| -> Result<_, Stop> {
+        interrupt.check()?;
+        if tokens.load(Ordering::Relaxed) / READ_BEYOND > limit {
+            return Err(Stop::TooLarge);
+        }
+        let outcome = match read::read(source) {
+            Ok(text) => {
+                let body = layout.encode(tokenizer, &source.name, text, interrupt, &|n| report(0, n))?;
+                let mut sizes = sizes.lock().unwrap_or_else(PoisonError::into_inner);
+                sizes.push((source.name.clone(), body.tokens()));
+                Ok(body)
             }
-            let outcome = match read::read(source) {
-                Ok(text) => {
-                    let body = layout.encode(tokenizer, &source.name, text, interrupt, &|n| report(0, n))?;
-                    let mut sizes = sizes.lock().unwrap_or_else(PoisonError::into_inner);
-                    sizes.push((source.name.clone(), body.tokens()));
-                    Ok(body)
-                }
-                Err(reason) => Err(reason),
-            };
-            report(1, 0);
-            Ok(outcome)
-        })
-        .collect();
+            Err(reason) => Err(reason),
+        };
+        report(1, 0);
+        Ok(outcome)
+    };
+    let pool = ThreadPoolBuilder::new()
+        .thread_name(|i| format!("load-{i}"))
+        .build()
+        .map_err(|e| ContextError::Threads(e.to_string()))?;
+    let encoded: Result<Vec<_>, Stop> = pool.install(|| found.sources.par_iter().map(encode).collect());
     let too_large = |tokens, sizes| {
         ContextError::TooLarge(TooLarge {
             tokens,

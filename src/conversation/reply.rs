@@ -43,6 +43,8 @@ pub(super) struct QuoteReply {
     place: Place,
     answer: Vec<u8>,
     answer_tokens: usize,
+    /// Held back from a value.
+    statement_end: String,
     last: Option<Token>,
 }
 
@@ -60,6 +62,7 @@ impl QuoteReply {
             place: Place::Unsaid,
             answer: Vec::new(),
             answer_tokens: 0,
+            statement_end: String::new(),
             last: None,
         }
     }
@@ -97,6 +100,7 @@ impl QuoteReply {
         if token.id == ids.think {
             self.channel = Channel::Thinking;
         }
+        let text = self.without_statement_end(text);
         let mut events = vec![self.show(token, &text)];
         if self.last.as_ref().is_some_and(|last| last.id == ids.end_think) {
             self.channel = Channel::Answer;
@@ -131,6 +135,16 @@ impl QuoteReply {
         }
         events.extend(citations.into_iter().map(Event::Citation));
         events
+    }
+
+    /// Holds back marks that end a statement until more of a value follows: `64;` is shown as `64`.
+    fn without_statement_end(&mut self, text: String) -> String {
+        if self.channel != Channel::Answer || !self.asked.kind.wants_value() {
+            return text;
+        }
+        let mut whole = std::mem::take(&mut self.statement_end) + &text;
+        self.statement_end = whole.split_off(whole.trim_end_matches([';', ',']).len());
+        whole
     }
 
     fn show(&mut self, token: &Token, text: &str) -> Event {

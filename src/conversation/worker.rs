@@ -396,13 +396,14 @@ fn load(
 ) {
     thread::spawn(move || {
         let reports: Mutex<(Option<Instant>, Sender<Message>)> = Mutex::new((None, inbox.clone()));
-        let outcome = context::load(&paths, &tokenizer, &layout, limit, &interrupt, &|progress| {
+        let report = |progress| {
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
             if reports.0.is_none_or(|last| last.elapsed() >= REPORT_EVERY) {
                 reports.0 = Some(Instant::now());
                 let _ = reports.1.send(Message::Loading(progress));
             }
-        });
+        };
+        let outcome = context::load(&paths, &tokenizer, &layout, limit, &interrupt, &report);
         let _ = inbox.send(Message::Loaded(outcome));
     });
 }
