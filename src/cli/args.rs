@@ -55,6 +55,16 @@ pub enum Command {
         after_long_help = format!("{ASK_EXAMPLES}\n\n{EXIT_CODES}")
     )]
     Ask(AskArgs),
+    /// Show what documents cost in tokens, before anything is prefilled: a tree, and what was left out and why.
+    ///
+    /// Tokens are counted with the model's own tokenizer and in its own layout, so that the sum is what the documents take
+    /// of the context. Exits with 4 if they do not fit.
+    #[command(
+        after_help = "Examples:\n  thunderhead pack .\n  thunderhead pack --depth 1 src docs\n  \
+                            thunderhead pack --json . | jq '.documents[] | select(.tokens > 10000)'\n  \
+                            thunderhead pack --out packed.txt src"
+    )]
+    Pack(PackArgs),
     /// Score tokens under a model: log-probabilities, perplexity and a greedy continuation.
     ///
     /// Log-probabilities are natural and over the whole vocabulary; ids that were never trained are scored but never
@@ -198,6 +208,28 @@ fn tile_size(text: &str) -> Result<usize, String> {
 pub enum BackendName {
     Cpu,
     Reference,
+}
+
+#[derive(Debug, Args)]
+pub struct PackArgs {
+    /// Files and folders; `-` is standard input.
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// The model whose tokens are counted; the bundled one if left out.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub model: Option<PathBuf>,
+    /// Tokens to fit into [default: what the model was made for].
+    #[arg(long, value_name = "N")]
+    pub max_context: Option<usize>,
+    /// Levels of folders to show.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub depth: usize,
+    /// Print one JSON object instead of the tree.
+    #[arg(long)]
+    pub json: bool,
+    /// Also write the packed text, byte for byte what the model reads.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ mod layout;
 mod pack;
 mod read;
 mod sanitize;
+mod tree;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,12 +21,13 @@ use rayon::prelude::*;
 pub use layout::{Layout, RunningLines};
 pub use pack::{Document, Line, Pack};
 pub use sanitize::sanitize;
+pub use tree::{Node, tree};
 
 use crate::compute::{Interrupt, Interrupted};
 use crate::model::Tokenizer;
 
 /// Something that was found but is not in the pack.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Skipped {
     pub path: String,
     pub reason: String,
