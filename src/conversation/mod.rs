@@ -2,6 +2,7 @@
 
 mod chat;
 mod citations;
+mod code;
 mod definition;
 mod event;
 mod evidence;
@@ -13,6 +14,8 @@ mod span;
 #[cfg(test)]
 mod testing;
 mod value;
+#[cfg(test)]
+mod verified_tests;
 mod words;
 mod worker;
 
