@@ -14,6 +14,8 @@ mod span;
 #[cfg(test)]
 mod testing;
 mod value;
+#[cfg(test)]
+mod verified_tests;
 mod words;
 mod worker;
 

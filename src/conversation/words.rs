@@ -29,7 +29,7 @@ fn ends_in_number_and_point(text: &str) -> bool {
 }
 
 /// `.5` or `,000` of a longer number.
-fn begins_with_point_and_number(text: &str) -> bool {
+pub(super) fn begins_with_point_and_number(text: &str) -> bool {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     text.strip_prefix('.').is_some_and(|rest| digits(rest) > 0)
         || text.strip_prefix(',').is_some_and(|rest| digits(rest) == 3)
