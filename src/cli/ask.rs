@@ -171,6 +171,9 @@ impl Output {
                 for skipped in &documents.skipped {
                     writeln!(err, "skipped {}: {}", skipped.path, skipped.reason)?;
                 }
+                for altered in &documents.notes {
+                    writeln!(err, "note {}: {}", altered.path, altered.note)?;
+                }
                 writeln!(
                     err,
                     "{} files, {} lines, {} tokens of {}",
