@@ -178,6 +178,9 @@ impl Output {
                     let more = documents.skipped.len() - SKIPPED_SHOWN;
                     writeln!(err, "skipped {} more; --json lists them all", format::count(more))?;
                 }
+                for altered in &documents.notes {
+                    writeln!(err, "note {}: {}", altered.path, altered.note)?;
+                }
                 writeln!(
                     err,
                     "{}, {}, {} of {} tokens",

@@ -2,7 +2,7 @@
 //!
 //! [`load`] goes from paths to a [`Pack`] in three steps: *discover* the files, *read* them as text, *encode* them in
 //! the layout that the model knows. Nothing is left out in silence: what was found but is not in the pack is in
-//! [`Pack::skipped`] with its reason. The same files give the same pack, whatever the number of threads.
+//! [`Pack::skipped`] with its reason, and what is in it but altered in [`Pack::notes`]. The same files give the same pack, whatever the number of threads.
 
 mod discover;
 mod layout;
@@ -11,26 +11,36 @@ mod read;
 mod sanitize;
 mod tree;
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
+use serde::Serialize;
 
 pub use layout::{Layout, RunningLines};
 pub use pack::{Document, Line, Pack};
 pub use sanitize::sanitize;
 pub use tree::{Node, tree};
 
+use self::discover::Source;
 use crate::compute::{Interrupt, Interrupted};
 use crate::model::Tokenizer;
 
-/// Something that was found but is not in the pack.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+/// A file that was found but is not in the pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     pub path: String,
     pub reason: String,
+}
+
+/// A file that is in the pack, but not as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    pub path: String,
+    pub note: String,
 }
 
 /// How far loading has come.
@@ -52,14 +62,14 @@ pub enum ContextError {
         #[source]
         source: std::io::Error,
     },
-    #[error("cannot start the threads that read documents: {0}")]
-    Threads(String),
     #[error("{}", too_large(.0))]
     TooLarge(TooLarge),
     #[error("{}", nothing_readable(.0))]
     NothingReadable(Vec<Skipped>),
     #[error("loading the documents was cancelled")]
     Interrupted(#[from] Interrupted),
+    #[error("the threads that read documents cannot be started: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
 }
 
 /// Documents that do not fit.
@@ -113,7 +123,7 @@ pub fn load(
         });
     };
     report(0, 0);
-    let encode = |source: &discover::Source| -> Result<_, Stop> {
+    let encode = |source: &Source| {
         interrupt.check()?;
         if tokens.load(Ordering::Relaxed) / READ_BEYOND > limit {
             return Err(Stop::TooLarge);
@@ -130,10 +140,8 @@ pub fn load(
         report(1, 0);
         Ok(outcome)
     };
-    let pool = ThreadPoolBuilder::new()
-        .thread_name(|i| format!("load-{i}"))
-        .build()
-        .map_err(|e| ContextError::Threads(e.to_string()))?;
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     let encoded: Result<Vec<_>, Stop> = pool.install(|| found.sources.par_iter().map(encode).collect());
     let too_large = |tokens, sizes| {
         ContextError::TooLarge(TooLarge {
@@ -154,15 +162,14 @@ pub fn load(
     };
 
     let mut bodies = Vec::with_capacity(encoded.len());
+    let mut notes = Vec::new();
     for (source, outcome) in found.sources.iter().zip(encoded) {
         match outcome {
             Ok(body) => {
-                if let Some(note) = &body.note {
-                    found.skipped.push(Skipped {
-                        path: source.name.clone(),
-                        reason: note.clone(),
-                    });
-                }
+                notes.extend(body.note.clone().map(|note| Note {
+                    path: source.name.clone(),
+                    note,
+                }));
                 bodies.push(body);
             }
             Err(reason) => found.skipped.push(Skipped {
@@ -176,7 +183,9 @@ pub fn load(
         return Err(ContextError::NothingReadable(found.skipped));
     }
     interrupt.check()?;
-    let pack = layout.assemble(tokenizer, bodies, found.skipped);
+    let mut pack = layout.assemble(tokenizer, bodies);
+    pack.skipped = found.skipped;
+    pack.notes = notes;
     if !pack.documents.is_empty() && pack.tokens.len() >= limit {
         let sizes = pack
             .documents

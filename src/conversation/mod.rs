@@ -19,7 +19,8 @@ mod verified_tests;
 mod words;
 mod worker;
 
-pub use event::{Citation, Documents, Event, Loading, Question, Skipped, Verdict};
+pub use crate::context::{Note, Skipped};
+pub use event::{Citation, Documents, Event, Loading, Question, Verdict};
 pub use handle::{Handle, Request, Sink};
 pub use quote::{Prompt, QuoteModel};
 pub use span::HOW_TO_ASK;

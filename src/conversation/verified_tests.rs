@@ -98,6 +98,13 @@ fn holds(pack: &Pack, asked: &Asked, citation: &Citation, answer: &str) -> Resul
     Ok(())
 }
 
+/// What a line seems to set something to.
+fn set_to(line: &str) -> &str {
+    line.split_once(" = ")
+        .or_else(|| line.split_once(": "))
+        .map_or("", |(_, value)| value)
+}
+
 fn line() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "foo", "foo", "bar", "foo_bar", " ", " = ", ": ", " == ", "10", "100", "1", ";", ",", "fn ", "let ", "const ",
@@ -132,10 +139,10 @@ proptest! {
         files in prop::collection::vec((prop::sample::select(vec!["rs", "py", "c", "js", "yaml", "md"]),
             prop::collection::vec(line(), 0..6)), 1..4),
         kind in prop::sample::select(vec![Kind::Find, Kind::Define, Kind::Value]),
-        span in prop::sample::select(vec!["foo", "bar", "foo_bar"]),
-        cited in 1usize..12,
-        again in 0usize..12,
-        from in 0usize..12,
+        span in prop::sample::select(vec!["foo", "foo", "foo", "bar", "foo_bar"]),
+        cited in 1usize..7,
+        again in 0usize..8,
+        from in prop_oneof![Just(0usize), 0usize..12],
         value in prop::sample::select(vec!["10", "1", "10;", "100", "0", "usize,", "", "10,\n"]),
         choices in prop::collection::vec(0usize..1000, 1..40),
         noise in prop::collection::vec(0u32..300, 0..8),
@@ -156,7 +163,7 @@ proptest! {
         let quote = text.char_indices().nth(from).map_or(text, |(at, _)| &text[at..]);
         let number = |n: usize| [vec![model.ids.line], tokenizer.encode(&n.to_string())].concat();
         let mut free = [vec![model.ids.think], tokenizer.encode(quote), number(cited + again / 6), vec![model.ids.end_think]].concat();
-        free.extend(if kind == Kind::Value { tokenizer.encode(value) } else { number(again) });
+        free.extend(if kind == Kind::Value { tokenizer.encode(if again % 2 == 0 { value } else { set_to(text) }) } else { number(again) });
         free.push(model.ids.eos);
         let noisy: Vec<u32> = free.iter().zip(noise.iter().chain(std::iter::repeat(&0)))
             .map(|(id, noise)| if noise % 9 == 1 { *noise } else { *id }).collect();

@@ -10,7 +10,7 @@ use crate::conversation::{Citation, Documents, Event, Question, Verdict};
 use crate::engine::{Finished, StopReason, Token};
 use crate::trace::Channel;
 
-/// Skipped files that are named.
+/// Files that are named of those skipped or altered.
 const NAMED: usize = 5;
 
 /// A reply that is being written.
@@ -66,19 +66,22 @@ impl App {
             format::counted(documents.tokens, "token"),
         ];
         self.notice(Level::Info, packed.join(", "));
-        let skipped = &documents.skipped;
-        if skipped.is_empty() {
+        let skipped = documents.skipped.iter().map(|file| (&file.path, &file.reason));
+        self.files("skipped", skipped);
+        let altered = documents.notes.iter().map(|file| (&file.path, &file.note));
+        self.files("altered", altered);
+    }
+
+    /// Names files that something has happened to, if there are any.
+    fn files<'f>(&mut self, what: &str, files: impl ExactSizeIterator<Item = (&'f String, &'f String)>) {
+        let count = files.len();
+        if count == 0 {
             return;
         }
-        let mut lines = vec![format!("{} skipped:", format::counted(skipped.len(), "file"))];
-        lines.extend(
-            skipped
-                .iter()
-                .take(NAMED)
-                .map(|file| format!("  {} — {}", file.path, file.reason)),
-        );
-        if skipped.len() > NAMED {
-            lines.push(format!("  … and {} more", format::count(skipped.len() - NAMED)));
+        let mut lines = vec![format!("{} {what}:", format::counted(count, "file"))];
+        lines.extend(files.take(NAMED).map(|(path, why)| format!("  {path} — {why}")));
+        if count > NAMED {
+            lines.push(format!("  … and {} more", format::count(count - NAMED)));
         }
         self.notice(Level::Detail, lines.join("\n"));
     }
