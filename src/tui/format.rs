@@ -34,6 +34,17 @@ pub fn clock(time: Duration) -> String {
     }
 }
 
+/// `0.8 s`, then as [`clock`].
+#[must_use]
+pub fn duration(time: Duration) -> String {
+    let tenths = time.as_millis() / 100;
+    if tenths < 100 {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    } else {
+        clock(time)
+    }
+}
+
 /// Tokens a second: `0.4 tok/s`, `31 tok/s`, `9.8K tok/s`, `1.2M tok/s`; nothing if unknown.
 #[must_use]
 pub fn rate(tokens_a_second: f64) -> Option<String> {
@@ -82,6 +93,13 @@ mod tests {
         assert_eq!(clock(Duration::from_millis(42_900)), "0:42");
         assert_eq!(clock(Duration::from_secs(728)), "12:08");
         assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration(Duration::from_millis(860)), "0.8 s");
+        assert_eq!(duration(Duration::from_millis(9_999)), "9.9 s");
+        assert_eq!(duration(Duration::from_secs(10)), "0:10");
     }
 
     #[test]

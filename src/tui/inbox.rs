@@ -66,7 +66,7 @@ mod unix {
 
     use ratatui::crossterm::terminal;
     use ratatui::layout::Size;
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
     use signal_hook::iterator::{Handle, Signals};
 
     use super::super::app::Input;
@@ -113,7 +113,7 @@ mod unix {
 
         /// Turns changes of size, and the signals that end a process, into messages until the guard is dropped.
         pub fn catch_signals(&self) -> io::Result<SignalGuard> {
-            let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGWINCH])?;
+            let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGWINCH])?;
             let handle = signals.handle();
             let sender = self.sender.clone();
             spawn("signals", move || {

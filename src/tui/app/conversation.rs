@@ -6,12 +6,13 @@ use super::super::activity::Phase;
 use super::super::format;
 use super::super::transcript::{BlockId, Kind, Level, Thought, citation_text};
 use super::App;
-use crate::conversation::{Citation, Documents, Event, Question, Verdict};
+use crate::conversation::{Citation, Documents, Event, Question, Skipped, Verdict};
 use crate::engine::{Finished, StopReason, Token};
 use crate::trace::Channel;
 
-/// Skipped files that are named.
-const NAMED: usize = 5;
+/// Reasons for skipping files that are told, and files that are named with each.
+const REASONS: usize = 5;
+const NAMED: usize = 3;
 
 /// A reply that is being written.
 #[derive(Debug, Default)]
@@ -39,11 +40,7 @@ impl App {
             Event::Token(token) => self.token(&token),
             Event::Citation(citation) => self.citation(citation),
             Event::Finished(finished) => self.finished(&finished),
-            Event::Failed { message } => {
-                self.close_reply();
-                self.activity.enter(Phase::Ready, now);
-                self.notice(Level::Error, message);
-            }
+            Event::Failed { message } => self.failed(message),
         }
     }
 
@@ -57,37 +54,38 @@ impl App {
         }
     }
 
+    /// A failure that comes while nothing runs is the answer to the next question, which was refused.
+    fn failed(&mut self, message: String) {
+        self.close_reply();
+        if self.activity.phase() == Phase::Ready
+            && let Some(question) = self.queue.pop_front()
+        {
+            self.transcript.push(Kind::Question, question);
+        }
+        self.activity.enter(Phase::Ready, self.now);
+        self.notice(Level::Error, message);
+    }
+
     fn documents(&mut self, documents: &Documents) {
-        self.activity
-            .documents(documents.tokens, documents.context_limit, self.now);
+        self.activity.documents(documents, self.now);
+        if documents.files == 0 && documents.skipped.is_empty() {
+            self.notice(Level::Info, "no documents; name files or folders when starting");
+            return;
+        }
         let packed = [
             format::counted(documents.files, "file"),
             format::counted(documents.lines, "line"),
             format::counted(documents.tokens, "token"),
         ];
         self.notice(Level::Info, packed.join(", "));
-        let skipped = &documents.skipped;
-        if skipped.is_empty() {
-            return;
+        if !documents.skipped.is_empty() {
+            self.notice(Level::Detail, skipped_text(&documents.skipped));
         }
-        let mut lines = vec![format!("{} skipped:", format::counted(skipped.len(), "file"))];
-        lines.extend(
-            skipped
-                .iter()
-                .take(NAMED)
-                .map(|file| format!("  {} — {}", file.path, file.reason)),
-        );
-        if skipped.len() > NAMED {
-            lines.push(format!("  … and {} more", format::count(skipped.len() - NAMED)));
-        }
-        self.notice(Level::Detail, lines.join("\n"));
     }
 
     fn question(&mut self, question: Question) {
         self.close_reply();
-        if let Some(at) = self.queue.iter().position(|queued| *queued == question.text) {
-            self.queue.drain(..=at);
-        }
+        self.queue.pop_front();
         self.transcript.push(Kind::Question, question.text);
         if let Some(asked_as) = question.asked_as {
             self.notice(Level::Detail, format!("asked as: {asked_as}"));
@@ -182,11 +180,38 @@ impl App {
                     format::count(tokens)
                 )
             }
-            StopReason::Cancelled if reply.is_some() => "cancelled; what was written is kept".to_owned(),
+            StopReason::Cancelled if reply.is_some_and(|reply| reply.last.is_some()) => {
+                "cancelled; what was written is kept".to_owned()
+            }
             StopReason::Cancelled => {
                 "cancelled; what was read is kept, and the next question goes on from it".to_owned()
             }
         };
         self.notice(Level::Info, text);
     }
+}
+
+/// `3 files skipped` and, a line each, the reasons with the files: `binary: a.bin, b.bin and 7 more`.
+fn skipped_text(skipped: &[Skipped]) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for file in skipped {
+        match reasons.iter_mut().find(|(reason, _)| *reason == file.reason) {
+            Some((_, paths)) => paths.push(&file.path),
+            None => reasons.push((&file.reason, vec![&file.path])),
+        }
+    }
+    let mut lines = vec![format!("{} skipped", format::counted(skipped.len(), "file"))];
+    for (reason, paths) in reasons.iter().take(REASONS) {
+        let named = paths[..paths.len().min(NAMED)].join(", ");
+        let more = match paths.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {} more", format::count(more)),
+        };
+        lines.push(format!("{reason}: {named}{more}"));
+    }
+    let rest: usize = reasons.iter().skip(REASONS).map(|(_, paths)| paths.len()).sum();
+    if rest > 0 {
+        lines.push(format!("{} for other reasons", format::count(rest)));
+    }
+    lines.join("\n")
 }
