@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use thunderhead::compute::Interrupt;
 use thunderhead::compute::cpu::Cpu;
 use thunderhead::engine::{Network, score};
-use thunderhead::model::Checkpoint;
+use thunderhead::model::{Checkpoint, Message, Role};
 
 /// A copy of a golden checkpoint to break.
 fn copy(name: &str) -> TempDir {
@@ -111,7 +111,7 @@ fn a_shard_outside_of_the_folder_is_refused() {
 fn a_wrong_shape_is_named_with_both_shapes() {
     let model = copy("one-layer");
     edit(&model.path().join("config.json"), |json| {
-        json["intermediate_size"] = json!(17)
+        json["intermediate_size"] = json!(17);
     });
     assert_refused(model.path(), &["experts.0.w1.weight", "[16, 32]", "[17, 32]"]);
 }
@@ -135,7 +135,7 @@ fn unknown_architectures_are_refused_by_name() {
     ] {
         let model = copy("one-layer");
         edit(&model.path().join("config.json"), |json| {
-            json["model_type"] = json!(name)
+            json["model_type"] = json!(name);
         });
         assert_refused(model.path(), &["config.json", name, part, "minimax_m1"]);
     }
@@ -227,15 +227,21 @@ fn without_a_tokenizer_ids_can_be_scored_and_text_cannot() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Any bytes of any file may be wrong: opening and scoring ends in a result or an error.
+    /// Any bytes of any file may be wrong: opening, scoring and talking ends in a result or an error.
     #[test]
     fn a_mutated_checkpoint_never_panics(
-        file in prop_oneof![Just("config.json"), Just("model.safetensors")],
+        (name, file) in prop::sample::select(vec![
+            ("one-layer", "config.json"),
+            ("one-layer", "model.safetensors"),
+            ("m1-f32-sharded", "model.safetensors.index.json"),
+            ("m1-bf16", "tokenizer.json"),
+            ("m1-bf16", "tokenizer_config.json"),
+        ]),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         in_the_header: bool,
         cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
     ) {
-        let model = copy("one-layer");
+        let model = copy(name);
         let path = model.path().join(file);
         let mut bytes = fs::read(&path).unwrap();
         let range = if in_the_header { bytes.len().min(1200) } else { bytes.len() };
@@ -247,8 +253,12 @@ proptest! {
         }
         fs::write(&path, bytes).unwrap();
         if let Ok(checkpoint) = Checkpoint::open(model.path()) {
-            let _ = checkpoint.eos();
-            let _ = checkpoint.tokenizer();
+            let _ = (checkpoint.eos(), checkpoint.sampling_defaults());
+            let messages = [Message::new(Role::User, "What is </think> 你好?")];
+            if let (Ok(tokenizer), Ok(Some(template))) = (checkpoint.tokenizer(), checkpoint.chat_template()) {
+                let _ = template.encode(&tokenizer, &messages, true, Some(&[1, 2]));
+                let _ = tokenizer.encode("fn main() { \u{1b} }\n");
+            }
             let unused = checkpoint.unused_ids();
             let network = Network::new(Cpu::new(1).unwrap(), checkpoint.config, checkpoint.weights).unwrap();
             let _ = score(&network, &[1, 2, 3], unused, 2, 2, &Interrupt::new(), |_| {});

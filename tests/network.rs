@@ -110,6 +110,34 @@ proptest! {
     }
 }
 
+/// After every layer has run and before the tile is committed: what it wrote must go.
+#[test]
+fn an_interrupt_between_the_logits_undoes_every_layer() {
+    let network = network(4, "lsls");
+    let ids = |n: u32| (0..n).map(|i| i * 7 % VOCAB as u32).collect::<Vec<_>>();
+    let mut state = State::new(&network).unwrap();
+    advance(&network, &mut state, &ids(300));
+    let mut untouched = State::new(&network).unwrap();
+    advance(&network, &mut untouched, &ids(300));
+
+    let interrupt = Interrupt::new();
+    let mut rows = 0;
+    let outcome = network.advance(&mut state, &ids(200), 200, &interrupt, |_, _| {
+        rows += 1;
+        interrupt.raise();
+    });
+    assert!(matches!(outcome, Err(ComputeError::Interrupted(_))));
+    assert!(
+        (1..200).contains(&rows),
+        "{rows} rows came before the interrupt was heard"
+    );
+    assert_eq!(state.position(), 300);
+    assert_eq!(
+        advance(&network, &mut state, &ids(20)),
+        advance(&network, &mut untouched, &ids(20))
+    );
+}
+
 #[test]
 fn an_id_outside_of_the_vocabulary_is_an_error_and_changes_nothing() {
     let network = network(1, "ls");

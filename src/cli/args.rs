@@ -6,6 +6,19 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::error::EXIT_CODES;
 
+const EXAMPLES: &str = "\
+Examples:
+  thunderhead src docs                                     open the application on two folders
+  thunderhead ask -p 'Where is `main` defined?' src        one answer, for people
+  thunderhead ask --json -p 'Find `TODO`' .                the same for programs
+  thunderhead --model ~/models/MiniMax-M1-80k book.txt     another model than the bundled one";
+
+const ASK_EXAMPLES: &str = "\
+Examples:
+  thunderhead ask -p 'Where is `main` defined?' src
+  thunderhead ask --json -p 'Find `TODO`' . | jq -c 'select(.type == \"citation\")'
+  cat notes.txt | thunderhead ask -p 'Which line has \"Friday\"?' -";
+
 /// Ask things of a body of text that is too long to read.
 ///
 /// Loads the given files and folders into one context, runs a hybrid lightning-attention model over it on this
@@ -19,10 +32,10 @@ use super::error::EXIT_CODES;
     version,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    after_help = "Examples:\n  thunderhead src docs            open the application on two folders\n  \
-                  thunderhead ask -p 'Where is `main` defined?' src\n  \
-                  git ls-files -z | xargs -0 thunderhead ask -p 'Find `TODO`'",
-    after_long_help = EXIT_CODES
+    after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}
+
+{EXIT_CODES}")
 )]
 pub struct Arguments {
     #[command(subcommand)]
@@ -38,12 +51,20 @@ pub enum Command {
     /// The answer goes to standard output, followed by each place it points to and whether that was verified. Thinking
     /// and progress go to standard error.
     #[command(
-        after_help = "Examples:\n  thunderhead ask -p 'Where is `main` defined?' src\n  \
-                      thunderhead ask --json -p 'Find `TODO`' . | jq -r 'select(.type==\"citation\")'\n  \
-                      cat notes.txt | thunderhead ask -p 'Which line has \"Friday\"?' -",
-        after_long_help = EXIT_CODES
+        after_help = ASK_EXAMPLES,
+        after_long_help = format!("{ASK_EXAMPLES}\n\n{EXIT_CODES}")
     )]
     Ask(AskArgs),
+    /// Show what documents cost in tokens, before anything is prefilled: a tree, and what was left out and why.
+    ///
+    /// Tokens are counted with the model's own tokenizer and in its own layout, so that the sum is what the documents take
+    /// of the context. Exits with 4 if they do not fit.
+    #[command(
+        after_help = "Examples:\n  thunderhead pack .\n  thunderhead pack --depth 1 src docs\n  \
+                            thunderhead pack --json . | jq '.documents[] | select(.tokens > 10000)'\n  \
+                            thunderhead pack --out packed.txt src"
+    )]
+    Pack(PackArgs),
     /// Score tokens under a model: log-probabilities, perplexity and a greedy continuation.
     ///
     /// Log-probabilities are natural and over the whole vocabulary; ids that were never trained are scored but never
@@ -65,11 +86,11 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct ChatArgs {
-    #[command(flatten)]
-    pub conversation: ConversationArgs,
     /// Colour theme: a built-in name (terminal, storm, daylight, mono) or a TOML file.
     #[arg(long, value_name = "NAME|FILE")]
     pub theme: Option<String>,
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
 }
 
 #[derive(Debug, Args)]
@@ -78,14 +99,14 @@ pub struct AskArgs {
     /// prefilled once.
     #[arg(short, long, value_name = "QUESTION", required = true)]
     pub prompt: Vec<String>,
-    #[command(flatten)]
-    pub conversation: ConversationArgs,
     /// Whether thinking is printed, to standard error.
     #[arg(long, value_enum, default_value = "show")]
     pub thinking: Thinking,
     /// Print every event as one JSON object a line.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -103,11 +124,11 @@ pub struct ConversationArgs {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,
-    #[command(flatten)]
-    pub generation: GenerationArgs,
     /// Longest context in tokens, documents, questions and replies together [default: what the model was made for].
     #[arg(long, value_name = "N")]
     pub max_context: Option<usize>,
+    #[command(flatten)]
+    pub generation: GenerationArgs,
 }
 
 /// How replies are decoded.
@@ -116,13 +137,13 @@ pub struct ConversationArgs {
 pub struct GenerationArgs {
     /// 0 takes the most probable token always [default: 0 for the bundled model, else what the checkpoint recommends, else
     /// 1].
-    #[arg(long, value_name = "T", value_parser = non_negative)]
+    #[arg(long, value_name = "T", value_parser = non_negative, allow_negative_numbers = true)]
     pub temperature: Option<f32>,
     /// Sample among the K most probable; 0 is all.
     #[arg(long, value_name = "K")]
     pub top_k: Option<usize>,
     /// Sample among the most probable that together have probability P [default: what the checkpoint recommends, else 0.95].
-    #[arg(long, value_name = "P", value_parser = probability)]
+    #[arg(long, value_name = "P", value_parser = probability, allow_negative_numbers = true)]
     pub top_p: Option<f32>,
     /// Leave out what is less probable than this share of the most probable.
     #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = probability)]
@@ -187,6 +208,28 @@ fn tile_size(text: &str) -> Result<usize, String> {
 pub enum BackendName {
     Cpu,
     Reference,
+}
+
+#[derive(Debug, Args)]
+pub struct PackArgs {
+    /// Files and folders; `-` is standard input.
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// The model whose tokens are counted; the bundled one if left out.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub model: Option<PathBuf>,
+    /// Tokens to fit into [default: what the model was made for].
+    #[arg(long, value_name = "N")]
+    pub max_context: Option<usize>,
+    /// Levels of folders to show.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub depth: usize,
+    /// Print one JSON object instead of the tree.
+    #[arg(long)]
+    pub json: bool,
+    /// Also write the packed text, byte for byte what the model reads.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

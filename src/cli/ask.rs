@@ -17,7 +17,10 @@ use super::progress::Progress;
 use crate::conversation::{Citation, Event, Handle, Request, Verdict};
 use crate::engine::{Finished, StopReason};
 use crate::trace::Channel;
+use crate::tui::format;
 
+/// So many left-out files are named; the rest is counted.
+const SKIPPED_SHOWN: usize = 20;
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
@@ -168,13 +171,23 @@ impl Output {
             Event::Documents(documents) => {
                 self.progress.clear();
                 let mut err = io::stderr().lock();
-                for skipped in &documents.skipped {
+                for skipped in documents.skipped.iter().take(SKIPPED_SHOWN) {
                     writeln!(err, "skipped {}: {}", skipped.path, skipped.reason)?;
+                }
+                if documents.skipped.len() > SKIPPED_SHOWN {
+                    let more = documents.skipped.len() - SKIPPED_SHOWN;
+                    writeln!(err, "skipped {} more; --json lists them all", format::count(more))?;
+                }
+                for altered in &documents.notes {
+                    writeln!(err, "note {}: {}", altered.path, altered.note)?;
                 }
                 writeln!(
                     err,
-                    "{} files, {} lines, {} tokens of {}",
-                    documents.files, documents.lines, documents.tokens, documents.context_limit
+                    "{}, {}, {} of {} tokens",
+                    format::counted(documents.files, "file"),
+                    format::counted(documents.lines, "line"),
+                    format::count(documents.tokens),
+                    format::count(documents.context_limit)
                 )?;
             }
             Event::Question(question) => {

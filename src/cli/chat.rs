@@ -11,7 +11,7 @@ use crate::tui;
 
 pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(CliError::Input(
+        return Err(CliError::Usage(
             "the application needs a terminal. Without one, use `thunderhead ask -p QUESTION PATH…`".to_owned(),
         ));
     }
@@ -19,7 +19,7 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
     let finds_and_quotes = QuoteModel::recognise(&setup.tokenizer, setup.chat_template.is_some()).is_some();
     let note = if finds_and_quotes {
         format!(
-            "{name} is a demonstration that finds and quotes; it does not understand. {}",
+            "{name} is a demonstration: it does not understand. {}",
             crate::conversation::HOW_TO_ASK
         )
     } else {

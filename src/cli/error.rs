@@ -28,6 +28,8 @@ pub enum CliError {
     #[error(transparent)]
     Score(#[from] ScoreError),
     #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
     Input(String),
     #[error("{0}")]
     Question(String),
@@ -43,6 +45,7 @@ impl CliError {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
+            Self::Usage(_) => 2,
             Self::Model(_) => 3,
             Self::Input(_) => 4,
             Self::Question(_) => 5,

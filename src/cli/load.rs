@@ -1,5 +1,6 @@
 //! Opening what the command line names: a model, and a conversation with it.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::{BackendName, ConversationArgs, GenerationArgs, ModelArgs};
@@ -11,8 +12,9 @@ use crate::conversation::{EngineEvents, QuoteModel, Setup};
 use crate::engine::{Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
 use crate::model::{Checkpoint, SamplingDefaults, bundled};
 
-pub(super) fn checkpoint(args: &ModelArgs) -> Result<Checkpoint, CliError> {
-    Ok(match &args.model {
+/// The model in `directory`, or the bundled one.
+pub(super) fn checkpoint(directory: Option<&Path>) -> Result<Checkpoint, CliError> {
+    Ok(match directory {
         Some(directory) => Checkpoint::open(directory)?,
         None => bundled()?,
     })
@@ -39,7 +41,7 @@ pub(super) struct Loaded {
 }
 
 pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> {
-    let checkpoint = checkpoint(&args.model)?;
+    let checkpoint = checkpoint(args.model.model.as_deref())?;
     let tokenizer = checkpoint.tokenizer()?;
     let chat_template = checkpoint.chat_template()?;
     let eos = checkpoint.eos()?;

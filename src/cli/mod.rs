@@ -6,6 +6,7 @@ mod chat;
 mod error;
 mod generate;
 mod load;
+mod pack;
 mod progress;
 mod score;
 
@@ -35,6 +36,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),
         Some(Command::Ask(command)) => ask::run(&command),
+        Some(Command::Pack(command)) => pack::run(&command),
         None => chat::run(&arguments.chat),
     }
 }

@@ -14,7 +14,7 @@ use crate::engine::{Network, Score, score};
 use crate::model::Checkpoint;
 
 pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, CliError> {
-    let checkpoint = load::checkpoint(&args.model)?;
+    let checkpoint = load::checkpoint(args.model.model.as_deref())?;
     let tokens = match (&args.input.tokens, &args.input.text) {
         (Some(path), _) => ids(path, &read(path)?)?,
         (None, Some(path)) => text(path, read(path)?, &checkpoint)?,

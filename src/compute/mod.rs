@@ -1,7 +1,7 @@
 //! The operations that a layer is made of, stated once and implemented several times.
 //!
-//! [`Backend`] is the contract: [`reference`] writes each operation as plainly as its equation, in candle tensors, and
-//! is the oracle of all tests; [`cpu`] is the one that runs. Activations are `[tokens, width]`, row-major, f32.
+//! [`Backend`] is the contract: [`mod@reference`] writes each operation as plainly as its equation, in candle tensors, and
+//! is the oracle of all tests; [`mod@cpu`] is the one that runs. Activations are `[tokens, width]`, row-major, f32.
 //!
 //! **States are transactional.** A tile reads the state it was given and writes the next one; the engine commits
 //! after the last layer. After an error the next state is undefined and a cache may have grown: the engine drops the one
@@ -126,5 +126,5 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Result<Self::Rows, ComputeError>;
 
     /// Logits `head·h` in f32, `[tokens, vocab]`, row-major.
-    fn head(&self, head: &Self::Tensor, h: &Self::Rows) -> Result<Vec<f32>, ComputeError>;
+    fn head(&self, head: &Self::Tensor, h: &Self::Rows, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError>;
 }

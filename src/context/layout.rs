@@ -1,11 +1,13 @@
 //! How documents are written down as tokens.
 //!
 //! A model knows the layout that it was trained with. The bundled one reads *running lines*: `<file>` path, then each
-//! line followed by `<ln>` and its number, the numbers running over the whole pack. Chat models read plain text:
+//! line followed by `<ln>` and its number, the numbers running over the whole pack. Chat models read plain text, each line
+//! after its number within the file (decision 0007):
 //!
 //! ```text
 //! <document path="src/main.rs">
-//! …the file…
+//! 1:fn main() {
+//! 2:}
 //! </document>
 //! ```
 //!
@@ -14,7 +16,6 @@
 
 use std::ops::Range;
 
-use super::Skipped;
 use super::pack::{Document, Pack, lines_of};
 use super::read::Text;
 use crate::compute::{Interrupt, Interrupted};
@@ -28,7 +29,7 @@ const SLICE: usize = 64 << 10;
 pub enum Layout {
     /// The bundled model's: numbered lines between control tokens.
     RunningLines(RunningLines),
-    /// For chat models: plain text between tags.
+    /// For chat models: plain text between tags, with the number of each line.
     Documents,
 }
 
@@ -85,7 +86,7 @@ impl Layout {
     }
 
     /// Puts documents together in the order given.
-    pub(super) fn assemble(&self, tokenizer: &Tokenizer, bodies: Vec<Body>, skipped: Vec<Skipped>) -> Pack {
+    pub(super) fn assemble(&self, tokenizer: &Tokenizer, bodies: Vec<Body>) -> Pack {
         let digits: Vec<Vec<u32>> = ('0'..='9').map(|digit| tokenizer.encode(&digit.to_string())).collect();
         let newline = tokenizer.encode("\n");
         let mut tokens: Vec<u32> = Vec::new();
@@ -132,7 +133,7 @@ impl Layout {
         Pack {
             tokens: tokens.into(),
             documents,
-            skipped,
+            ..Pack::default()
         }
     }
 }
@@ -178,55 +179,54 @@ fn encode_document(
     progress: &dyn Fn(usize),
 ) -> Result<Encoded, Interrupted> {
     let mut tokens = tokenizer.encode(&format!("<document path=\"{path}\">\n"));
-    let mut ends = Vec::new();
-    let mut end = 0;
-    let header = tokens.len();
-    for slice in slices(text) {
-        interrupt.check()?;
-        let ids = tokenizer.encode(slice);
-        progress(ids.len());
-        for &id in &ids {
-            end += tokenizer.token_bytes(id).map_or(0, <[u8]>::len);
-            ends.push(end);
+    let mut spans = Vec::with_capacity(lines.len());
+    let mut slice = String::new();
+    let mut places = Vec::new();
+    for (number, line) in (1..).zip(lines) {
+        slice.push_str(&number.to_string());
+        slice.push(':');
+        let start = slice.len();
+        slice.push_str(&text[line.clone()]);
+        places.push(start..slice.len());
+        slice.push('\n');
+        // A number at the beginning of a line is a piece of its own to every split pattern of this family, so slices
+        // encode to the ids of the whole.
+        if slice.len() >= SLICE || number == lines.len() {
+            interrupt.check()?;
+            let ids = tokenizer.encode(&slice);
+            progress(ids.len());
+            let ends = ends(tokenizer, &ids);
+            spans.extend(places.drain(..).map(|place| {
+                let Range { start, end } = covering(&ends, &place);
+                tokens.len() + start..tokens.len() + end
+            }));
+            tokens.extend(ids);
+            slice.clear();
         }
-        tokens.extend(ids);
     }
-    let spans = lines
-        .iter()
-        .map(|line| {
-            let first = ends.partition_point(|&end| end <= line.start);
-            let last = if line.is_empty() {
-                first
-            } else {
-                ends.partition_point(|&end| end < line.end) + 1
-            };
-            header + first..header + last.min(ends.len()).max(first)
-        })
-        .collect();
-    let tail = if text.is_empty() || text.ends_with('\n') {
-        "</document>\n"
-    } else {
-        "\n</document>\n"
-    };
-    tokens.extend(tokenizer.encode(tail));
+    tokens.extend(tokenizer.encode("</document>\n"));
     Ok((tokens, spans))
 }
 
-/// Cuts a text where a line begins with a letter: there, every split pattern of this family splits, so that the pieces
-/// encode to the ids of the whole.
-fn slices(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let bytes = rest.as_bytes();
-        let safe = |&at: &usize| bytes[at - 1] == b'\n' && bytes[at].is_ascii_alphabetic();
-        let at = (SLICE..bytes.len()).find(safe).unwrap_or(bytes.len());
-        let (slice, after) = rest.split_at(at);
-        rest = after;
-        Some(slice)
-    })
+/// Where the bytes of each token end.
+fn ends(tokenizer: &Tokenizer, ids: &[u32]) -> Vec<usize> {
+    ids.iter()
+        .scan(0, |end, &id| {
+            *end += tokenizer.token_bytes(id).map_or(0, <[u8]>::len);
+            Some(*end)
+        })
+        .collect()
+}
+
+/// The tokens that have any of these bytes.
+fn covering(ends: &[usize], bytes: &Range<usize>) -> Range<usize> {
+    let first = ends.partition_point(|&end| end <= bytes.start);
+    let last = if bytes.is_empty() {
+        first
+    } else {
+        ends.partition_point(|&end| end < bytes.end) + 1
+    };
+    first..last.min(ends.len()).max(first)
 }
 
 #[cfg(test)]

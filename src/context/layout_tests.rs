@@ -19,7 +19,7 @@ fn pack(layout: &Layout, files: &[(&str, &str)]) -> (Tokenizer, Pack) {
                 .unwrap()
         })
         .collect();
-    let pack = layout.assemble(&tokenizer, bodies, Vec::new());
+    let pack = layout.assemble(&tokenizer, bodies);
     (tokenizer, pack)
 }
 
@@ -71,30 +71,29 @@ fn lines_lead_back_to_their_files() {
 }
 
 #[test]
-fn documents_are_framed_by_tags() {
+fn documents_are_framed_by_tags_and_their_lines_numbered() {
     let (tokenizer, pack) = pack(
         &Layout::Documents,
         &[("a.rs", "x\r\ny"), ("empty", ""), ("b", "</think>\n")],
     );
     assert_eq!(
         tokenizer.decode(&pack.tokens),
-        "<document path=\"a.rs\">\nx\r\ny\n</document>\n<document path=\"empty\">\n</document>\n\
-         <document path=\"b\">\n</think>\n</document>\n"
+        "<document path=\"a.rs\">\n1:x\n2:y\n</document>\n<document path=\"empty\">\n</document>\n\
+         <document path=\"b\">\n1:</think>\n</document>\n"
     );
     assert!(pack.tokens.iter().all(|&id| id >= 16));
 }
 
 #[test]
 fn a_long_document_is_sliced_without_a_trace() {
-    let text = "the thinker = in\n\n    then\n".repeat(3 * SLICE / 20);
+    let text = "the thinker = in\n\n    then\n9\n".repeat(3 * SLICE / 20);
     let (tokenizer, pack) = pack(&Layout::Documents, &[("a", &text)]);
-    let body = &pack.tokens[pack.documents[0].line_tokens[0].start..];
-    let whole = tokenizer.encode(&text);
-    assert_eq!(body[..whole.len()], whole);
-    assert_eq!(
-        tokenizer.decode(&pack.tokens),
-        format!("<document path=\"a\">\n{text}</document>\n")
-    );
+    let lines: Vec<String> = (1..)
+        .zip(text.lines())
+        .map(|(n, line)| format!("{n}:{line}\n"))
+        .collect();
+    let whole = format!("<document path=\"a\">\n{}</document>\n", lines.concat());
+    assert_eq!(*pack.tokens, tokenizer.encode(&whole));
 }
 
 #[test]
@@ -159,7 +158,11 @@ proptest! {
                     let bytes = tokenizer.decode(&pack.tokens[span]);
                     match layout {
                         Layout::RunningLines(_) => prop_assert_eq!(bytes, expected),
-                        Layout::Documents => prop_assert!(bytes.contains(expected), "{bytes:?} {expected:?}"),
+                        Layout::Documents => {
+                            prop_assert!(bytes.contains(expected), "{bytes:?} {expected:?}");
+                            let number = format!("{}:", i + 1);
+                            prop_assert!(!bytes.starts_with(&number) || expected.starts_with(&number), "{bytes:?}");
+                        }
                     }
                 }
             }

@@ -44,8 +44,14 @@ fn a_folder_becomes_a_pack_and_nothing_is_lost_in_silence() {
         .iter()
         .map(|s| (s.path.rsplit('/').next().unwrap(), s.reason.as_str()))
         .collect();
-    assert_eq!(skipped[..2], [(".env", "hidden"), ("c.bin", "binary")]);
-    assert!(skipped[2].1.contains("not UTF-8"), "{skipped:?}");
+    assert_eq!(skipped, [(".env", "hidden"), ("c.bin", "binary")]);
+    let [note] = pack.notes.as_slice() else {
+        panic!("{:?}", pack.notes)
+    };
+    assert!(
+        note.path.ends_with("d.txt") && note.note.contains("not UTF-8"),
+        "{note:?}"
+    );
     assert_eq!(pack.lines(), 4);
     let last = progress.iter().max_by_key(|p| p.tokens).unwrap();
     assert_eq!((last.files, last.total_files, last.tokens), (4, 4, pack.tokens.len()));
@@ -125,4 +131,157 @@ fn reading_does_not_go_on_for_ever_when_nothing_can_fit() {
         error.files_read < 500 && error.tokens > 10 && error.largest.len() <= 5,
         "{error:?}"
     );
+}
+
+/// The pack's paths and what was skipped, without the folder's name, and the notes.
+fn account(dir: &Path, pack: &Pack) -> (Vec<String>, Vec<String>, Vec<String>) {
+    let prefix = format!("{}/", dir.display());
+    let short = |path: &str| path.strip_prefix(&prefix).unwrap_or(path).to_owned();
+    (
+        pack.documents.iter().map(|d| short(&d.path)).collect(),
+        pack.skipped
+            .iter()
+            .map(|s| format!("{}: {}", short(&s.path), s.reason))
+            .collect(),
+        pack.notes
+            .iter()
+            .map(|n| format!("{}: {}", short(&n.path), n.note))
+            .collect(),
+    )
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_lies_in_a_folder_is_accounted_for() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    fs::create_dir_all(at("sub/deep")).unwrap();
+    symlink("..", at("sub/deep/loop")).unwrap();
+    symlink("gone", at("dangling")).unwrap();
+    symlink("self", at("self")).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(at("pipe")).status();
+    fs::write(at("locked"), "secret\n").unwrap();
+    fs::set_permissions(at("locked"), fs::Permissions::from_mode(0o0)).unwrap();
+    let locked = fs::read(at("locked")).is_err();
+    fs::write(at("new\nline\x1b[31m.txt"), "x\n").unwrap();
+    fs::write(dir.path().join(OsStr::from_bytes(b"bad\xff.txt")), "x\n").unwrap();
+    fs::write(at("utf16.txt"), b"\xff\xfeo\0n\0e\0\n\0t\0").unwrap();
+    fs::write(at("latin.txt"), b"caf\xe9 \xfc\n").unwrap();
+    fs::write(at("late.txt"), [vec![b'x'; 10_000], vec![0, b'\n']].concat()).unwrap();
+    fs::write(at("early.txt"), b"x\0").unwrap();
+
+    let (pack, progress) = load_from(dir.path(), &[""], &Interrupt::new()).unwrap();
+    let (mut paths, mut skipped, notes) = account(dir.path(), &pack);
+    let mut expected = vec![
+        "bad\u{fffd}.txt",
+        "late.txt",
+        "latin.txt",
+        "new␊line␛[31m.txt",
+        "utf16.txt",
+    ];
+    let mut left_out = vec![
+        "dangling: a symbolic link, not followed",
+        "early.txt: binary",
+        "self: a symbolic link, not followed",
+        "socket: not a regular file",
+        "sub/deep/loop: a symbolic link, not followed",
+    ];
+    if pipe.is_ok_and(|status| status.success()) {
+        left_out.push("pipe: not a regular file");
+    }
+    if locked {
+        left_out.push("locked: cannot be read: Permission denied (os error 13)");
+    } else {
+        expected.push("locked");
+    }
+    for list in [&mut expected, &mut left_out] {
+        list.sort_unstable();
+    }
+    paths.sort();
+    skipped.sort();
+    assert_eq!(paths, expected);
+    assert_eq!(skipped, left_out);
+    assert_eq!(notes, ["latin.txt: not UTF-8: 2 invalid places are read as U+FFFD"]);
+    assert_eq!(
+        pack.document(&format!("{}/utf16.txt", dir.path().display()))
+            .unwrap()
+            .text,
+        "one\nt"
+    );
+    let last = progress.iter().max_by_key(|p| p.tokens).unwrap();
+    assert_eq!((last.files, last.tokens), (last.total_files, pack.tokens.len()));
+
+    let named = load_from(dir.path(), &["socket"], &Interrupt::new())
+        .unwrap_err()
+        .to_string();
+    assert!(named.contains("socket: not a regular file"), "{named}");
+    assert!(load_from(dir.path(), &["self"], &Interrupt::new()).is_err());
+}
+
+#[test]
+fn files_that_change_or_vanish_while_they_are_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["changed", "gone", "kept"] {
+        fs::write(dir.path().join(name), "one\n").unwrap();
+    }
+    let tokenizer = Tokenizer::for_tests(&["<pad>", "<file>", "<ln>"]);
+    let change = |progress: Progress| {
+        if (progress.files, progress.tokens) == (0, 0) {
+            let _ = fs::remove_file(dir.path().join("gone"));
+            let _ = fs::write(dir.path().join("changed"), "one\ntwo\n");
+        }
+    };
+    let paths = [dir.path().to_owned()];
+    let pack = load(
+        &paths,
+        &tokenizer,
+        &Layout::Documents,
+        usize::MAX,
+        &Interrupt::new(),
+        &change,
+    )
+    .unwrap();
+    let (paths, skipped, _) = account(dir.path(), &pack);
+    assert_eq!(paths, ["changed", "kept"]);
+    assert_eq!(pack.documents[0].text, "one\ntwo\n");
+    assert!(
+        skipped.len() == 1 && skipped[0].starts_with("gone: cannot be read"),
+        "{skipped:?}"
+    );
+}
+
+#[test]
+fn a_huge_file_is_refused_before_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = fs::File::create(dir.path().join("sparse")).unwrap();
+    file.set_len(300 << 20).unwrap();
+    let error = load_from(dir.path(), &["sparse"], &Interrupt::new())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("sparse: larger than 256 MiB"), "{error}");
+    file.set_len(200 << 20).unwrap();
+    let error = load_from(dir.path(), &["sparse"], &Interrupt::new())
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("sparse: binary"), "{error}");
+}
+
+#[test]
+fn many_files_and_long_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..5000 {
+        fs::write(dir.path().join(format!("{i:04}.txt")), format!("line {i}\n")).unwrap();
+    }
+    let long = "some words, 12 of them; ".repeat((10 << 20) / 24);
+    fs::write(dir.path().join("long.txt"), &long).unwrap();
+    let (pack, _) = load_from(dir.path(), &["", "long.txt"], &Interrupt::new()).unwrap();
+    assert_eq!((pack.documents.len(), pack.lines()), (5001, 5001));
+    assert_eq!(pack.line(4322).unwrap().text, "line 4321");
+    assert_eq!(pack.line(5001).unwrap().text, long);
+    assert!(pack.skipped.is_empty());
 }

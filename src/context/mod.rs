@@ -2,32 +2,45 @@
 //!
 //! [`load`] goes from paths to a [`Pack`] in three steps: *discover* the files, *read* them as text, *encode* them in
 //! the layout that the model knows. Nothing is left out in silence: what was found but is not in the pack is in
-//! [`Pack::skipped`] with its reason. The same files give the same pack, whatever the number of threads.
+//! [`Pack::skipped`] with its reason, and what is in it but altered in [`Pack::notes`]. The same files give the same pack, whatever the number of threads.
 
 mod discover;
 mod layout;
 mod pack;
 mod read;
 mod sanitize;
+mod tree;
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use rayon::prelude::*;
+use serde::Serialize;
 
 pub use layout::{Layout, RunningLines};
 pub use pack::{Document, Line, Pack};
 pub use sanitize::sanitize;
+pub use tree::{Node, tree};
 
+use self::discover::Source;
 use crate::compute::{Interrupt, Interrupted};
 use crate::model::Tokenizer;
 
-/// Something that was found but is not in the pack.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A file that was found but is not in the pack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     pub path: String,
     pub reason: String,
+}
+
+/// A file that is in the pack, but not as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    pub path: String,
+    pub note: String,
 }
 
 /// How far loading has come.
@@ -55,6 +68,8 @@ pub enum ContextError {
     NothingReadable(Vec<Skipped>),
     #[error("loading the documents was cancelled")]
     Interrupted(#[from] Interrupted),
+    #[error("the threads that read documents cannot be started: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
 }
 
 /// Documents that do not fit.
@@ -108,27 +123,26 @@ pub fn load(
         });
     };
     report(0, 0);
-    let encoded: Result<Vec<_>, Stop> = found
-        .sources
-        .par_iter()
-        .map(|source| {
-            interrupt.check()?;
-            if tokens.load(Ordering::Relaxed) / READ_BEYOND > limit {
-                return Err(Stop::TooLarge);
+    let encode = |source: &Source| {
+        interrupt.check()?;
+        if tokens.load(Ordering::Relaxed) / READ_BEYOND > limit {
+            return Err(Stop::TooLarge);
+        }
+        let outcome = match read::read(source) {
+            Ok(text) => {
+                let body = layout.encode(tokenizer, &source.name, text, interrupt, &|n| report(0, n))?;
+                let mut sizes = sizes.lock().unwrap_or_else(PoisonError::into_inner);
+                sizes.push((source.name.clone(), body.tokens()));
+                Ok(body)
             }
-            let outcome = match read::read(source) {
-                Ok(text) => {
-                    let body = layout.encode(tokenizer, &source.name, text, interrupt, &|n| report(0, n))?;
-                    let mut sizes = sizes.lock().unwrap_or_else(PoisonError::into_inner);
-                    sizes.push((source.name.clone(), body.tokens()));
-                    Ok(body)
-                }
-                Err(reason) => Err(reason),
-            };
-            report(1, 0);
-            Ok(outcome)
-        })
-        .collect();
+            Err(reason) => Err(reason),
+        };
+        report(1, 0);
+        Ok(outcome)
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let encoded: Result<Vec<_>, Stop> = pool.install(|| found.sources.par_iter().map(encode).collect());
     let too_large = |tokens, sizes| {
         ContextError::TooLarge(TooLarge {
             tokens,
@@ -148,15 +162,14 @@ pub fn load(
     };
 
     let mut bodies = Vec::with_capacity(encoded.len());
+    let mut notes = Vec::new();
     for (source, outcome) in found.sources.iter().zip(encoded) {
         match outcome {
             Ok(body) => {
-                if let Some(note) = &body.note {
-                    found.skipped.push(Skipped {
-                        path: source.name.clone(),
-                        reason: note.clone(),
-                    });
-                }
+                notes.extend(body.note.clone().map(|note| Note {
+                    path: source.name.clone(),
+                    note,
+                }));
                 bodies.push(body);
             }
             Err(reason) => found.skipped.push(Skipped {
@@ -170,7 +183,9 @@ pub fn load(
         return Err(ContextError::NothingReadable(found.skipped));
     }
     interrupt.check()?;
-    let pack = layout.assemble(tokenizer, bodies, found.skipped);
+    let mut pack = layout.assemble(tokenizer, bodies);
+    pack.skipped = found.skipped;
+    pack.notes = notes;
     if !pack.documents.is_empty() && pack.tokens.len() >= limit {
         let sizes = pack
             .documents

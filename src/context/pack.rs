@@ -6,15 +6,17 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Skipped;
+use super::{Note, Skipped};
 
 /// Documents as one token sequence.
 #[derive(Debug, Clone, Default)]
 pub struct Pack {
     pub tokens: Arc<[u32]>,
     pub documents: Vec<Document>,
-    /// What was found but is not packed, or not exactly as it is.
+    /// What was found but is not packed.
     pub skipped: Vec<Skipped>,
+    /// What is packed, but not as it is.
+    pub notes: Vec<Note>,
 }
 
 /// One file of a pack.

@@ -46,7 +46,7 @@ const MINIFIED_MEAN_LINE: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text {
     pub text: String,
-    /// What of the file is not in the text.
+    /// What of the file stands otherwise in the text.
     pub note: Option<String>,
 }
 
@@ -109,11 +109,20 @@ fn too_large(limit: u64) -> String {
     format!("larger than {} MiB{advice}", limit >> 20)
 }
 
-fn read_up_to(from: impl Read, limit: u64) -> Result<Vec<u8>, String> {
+/// Reads what is text by its first bytes and not too large.
+fn read_up_to(mut from: impl Read, limit: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    from.take(limit + 1)
+    let unreadable = |e: io::Error| format!("cannot be read: {e}");
+    from.by_ref()
+        .take(BINARY_PROBE as u64)
         .read_to_end(&mut bytes)
-        .map_err(|e| format!("cannot be read: {e}"))?;
+        .map_err(unreadable)?;
+    if is_binary(&bytes) {
+        return Err("binary".into());
+    }
+    from.take(limit + 1 - bytes.len() as u64)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
     if bytes.len() as u64 > limit {
         Err(too_large(limit))
     } else {
@@ -121,14 +130,16 @@ fn read_up_to(from: impl Read, limit: u64) -> Result<Vec<u8>, String> {
     }
 }
 
+fn is_binary(bytes: &[u8]) -> bool {
+    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    !utf16 && bytes.contains(&0)
+}
+
 fn decode(bytes: Vec<u8>) -> Result<Text, String> {
     match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => return decode_utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => return decode_utf16(rest, u16::from_be_bytes),
         _ => {}
-    }
-    if bytes[..bytes.len().min(BINARY_PROBE)].contains(&0) {
-        return Err("binary".into());
     }
     let (text, note) = match String::from_utf8(bytes) {
         Ok(text) => (text, None),
@@ -138,7 +149,7 @@ fn decode(bytes: Vec<u8>) -> Result<Text, String> {
                 .utf8_chunks()
                 .filter(|chunk| !chunk.invalid().is_empty())
                 .count();
-            let note = format!("packed, but not UTF-8: {faults} invalid places are read as U+FFFD");
+            let note = format!("not UTF-8: {faults} invalid places are read as U+FFFD");
             (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(note))
         }
     };
@@ -164,7 +175,7 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Text, String> 
             })
         })
         .collect();
-    let note = (faults > 0).then(|| format!("packed, but not UTF-16: {faults} invalid places are read as U+FFFD"));
+    let note = (faults > 0).then(|| format!("not UTF-16: {faults} invalid places are read as U+FFFD"));
     Ok(Text { text, note })
 }
 

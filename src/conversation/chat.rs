@@ -13,8 +13,9 @@ use crate::engine::Token;
 use crate::model::{ChatTemplate, Message, Role, Tokenizer};
 use crate::trace::Channel;
 
-const INSTRUCTION: &str = "\nAnswer from the documents above. Where you rely on a place in them, write it as path:line and \
-                           quote the words that stand there in backquotes.\n\n";
+const INSTRUCTION: &str = "\nAnswer from the documents above. Each of their lines comes after its number and a colon, which are \
+                           not part of the file. Where you rely on a line, write its place as path:number and quote the \
+                           words that stand there in backquotes.\n\n";
 
 /// A question with all that comes before it, as the model gets it.
 pub(super) struct ChatPrompt {

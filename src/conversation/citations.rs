@@ -181,13 +181,15 @@ fn line_numbers(text: &str) -> Option<(usize, usize, usize)> {
 /// The path that a text ends with, as it is written, and the document it means. A path that looks like a document's but
 /// is none is a wrong citation; anything else before a colon is no citation.
 fn path_before<'t, 'p>(text: &'t str, pack: &'p Pack) -> Option<(&'t str, Option<&'p Document>)> {
-    let begins = |path: &str| !text[..text.len() - path.len()].ends_with(|c: char| is_word(c) || "/.-".contains(c));
+    let begins = |path: &str| !text[..text.len() - path.len()].ends_with(|c: char| is_word(c) || "/\\.-~".contains(c));
     let exact = pack
         .documents
         .iter()
         .filter(|d| text.ends_with(d.path.as_str()) && begins(&d.path));
     if let Some(document) = exact.max_by_key(|d| d.path.len()) {
-        return Some((&text[text.len() - document.path.len()..], Some(document)));
+        let path = &text[text.len() - document.path.len()..];
+        let other = pack.documents.iter().filter(|d| d.path == document.path).nth(1);
+        return Some((path, other.is_none().then_some(document)));
     }
     let start = text
         .rfind(|c: char| c.is_whitespace() || "`'\"()[]{}<>,;|*".contains(c))
@@ -197,13 +199,10 @@ fn path_before<'t, 'p>(text: &'t str, pack: &'p Pack) -> Option<(&'t str, Option
     if bare.is_empty() || path.contains("://") || path.starts_with("//") {
         return None;
     }
-    if let Some(document) = pack.document(bare) {
-        return Some((path, Some(document)));
-    }
     let mut inside = pack
         .documents
         .iter()
-        .filter(|d| d.path.strip_suffix(bare).is_some_and(|rest| rest.ends_with('/')));
+        .filter(|d| d.path == bare || d.path.strip_suffix(bare).is_some_and(|rest| rest.ends_with('/')));
     if let (Some(document), None) = (inside.next(), inside.next()) {
         return Some((path, Some(document)));
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::context::{Note, Skipped};
 use crate::engine::{Finished, Prefill, Token};
 use crate::trace::Channel;
 
@@ -46,13 +47,8 @@ pub struct Documents {
     pub context_limit: usize,
     /// Every file that was found but not packed.
     pub skipped: Vec<Skipped>,
-}
-
-/// A file that is not in the pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    pub path: String,
-    pub reason: String,
+    /// Every file that is packed otherwise than it is.
+    pub notes: Vec<Note>,
 }
 
 /// A question as the model gets it.

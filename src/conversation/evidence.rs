@@ -3,9 +3,12 @@
 //! A claim is verified only if everything it says can be read off the cited line itself. Whatever is missing, wrong or
 //! cannot be told makes it unverified, with the first reason found; a wrong claim must never pass.
 
+use std::ops::Range;
+
+use super::code::Code;
 use super::definition::{Defines, defines};
-use super::value::{is_value, number_for, value_of};
-use super::words::{contains_word, is_word, kind_of_file};
+use super::value::{number_for, value_of};
+use super::words::{among, contains_word, is_word, kind_of_file, leading_name, strip_name};
 use super::{Citation, Verdict};
 use crate::context::{Document, Line, Pack, sanitize};
 use crate::trace::Channel;
@@ -101,20 +104,14 @@ fn judge(pack: &Pack, asked: &Asked, line: Line<'_>, quote: &str, answer: Option
         return Err(format!("`{span}` is only a part of a longer name there"));
     }
     if let Some(owner) = &asked.owner
-        && !belongs_to(line, owner)
+        && !belongs_to(line, span, owner)
     {
         return Err(format!("whether this is the `{span}` of `{owner}` cannot be told"));
     }
     match asked.kind {
         Kind::Find => Ok(()),
-        Kind::Define => judge_definition(line, span),
-        Kind::Value => {
-            let value = value_of(line.text, span).ok_or_else(|| format!("the line does not set `{span}`"))?;
-            let answer = answer.ok_or("the reply ended before its answer")?;
-            is_value(answer.text, answer.tokens, value)
-                .then_some(())
-                .ok_or_else(|| format!("the line sets `{span}` to something else: {value}"))
-        }
+        Kind::Define => judge_definition(pack, line, span),
+        Kind::Value => judge_value(line, span, answer),
         Kind::Needle(adjective) => {
             let number = number_for(line.text, adjective, span)
                 .ok_or_else(|| format!("the line does not give the {adjective} number for {span}"))?;
@@ -126,65 +123,144 @@ fn judge(pack: &Pack, asked: &Asked, line: Line<'_>, quote: &str, answer: Option
     }
 }
 
-/// Whether the line, the file's name or a line that encloses it by its indentation names the owner.
-fn belongs_to(line: Line<'_>, owner: &str) -> bool {
-    let file = line.document.path.rsplit('/').next().unwrap_or_default();
-    if contains_word(line.text, owner) || file.split('.').next() == Some(owner) {
+/// Whether the name is written with its owner, or stands inside it by its indentation, or at the top of its file.
+fn belongs_to(line: Line<'_>, name: &str, owner: &str) -> bool {
+    let Line { document, number, text } = line;
+    let joined = |mark: &str| contains_word(text, &format!("{owner}{mark}{name}"));
+    let received = text
+        .trim_start()
+        .strip_prefix("func (")
+        .and_then(|rest| rest.split_once(')'))
+        .is_some_and(|(receiver, _)| contains_word(receiver, owner));
+    if received || ["::", ".", "#"].iter().any(|mark| joined(mark)) {
         return true;
     }
-    let indent = |text: &str| text.len() - text.trim_start().len();
-    let mut inner = indent(line.text);
-    (1..line.number)
-        .rev()
-        .filter_map(|n| line.document.line(n))
-        .any(|text| {
-            let closes = text.trim_start().starts_with(['}', ')', ']', '#', '/', '*', '@']);
-            if text.trim().is_empty() || closes || indent(text) >= inner {
-                return false;
-            }
-            inner = indent(text);
-            contains_word(text, owner)
-        })
+    match enclosing(document, number) {
+        Some(outer) => introduces(outer, &document.path, owner),
+        None => names_of_file(&document.path).any(|name| name == owner),
+    }
 }
 
-fn judge_definition(line: Line<'_>, name: &str) -> Result<(), String> {
-    let Line { document, number, text } = line;
-    let path = &document.path;
-    if inside_comment(document, number) {
+/// The nearest line above with less indentation that opens something.
+fn enclosing(document: &Document, number: usize) -> Option<&str> {
+    let indent = |text: &str| text.len() - text.trim_start().len();
+    let inner = indent(document.line(number)?);
+    (1..number).rev().filter_map(|n| document.line(n)).find(|text| {
+        let bare = text.trim_start();
+        let opens = !bare.is_empty() && !bare.starts_with(['{', '}', ')', ']', '#', '/', '*', '@']);
+        opens && indent(text) < inner && leading_name(bare).0 != "where"
+    })
+}
+
+/// A line that begins a type or module named `owner`, or an implementation for it.
+fn introduces(line: &str, path: &str, owner: &str) -> bool {
+    let code = line.trim_start();
+    let code = strip_name(code, "unsafe").map_or(code, str::trim_start);
+    if let Some(rest) = strip_name(code, "impl").or_else(|| strip_name(code, "extension")) {
+        let of_type = rest
+            .split_once(" for ")
+            .map_or_else(|| after_generics(rest), |(_, of_type)| of_type);
+        let path = of_type
+            .trim_start()
+            .split(['<', '{', ' ', '('])
+            .next()
+            .unwrap_or_default();
+        return path.rsplit(|c| !is_word(c)).next() == Some(owner);
+    }
+    defines(line, path, owner) == Defines::Yes && strip_name(code, "let").is_none()
+}
+
+/// What follows the `<…>` that `impl` begins with.
+fn after_generics(text: &str) -> &str {
+    let mut depth = 0i32;
+    for (at, c) in text.char_indices() {
+        depth += i32::from(c == '<') - i32::from(c == '>' && !text[..at].ends_with('-'));
+        if depth == 0 {
+            return &text[if c == '>' { at + 1 } else { at }..];
+        }
+    }
+    text
+}
+
+/// What the module in a file may be called: by the file, and where that has a name for all, by its folder.
+fn names_of_file(path: &str) -> impl Iterator<Item = &str> {
+    let mut parts = path.rsplit('/');
+    let stem = parts.next().and_then(|file| file.split('.').next()).unwrap_or_default();
+    let folder = parts.next().filter(|_| among(stem, "mod lib main index __init__"));
+    std::iter::once(stem).chain(folder)
+}
+
+fn judge_definition(pack: &Pack, line: Line<'_>, name: &str) -> Result<(), String> {
+    let Line { document, number, .. } = line;
+    let code = Code::of(document);
+    let bytes = &document.lines[number - 1];
+    if code.inside(bytes.start) {
         return Err("the line is inside a comment or a text".into());
     }
-    match defines(text, path, name) {
+    let path = &document.path;
+    let earlier = |n: &usize| {
+        let bytes = &document.lines[n - 1];
+        !code.inside(bytes.start) && defines(code.line(bytes), path, name) != Defines::No
+    };
+    match defines(code.line(bytes), path, name) {
         Defines::Yes => Ok(()),
         Defines::No => Err(format!(
             "the line has `{name}`, but no definition of it that can be recognised"
         )),
-        Defines::Assigns => {
-            let earlier = (1..number).find(|&n| {
-                let text = document.line(n).unwrap_or_default();
-                text.contains(name) && defines(text, path, name) != Defines::No
-            });
-            earlier.map_or(Ok(()), |n| {
-                Err(format!("`{name}` is defined before that, at {path}:{n}"))
-            })
+        Defines::Assigns if among(&kind_of_file(path), "py pyi r rb jl php") && code.open(bytes.start) > 0 => {
+            Err(format!("the line gives `{name}` to what is called"))
         }
+        Defines::Assigns => (1..number).find(earlier).map_or(Ok(()), |n| {
+            Err(format!("`{name}` is defined before that, at {path}:{n}"))
+        }),
+        Defines::Announces => match definition(pack, name) {
+            None => Ok(()),
+            Some((document, n)) => Err(format!("`{name}` is defined at {}:{n}", document.path)),
+        },
     }
 }
 
-/// Whether a line begins inside a block comment or a string of several lines, as far as counting marks can tell.
-fn inside_comment(document: &Document, number: usize) -> bool {
-    let Some(line) = document.lines.get(number - 1) else {
-        return false;
-    };
-    let before = &document.text[..line.start];
-    match kind_of_file(&document.path).as_str() {
-        "py" | "pyi" => ["\"\"\"", "'''"]
-            .iter()
-            .any(|mark| before.matches(mark).count() % 2 == 1),
-        "md" | "txt" | "rst" | "sh" | "rb" | "toml" | "yaml" | "yml" => false,
-        _ => before
-            .rfind("/*")
-            .is_some_and(|open| before.rfind("*/").is_none_or(|close| close < open)),
+/// The first line of the pack that defines a name beyond doubt.
+fn definition<'p>(pack: &'p Pack, name: &str) -> Option<(&'p Document, usize)> {
+    pack.documents
+        .iter()
+        .filter(|d| contains_word(&d.text, name))
+        .find_map(|document| {
+            let code = Code::of(document);
+            let defined = |bytes: &Range<usize>| {
+                !code.inside(bytes.start) && defines(code.line(bytes), &document.path, name) == Defines::Yes
+            };
+            document.lines.iter().position(defined).map(|at| (document, at + 1))
+        })
+}
+
+fn judge_value(line: Line<'_>, name: &str, answer: Option<Answer<'_>>) -> Result<(), String> {
+    let Line { document, number, text } = line;
+    let code = Code::of(document);
+    let bytes = &document.lines[number - 1];
+    if code.inside(bytes.start) {
+        return Err("the line is inside a comment or a text".into());
     }
+    let value = value_of(text, code.line(bytes), &document.path, name)
+        .ok_or_else(|| format!("the line does not set `{name}`"))?;
+    let answer = answer.ok_or("the reply ended before its answer")?;
+    if !value.is(answer.text, answer.tokens) {
+        return Err(format!("the line sets `{name}` to something else: {}", value.text));
+    }
+    // Where lines are not joined, what begins with a mark is an item of a list.
+    let joined = !among(
+        &kind_of_file(&document.path),
+        "yaml yml toml ini cfg conf env properties md txt rst stdin",
+    );
+    let next = document
+        .lines
+        .get(number)
+        .filter(|_| joined)
+        .map(|next| code.line(next));
+    if value.goes_on(next) {
+        return Err(format!("what `{name}` is set to goes on after the line"));
+    }
+    Ok(())
 }
 
 /// Where else the quotation stands, if at exactly one line.

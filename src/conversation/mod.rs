@@ -2,6 +2,7 @@
 
 mod chat;
 mod citations;
+mod code;
 mod definition;
 mod event;
 mod evidence;
@@ -13,10 +14,13 @@ mod span;
 #[cfg(test)]
 mod testing;
 mod value;
+#[cfg(test)]
+mod verified_tests;
 mod words;
 mod worker;
 
-pub use event::{Citation, Documents, Event, Loading, Question, Skipped, Verdict};
+pub use crate::context::{Note, Skipped};
+pub use event::{Citation, Documents, Event, Loading, Question, Verdict};
 pub use handle::{Handle, Request, Sink};
 pub use quote::{Prompt, QuoteModel};
 pub use span::HOW_TO_ASK;

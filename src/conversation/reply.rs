@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::evidence::{Answer, Asked, check};
 use super::quote::QuoteModel;
+use super::value::bare;
 use super::{Citation, Event};
 use crate::context::{Line, Pack, sanitize};
 use crate::engine::Token;
@@ -36,6 +37,8 @@ pub(super) struct QuoteReply {
     number: Option<String>,
     /// Bytes of a character that is not complete.
     partial: Vec<u8>,
+    /// Marks at the end of a value so far, which are not shown if they end its statement.
+    marks: String,
     /// What was quoted last, and what is being quoted.
     quote: String,
     quoting: Vec<u8>,
@@ -55,6 +58,7 @@ impl QuoteReply {
             channel: Channel::Answer,
             number: None,
             partial: Vec::new(),
+            marks: String::new(),
             quote: String::new(),
             quoting: Vec::new(),
             place: Place::Unsaid,
@@ -92,7 +96,8 @@ impl QuoteReply {
                     self.answer_tokens += 1;
                 }
             }
-            text.push_str(&self.decode(&bytes));
+            let characters = self.decode(&bytes);
+            text.push_str(&self.without_marks(&characters));
         }
         if token.id == ids.think {
             self.channel = Channel::Thinking;
@@ -177,6 +182,17 @@ impl QuoteReply {
         let line = running.and_then(|n| self.pack.line(n)).map(|line| line.text.trim());
         let place = self.place_shown(running);
         line.map_or_else(|| place.clone(), |line| format!("{place}\n    {line}"))
+    }
+
+    /// Text of a value but for the marks that it ends in so far.
+    fn without_marks(&mut self, text: &str) -> String {
+        if self.channel == Channel::Thinking || !self.asked.kind.wants_value() {
+            return text.to_owned();
+        }
+        let whole = std::mem::take(&mut self.marks) + text;
+        let (shown, marks) = whole.split_at(bare(&whole).len());
+        marks.clone_into(&mut self.marks);
+        shown.to_owned()
     }
 
     /// The characters that `bytes` completes.

@@ -116,7 +116,7 @@ fn each_number_is_judged_by_itself() {
 fn a_value_is_shown_with_its_place_and_checked_at_the_end() {
     let right = read(Kind::Value, "retries", "<think>retries = 10;<ln>3</think>10;<eos>");
     assert_eq!(right.thinking, "retries = 10; src/a.rs:3");
-    assert_eq!(right.answer, "10;\nsrc/a.rs:3\n    let retries = 10;");
+    assert_eq!(right.answer, "10\nsrc/a.rs:3\n    let retries = 10;");
     assert_eq!(
         right.citations,
         [(A, "src/a.rs".into(), 3, "retries = 10;".into(), true)]

@@ -4,6 +4,7 @@
 //! phrases, longer before shorter, rare before frequent; a name that does fit the question (it is defined somewhere, and
 //! its definition is asked for) comes before one that does not.
 
+use super::code::Code;
 use super::definition::{Defines, defines};
 use super::evidence::{Asked, Kind};
 use super::value::{number_for, value_of};
@@ -120,17 +121,25 @@ fn whole(text: &str, needle: &str) -> usize {
 
 /// Some line is an answer to this kind of question about this name.
 fn fits(name: &str, kind: Kind, pack: &Pack) -> bool {
-    let answers = |path: &str, line: &str| match kind {
-        Kind::Find => true,
-        Kind::Define => defines(line, path, name) != Defines::No,
-        Kind::Value => value_of(line, name).is_some(),
-        Kind::Needle(adjective) => number_for(line, adjective, name).is_some(),
-    };
-    kind == Kind::Find
-        || pack.documents.iter().filter(|d| d.text.contains(name)).any(|d| {
-            d.lines.iter().any(|line| {
-                let line = &d.text[line.clone()];
-                line.contains(name) && answers(&d.path, line)
+    if kind == Kind::Find {
+        return true;
+    }
+    pack.documents
+        .iter()
+        .filter(|d| contains_word(&d.text, name))
+        .any(|document| {
+            let code = Code::of(document);
+            document.lines.iter().any(|bytes| {
+                let (text, code_text) = (&document.text[bytes.clone()], code.line(bytes));
+                if !text.contains(name) || code.inside(bytes.start) {
+                    return false;
+                }
+                match kind {
+                    Kind::Find => true,
+                    Kind::Define => defines(code_text, &document.path, name) != Defines::No,
+                    Kind::Value => value_of(text, code_text, &document.path, name).is_some(),
+                    Kind::Needle(adjective) => number_for(text, adjective, name).is_some(),
+                }
             })
         })
 }

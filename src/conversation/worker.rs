@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::chat::{Chat, ChatReply};
 use super::quote::QuoteModel;
 use super::reply::QuoteReply;
-use super::{Documents, Event, Handle, Loading, Question, Request, Sink, Skipped};
+use super::{Documents, Event, Handle, Loading, Question, Request, Sink};
 use crate::compute::{ComputeError, Interrupt, Interrupted};
 use crate::context::{self, ContextError, Layout, Pack, Progress};
 use crate::engine::{self, Command, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket};
@@ -276,14 +276,8 @@ impl Worker {
             lines: pack.lines(),
             tokens: pack.tokens.len(),
             context_limit: self.context_limit,
-            skipped: pack
-                .skipped
-                .iter()
-                .map(|s| Skipped {
-                    path: s.path.clone(),
-                    reason: s.reason.clone(),
-                })
-                .collect(),
+            skipped: pack.skipped.clone(),
+            notes: pack.notes.clone(),
         }));
         Ok(prefix)
     }
@@ -396,13 +390,14 @@ fn load(
 ) {
     thread::spawn(move || {
         let reports: Mutex<(Option<Instant>, Sender<Message>)> = Mutex::new((None, inbox.clone()));
-        let outcome = context::load(&paths, &tokenizer, &layout, limit, &interrupt, &|progress| {
+        let report = |progress| {
             let mut reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
             if reports.0.is_none_or(|last| last.elapsed() >= REPORT_EVERY) {
                 reports.0 = Some(Instant::now());
                 let _ = reports.1.send(Message::Loading(progress));
             }
-        });
+        };
+        let outcome = context::load(&paths, &tokenizer, &layout, limit, &interrupt, &report);
         let _ = inbox.send(Message::Loaded(outcome));
     });
 }

@@ -376,7 +376,7 @@ fn a_chat_keeps_its_history_and_checks_what_is_cited() {
     assert!(first.starts_with(tokens) && second.starts_with(tokens) && options.thinking_open);
     let first = tokenizer().decode(first);
     assert!(
-        first.starts_with(&format!("<user><document path=\"{path}\">\nfn run() {{")),
+        first.starts_with(&format!("<user><document path=\"{path}\">\n1:fn run() {{")),
         "{first}"
     );
     assert!(first.ends_with("retries?<eos><ai><think>\n"), "{first}");

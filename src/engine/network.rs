@@ -64,12 +64,13 @@ impl<B: Backend> Network<B> {
             )));
         }
         let outputs = outputs.min(ids.len());
-        match self.forward(state, ids, outputs, interrupt) {
-            Ok(x) => {
+        let done = self.forward(state, ids, outputs, interrupt).and_then(|x| match x {
+            Some(x) => self.logits(&x, outputs, interrupt, &mut sink),
+            None => Ok(()),
+        });
+        match done {
+            Ok(()) => {
                 state.commit(ids.len());
-                if let Some(x) = x {
-                    self.logits(&x, outputs, &mut sink)?;
-                }
                 Ok(())
             }
             Err(error) => {
@@ -146,12 +147,18 @@ impl<B: Backend> Network<B> {
         self.backend.residual(residual.alpha, from, residual.beta, f)
     }
 
-    fn logits(&self, x: &B::Rows, outputs: usize, sink: &mut impl FnMut(usize, &[f32])) -> Result<(), ComputeError> {
+    fn logits(
+        &self,
+        x: &B::Rows,
+        outputs: usize,
+        interrupt: &Interrupt,
+        sink: &mut impl FnMut(usize, &[f32]),
+    ) -> Result<(), ComputeError> {
         let x = self.backend.rms_norm(x, &self.weights.norm, self.config.norm_eps)?;
         let head = self.weights.head.as_ref().unwrap_or(&self.weights.embedding);
         for first in (0..outputs).step_by(HEAD_ROWS) {
             let rows = self.backend.slice_rows(&x, first..outputs.min(first + HEAD_ROWS))?;
-            let logits = self.backend.head(head, &rows)?;
+            let logits = self.backend.head(head, &rows, interrupt)?;
             for (i, row) in logits.chunks_exact(self.config.vocab).enumerate() {
                 sink(first + i, row);
             }

@@ -6,7 +6,7 @@ use super::Network;
 use crate::compute::{Backend, ComputeError};
 use crate::model::Mixer;
 
-/// The state after `position` tokens. A tile writes beside it; [`State::commit`] makes the tile part of it.
+/// The state after `position` tokens. A tile writes beside it; the network makes the tile part of it when its last layer is done.
 pub struct State<B: Backend> {
     position: usize,
     pub(super) layers: Vec<LayerState<B>>,

@@ -247,6 +247,7 @@ mod tests {
             tokens: 100,
             context_limit: 1000,
             skipped: Vec::new(),
+            notes: Vec::new(),
         };
         activity.documents(&documents, now);
         assert_eq!(activity.context(), (100, Some(1000)));

@@ -23,7 +23,7 @@ pub fn goldens() -> Vec<PathBuf> {
         .filter(|path| path.join("golden.json").exists())
         .collect();
     folders.sort();
-    assert!(folders.len() >= 7, "goldens are missing");
+    assert!(folders.len() >= 8, "goldens are missing");
     folders
 }
 

@@ -319,7 +319,7 @@ impl Backend for Scalar {
         Ok(y)
     }
 
-    fn head(&self, head: &Matrix, h: &Matrix) -> Result<Vec<f32>, ComputeError> {
+    fn head(&self, head: &Matrix, h: &Matrix, _: &Interrupt) -> Result<Vec<f32>, ComputeError> {
         Ok(Self::logits(head, h).to_f32())
     }
 }

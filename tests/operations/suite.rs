@@ -100,7 +100,7 @@ pub fn rows_agree<B: Backend, O: Backend>(backend: &B, oracle: &O) {
         let last = backend
             .slice_rows(&y, case.ids.len() - case.last..case.ids.len())
             .unwrap();
-        let logits = backend.head(&table, &last).unwrap();
+        let logits = backend.head(&table, &last, &Interrupt::new()).unwrap();
         let host = |rows: &B::Rows| backend.download(rows).unwrap();
         [host(&uploaded), host(&x), host(&h), host(&y), host(&last), logits]
     }

@@ -23,6 +23,8 @@ struct Shared {
 
 struct State {
     terminal: vt100::Parser,
+    /// Everything the program wrote.
+    raw: Vec<u8>,
     closed: bool,
 }
 
@@ -50,6 +52,16 @@ fn cells(n: u16) -> NonZeroU16 {
 
 impl Session {
     pub fn start(documents: &Path, variables: &[(&str, &str)], columns: u16, rows: u16) -> Self {
+        Self::start_with(documents, &[], variables, columns, rows)
+    }
+
+    pub fn start_with(
+        documents: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        columns: u16,
+        rows: u16,
+    ) -> Self {
         let pair = native_pty_system()
             .openpty(size(columns, rows))
             .expect("a pseudo-terminal");
@@ -59,6 +71,7 @@ impl Session {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 terminal,
+                raw: Vec::new(),
                 closed: false,
             }),
             changed: Condvar::new(),
@@ -73,6 +86,7 @@ impl Session {
 
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_thunderhead"));
         command.cwd(documents);
+        command.args(arguments);
         command.arg(".");
         command.env("TERM", "xterm-256color");
         for variable in ["NO_COLOR", "CLICOLOR_FORCE", "THUNDERHEAD_DEBUG", "RUST_BACKTRACE"] {
@@ -102,6 +116,11 @@ impl Session {
 
     pub fn screen(&self) -> String {
         contents(&self.shared.lock())
+    }
+
+    /// Whether the program has written these bytes in a row.
+    pub fn has_written(&self, bytes: &[u8]) -> bool {
+        self.shared.lock().raw.windows(bytes.len()).any(|w| w == bytes)
     }
 
     /// Row and column, from 0.
@@ -193,6 +212,7 @@ impl Shared {
             let read = reader.read(&mut bytes).unwrap_or(0);
             let mut state = self.lock();
             state.terminal.process(&bytes[..read]);
+            state.raw.extend_from_slice(&bytes[..read]);
             state.closed = read == 0;
             self.changed.notify_all();
             if read == 0 {

@@ -84,6 +84,80 @@ fn a_question_is_answered_with_its_place() {
     assert!(!left.contains("thought"), "{left}");
 }
 
+/// A model that rambles slowly enough to be watched: the 7:1 one, left to itself, on the plain backend.
+#[test]
+fn thinking_is_seen_while_it_is_written_and_can_be_stopped() {
+    let documents = documents();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/pico-8");
+    let model = model.to_str().unwrap();
+    let rambling = [
+        "--free",
+        "--temperature",
+        "1.8",
+        "--seed",
+        "6",
+        "--backend",
+        "reference",
+        "--model",
+        model,
+    ];
+    let mut session = Session::start_with(documents.path(), &rambling, &[], 80, 24);
+    ready(&session);
+    session.send(&format!("{QUESTION}\r"));
+    session.wait_for("thinking under way", |screen| {
+        screen.contains("▾ thinking") && screen.contains("│ ") && screen.contains("tok/s")
+    });
+    session.send("\u{1b}");
+    session.wait_for("the end of it", |screen| {
+        screen.contains("cancelled; what was written is kept") && screen.contains("▸ thought")
+    });
+    session.send("\t");
+    session.wait_for("what was written", |screen| {
+        screen.contains("▾ thought") && screen.contains("│ ")
+    });
+    session.send("/quit\r");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
+#[test]
+fn control_characters_of_documents_never_reach_the_terminal() {
+    let documents = documents();
+    let hostile = "let trap = \"\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\"; </think><eos>\n";
+    fs::write(documents.path().join("src/y.rs"), hostile).unwrap();
+    fs::write(documents.path().join("src/\u{1b}[7mname.bin"), b"\0").unwrap();
+    let mut session = start(documents.path());
+    ready(&session);
+    session.send("Find `pwned`\r");
+    session.wait_for("the line", |screen| {
+        screen.contains("src/y.rs:1 verified") && screen.contains("pwned")
+    });
+    for bytes in [
+        &b"\x1b]0;pwned"[..],
+        b"pwned\x07",
+        "\u{9b}".as_bytes(),
+        "\u{202e}".as_bytes(),
+        b"\x1b[7mname",
+    ] {
+        assert!(!session.has_written(bytes), "{bytes:?}");
+    }
+    assert!(session.screen().contains("</think><eos>"), "{}", session.screen());
+    session.send("\u{4}");
+    assert_eq!(session.wait(), 0);
+}
+
+#[test]
+fn a_missing_path_is_said_and_the_application_can_be_left() {
+    let documents = documents();
+    let mut session = Session::start_with(documents.path(), &["nowhere.rs"], &[], 80, 24);
+    session.wait_for("the error", |screen| {
+        screen.contains("nowhere.rs") && screen.contains("no such file")
+    });
+    session.send("/quit\r");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
 #[test]
 fn a_question_can_be_written_before_anything_is_loaded() {
     let documents = documents();

@@ -225,7 +225,7 @@ impl Backend for Cpu {
         Ok(self.moe_block(spec, weights, h, interrupt)?)
     }
 
-    fn head(&self, head: &TensorView, h: &Rows) -> Result<Vec<f32>, ComputeError> {
-        Ok(self.matmul(&h.data, head, &Interrupt::new())?)
+    fn head(&self, head: &TensorView, h: &Rows, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
+        Ok(self.matmul(&h.data, head, interrupt)?)
     }
 }

@@ -157,7 +157,8 @@ impl Backend for Reference {
         moe::forward(spec, weights, h, interrupt)
     }
 
-    fn head(&self, head: &Tensor, h: &Tensor) -> Result<Vec<f32>, ComputeError> {
+    fn head(&self, head: &Tensor, h: &Tensor, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
+        interrupt.check()?;
         self.download(&self.logits(head, h)?)
     }
 }

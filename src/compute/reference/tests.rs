@@ -147,7 +147,12 @@ fn no_tokens_give_no_rows() {
         .unwrap();
     assert_eq!(rows.dims(), [0, hidden]);
     assert!(cache.is_empty());
-    assert!(Reference.head(&matrix(4, hidden), &none).unwrap().is_empty());
+    assert!(
+        Reference
+            .head(&matrix(4, hidden), &none, &interrupt)
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]

@@ -6,11 +6,11 @@ use super::super::activity::Phase;
 use super::super::format;
 use super::super::transcript::{BlockId, Kind, Level, Thought, citation_text};
 use super::App;
-use crate::conversation::{Citation, Documents, Event, Question, Skipped, Verdict};
+use crate::conversation::{Citation, Documents, Event, Question, Verdict};
 use crate::engine::{Finished, StopReason, Token};
 use crate::trace::Channel;
 
-/// Reasons for skipping files that are told, and files that are named with each.
+/// Reasons that are told for files skipped or altered, and files that are named with each.
 const REASONS: usize = 5;
 const NAMED: usize = 3;
 
@@ -68,7 +68,7 @@ impl App {
 
     fn documents(&mut self, documents: &Documents) {
         self.activity.documents(documents, self.now);
-        if documents.files == 0 && documents.skipped.is_empty() {
+        if documents.files == 0 && documents.skipped.is_empty() && documents.notes.is_empty() {
             self.notice(Level::Info, "no documents; name files or folders when starting");
             return;
         }
@@ -78,8 +78,11 @@ impl App {
             format::counted(documents.tokens, "token"),
         ];
         self.notice(Level::Info, packed.join(", "));
-        if !documents.skipped.is_empty() {
-            self.notice(Level::Detail, skipped_text(&documents.skipped));
+        let skipped = documents.skipped.iter().map(|file| (&*file.path, &*file.reason));
+        let altered = documents.notes.iter().map(|file| (&*file.path, &*file.note));
+        let told = [by_reason("skipped", skipped), by_reason("altered", altered)];
+        for text in told.into_iter().flatten() {
+            self.notice(Level::Detail, text);
         }
     }
 
@@ -191,16 +194,16 @@ impl App {
     }
 }
 
-/// `3 files skipped` and, a line each, the reasons with the files: `binary: a.bin, b.bin and 7 more`.
-fn skipped_text(skipped: &[Skipped]) -> String {
+/// `9 files skipped` and, a line each, the reasons with the files: `binary: a.bin, b.bin, c.bin and 6 more`.
+fn by_reason<'f>(what: &str, files: impl ExactSizeIterator<Item = (&'f str, &'f str)>) -> Option<String> {
+    let mut lines = vec![format!("{} {what}", format::counted(files.len(), "file"))];
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for file in skipped {
-        match reasons.iter_mut().find(|(reason, _)| *reason == file.reason) {
-            Some((_, paths)) => paths.push(&file.path),
-            None => reasons.push((&file.reason, vec![&file.path])),
+    for (path, reason) in files {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, paths)) => paths.push(path),
+            None => reasons.push((reason, vec![path])),
         }
     }
-    let mut lines = vec![format!("{} skipped", format::counted(skipped.len(), "file"))];
     for (reason, paths) in reasons.iter().take(REASONS) {
         let named = paths[..paths.len().min(NAMED)].join(", ");
         let more = match paths.len().saturating_sub(NAMED) {
@@ -213,5 +216,5 @@ fn skipped_text(skipped: &[Skipped]) -> String {
     if rest > 0 {
         lines.push(format!("{} for other reasons", format::count(rest)));
     }
-    lines.join("\n")
+    (lines.len() > 1).then(|| lines.join("\n"))
 }

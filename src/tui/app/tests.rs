@@ -9,7 +9,7 @@ use super::super::activity::Phase;
 use super::super::theme::names;
 use super::super::transcript::Block;
 use super::*;
-use crate::conversation::{Citation, Documents, Loading, Question, Skipped, Verdict};
+use crate::conversation::{Citation, Documents, Loading, Note, Question, Skipped, Verdict};
 use crate::engine::{Finished, Prefill, StopReason, Token};
 use crate::trace::Channel;
 use rig::Rig;
@@ -56,6 +56,7 @@ fn a_conversation_from_loading_to_the_answer() {
     ]);
     rig.shows("· 12 files, 3,402 lines, 41,233 tokens");
     rig.shows("  7 files skipped\n  binary: a.bin, a.bin, a.bin and 4 more");
+    rig.shows("  1 file altered\n  not UTF-8: latin.txt");
     rig.event(Event::Prefill(Prefill {
         done: 12_000,
         total: 41_233,

@@ -130,3 +130,22 @@ fn half_a_frame_is_never_written() {
     assert!(failed.is_err());
     assert!(rig.look().is_empty());
 }
+
+#[test]
+fn the_terminal_is_taken_again_as_it_was() {
+    let mut rig = Rig::new(30, 4);
+    rig.draw(&["hello"], Some((2, 0)));
+    rig.screen.capture_mouse(false).unwrap();
+    rig.screen.leave().unwrap();
+    rig.look();
+    assert_eq!(rig.contents(), "the shell's text");
+    rig.screen.take_again().unwrap();
+    rig.draw(&["hello"], Some((2, 0)));
+    assert_eq!(rig.contents(), "hello");
+    let screen = rig.terminal.screen();
+    assert!(screen.alternate_screen() && screen.bracketed_paste() && !screen.hide_cursor());
+    assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    rig.screen.leave().unwrap();
+    rig.look();
+    assert_eq!(rig.contents(), "the shell's text");
+}

@@ -148,7 +148,10 @@ fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String 
     let (head, rate) = match thought.took {
         Some(took) => (format!("{arrow} thought {}", format::duration(took)), None),
         None => (
-            format!("{arrow} thinking {}", format::duration(now.saturating_sub(thought.began))),
+            format!(
+                "{arrow} thinking {}",
+                format::duration(now.saturating_sub(thought.began))
+            ),
             format::rate(thought.rate),
         ),
     };

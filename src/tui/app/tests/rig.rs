@@ -70,12 +70,17 @@ impl Rig {
     }
 
     pub fn documents(&mut self, skipped: Vec<Skipped>) {
+        let note = Note {
+            path: "latin.txt".into(),
+            note: "not UTF-8".into(),
+        };
         self.event(Event::Documents(Documents {
             files: 12,
             lines: 3402,
             tokens: 41_233,
             context_limit: 1_048_576,
             skipped,
+            notes: vec![note],
         }));
     }
 

@@ -1,0 +1,189 @@
+//! `thunderhead pack`: what documents would cost, before anything is prefilled.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use serde::Serialize;
+
+use super::args::PackArgs;
+use super::error::CliError;
+use super::load;
+use super::progress::Progress;
+use crate::compute::Interrupt;
+use crate::context::{self, Layout, Node, Pack, Skipped, tree};
+use crate::conversation::{Loading, QuoteModel};
+use crate::model::Tokenizer;
+use crate::tui::format;
+
+/// Cells of a full share bar.
+const BAR: usize = 20;
+
+/// The JSON object of `--json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    model: &'a str,
+    context_limit: usize,
+    /// All of it together fits into the context.
+    fits: bool,
+    files: usize,
+    lines: usize,
+    bytes: usize,
+    tokens: usize,
+    tree: &'a Node,
+    documents: Vec<Row<'a>>,
+    skipped: &'a [Skipped],
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    path: &'a str,
+    bytes: usize,
+    lines: usize,
+    tokens: usize,
+}
+
+pub(super) fn run(args: &PackArgs) -> Result<ExitCode, CliError> {
+    let checkpoint = load::checkpoint(args.model.as_deref())?;
+    let tokenizer = checkpoint.tokenizer()?;
+    let layout = match QuoteModel::recognise(&tokenizer, checkpoint.chat_template()?.is_some()) {
+        Some(model) => model.layout(),
+        None => Layout::Documents,
+    };
+    let pack = read(args, &tokenizer, &layout)?;
+    let root = tree(&pack);
+    let limit = args.max_context.unwrap_or(checkpoint.config.max_positions);
+    if let Some(path) = &args.out {
+        write_text(&pack, &tokenizer, path)
+            .map_err(|e| CliError::Input(format!("{}: cannot be written: {e}", path.display())))?;
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    if args.json {
+        let report = Report {
+            model: &checkpoint.name,
+            context_limit: limit,
+            fits: root.tokens <= limit,
+            files: root.files,
+            lines: pack.lines(),
+            bytes: root.bytes,
+            tokens: root.tokens,
+            tree: &root,
+            documents: rows(&pack),
+            skipped: &pack.skipped,
+        };
+        serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        draw(&mut out, &root, args.depth)?;
+        skipped(&mut out, &pack.skipped)?;
+        summary(&mut out, &pack, &root, limit, &checkpoint.name)?;
+    }
+    out.flush()?;
+    Ok(if root.tokens <= limit {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(4)
+    })
+}
+
+fn read(args: &PackArgs, tokenizer: &Tokenizer, layout: &Layout) -> Result<Pack, CliError> {
+    let progress = Mutex::new(Progress::new(io::stderr().is_terminal()));
+    let report = |p: context::Progress| {
+        // Someone else is drawing: this report is as good as theirs.
+        if let Ok(mut progress) = progress.try_lock() {
+            progress.loading(&Loading {
+                files: p.files,
+                total_files: p.total_files,
+                tokens: p.tokens,
+            });
+        }
+    };
+    let pack = context::load(&args.paths, tokenizer, layout, usize::MAX, &Interrupt::new(), &report);
+    if let Ok(mut progress) = progress.lock() {
+        progress.clear();
+    }
+    pack.map_err(|e| CliError::Input(e.to_string()))
+}
+
+fn rows(pack: &Pack) -> Vec<Row<'_>> {
+    pack.documents
+        .iter()
+        .map(|document| Row {
+            path: &document.path,
+            bytes: document.text.len(),
+            lines: document.lines.len(),
+            tokens: document.tokens.len(),
+        })
+        .collect()
+}
+
+/// The packed text, byte for byte what the model reads.
+fn write_text(pack: &Pack, tokenizer: &Tokenizer, path: &std::path::Path) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    for id in pack.tokens.iter() {
+        file.write_all(tokenizer.token_bytes(*id).unwrap_or_default())?;
+    }
+    file.flush()
+}
+
+fn draw(out: &mut impl Write, root: &Node, depth: usize) -> io::Result<()> {
+    writeln!(out, "{:>12}  {:>6}", "tokens", "share")?;
+    for child in &root.children {
+        branch(out, child, "", root.tokens, depth)?;
+    }
+    Ok(())
+}
+
+fn branch(out: &mut impl Write, node: &Node, indent: &str, total: usize, depth: usize) -> io::Result<()> {
+    let share = node.tokens as f64 / total.max(1) as f64;
+    let bar = "█".repeat((share * BAR as f64).round() as usize);
+    let name = match node.children.len() {
+        0 => node.name.clone(),
+        _ => format!("{}/  ({})", node.name, format::counted(node.files, "file")),
+    };
+    let percent = share * 100.0;
+    writeln!(
+        out,
+        "{:>12}  {percent:>5.1}%  {bar:<BAR$}  {indent}{name}",
+        format::count(node.tokens)
+    )?;
+    if depth > 1 {
+        for child in &node.children {
+            branch(out, child, &format!("{indent}  "), total, depth - 1)?;
+        }
+    }
+    Ok(())
+}
+
+fn skipped(out: &mut impl Write, skipped: &[Skipped]) -> io::Result<()> {
+    if !skipped.is_empty() {
+        writeln!(out, "\nleft out")?;
+    }
+    for Skipped { path, reason } in skipped {
+        writeln!(out, "  {path}: {reason}")?;
+    }
+    Ok(())
+}
+
+fn summary(out: &mut impl Write, pack: &Pack, root: &Node, limit: usize, model: &str) -> io::Result<()> {
+    writeln!(
+        out,
+        "\n{}, {}, {} bytes: {} of {model}'s {} tokens ({}%)",
+        format::counted(root.files, "file"),
+        format::counted(pack.lines(), "line"),
+        format::count(root.bytes),
+        format::count(root.tokens),
+        format::count(limit),
+        format::percent(root.tokens, limit)
+    )?;
+    if let Some(over) = root.tokens.checked_sub(limit).filter(|over| *over > 0) {
+        writeln!(out, "{} tokens too many; the largest files are", format::count(over))?;
+        let mut largest = rows(pack);
+        largest.sort_by_key(|row| std::cmp::Reverse(row.tokens));
+        for row in largest.iter().take(5) {
+            writeln!(out, "{:>12}  {}", format::count(row.tokens), row.path)?;
+        }
+    }
+    Ok(())
+}
