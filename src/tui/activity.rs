@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::conversation::Loading;
+use crate::conversation::{Documents, Loading};
 use crate::engine::{Finished, Prefill, StopReason, Token};
 use crate::trace::Channel;
 
@@ -32,6 +32,8 @@ pub struct Activity {
     /// When the last progress came.
     updated: Duration,
     cancelling: bool,
+    /// Files that can be asked about.
+    files: usize,
     /// Tokens in the context.
     used: usize,
     limit: Option<usize>,
@@ -47,6 +49,7 @@ impl Default for Activity {
             since: Duration::ZERO,
             updated: Duration::ZERO,
             cancelling: false,
+            files: 0,
             used: 0,
             limit: None,
             meter: Meter::default(),
@@ -98,9 +101,14 @@ impl Activity {
         now.saturating_sub(self.since)
     }
 
-    pub fn documents(&mut self, tokens: usize, limit: usize, now: Duration) {
-        self.used = tokens;
-        self.limit = Some(limit).filter(|&limit| limit > 0);
+    pub fn has_documents(&self) -> bool {
+        self.files > 0
+    }
+
+    pub fn documents(&mut self, documents: &Documents, now: Duration) {
+        self.files = documents.files;
+        self.used = documents.tokens;
+        self.limit = Some(documents.context_limit).filter(|&limit| limit > 0);
         self.enter(Phase::Preparing, now);
     }
 
@@ -233,7 +241,15 @@ mod tests {
     fn the_context_is_what_the_engine_counts() {
         let mut activity = Activity::default();
         let now = Duration::ZERO;
-        activity.documents(100, 1000, now);
+        let documents = Documents {
+            files: 1,
+            lines: 10,
+            tokens: 100,
+            context_limit: 1000,
+            skipped: Vec::new(),
+            notes: Vec::new(),
+        };
+        activity.documents(&documents, now);
         assert_eq!(activity.context(), (100, Some(1000)));
         let prefill = Prefill {
             done: 120,

@@ -53,6 +53,8 @@ pub enum Effect {
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     Redraw,
+    /// Give the terminal to the shell, until that continues us.
+    Suspend,
     Quit,
     Panic,
 }

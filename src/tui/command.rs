@@ -18,6 +18,7 @@ pub enum Action {
     Theme,
     Mouse,
     Redraw,
+    Suspend,
     Panic,
     CycleFold,
     SelectThinking,
@@ -299,6 +300,12 @@ pub const COMMANDS: &[Command] = &{
             ),
         ),
         command(Application, A::Redraw, &[ctrl('l')], "draw the screen anew"),
+        command(
+            Application,
+            A::Suspend,
+            &[ctrl('z')],
+            "back to the shell; `fg` comes back here",
+        ),
         hidden(slash(
             "panic",
             None,

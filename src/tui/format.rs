@@ -34,11 +34,12 @@ pub fn clock(time: Duration) -> String {
     }
 }
 
-/// How long something took: `0.8 s`, then as on a clock.
+/// `0.8 s`, then as [`clock`].
 #[must_use]
-pub fn took(time: Duration) -> String {
-    if time < Duration::from_secs(10) {
-        format!("{:.1} s", time.as_secs_f64())
+pub fn duration(time: Duration) -> String {
+    let tenths = time.as_millis() / 100;
+    if tenths < 100 {
+        format!("{}.{} s", tenths / 10, tenths % 10)
     } else {
         clock(time)
     }
@@ -92,6 +93,13 @@ mod tests {
         assert_eq!(clock(Duration::from_millis(42_900)), "0:42");
         assert_eq!(clock(Duration::from_secs(728)), "12:08");
         assert_eq!(clock(Duration::from_secs(3723)), "1:02:03");
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration(Duration::from_millis(860)), "0.8 s");
+        assert_eq!(duration(Duration::from_millis(9_999)), "9.9 s");
+        assert_eq!(duration(Duration::from_secs(10)), "0:10");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Message {
     Panicked(String),
     /// The process is asked to end.
     Signal(i32),
+    /// The process was stopped, and goes on.
+    Continued,
 }
 
 /// The ends of the channel.
@@ -57,6 +59,11 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
+#[cfg(not(unix))]
+pub use other::suspend;
+#[cfg(unix)]
+pub use unix::suspend;
+
 #[cfg(unix)]
 mod unix {
     use std::fs::File;
@@ -66,7 +73,7 @@ mod unix {
 
     use ratatui::crossterm::terminal;
     use ratatui::layout::Size;
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGWINCH};
+    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
     use signal_hook::iterator::{Handle, Signals};
 
     use super::super::app::Input;
@@ -113,7 +120,7 @@ mod unix {
 
         /// Turns changes of size, and the signals that end a process, into messages until the guard is dropped.
         pub fn catch_signals(&self) -> io::Result<SignalGuard> {
-            let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGWINCH])?;
+            let mut signals = Signals::new([SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGCONT, SIGWINCH])?;
             let handle = signals.handle();
             let sender = self.sender.clone();
             spawn("signals", move || {
@@ -121,6 +128,7 @@ mod unix {
                     let message = match (signal, terminal::size()) {
                         (SIGWINCH, Ok((width, height))) => Message::Input(Input::Resize(Size { width, height })),
                         (SIGWINCH, Err(_)) => continue,
+                        (SIGCONT, _) => Message::Continued,
                         _ => Message::Signal(signal),
                     };
                     let _ = sender.send(message);
@@ -143,6 +151,11 @@ mod unix {
                 }
             }
         }
+    }
+
+    /// Stops the process until the shell continues it.
+    pub fn suspend() -> io::Result<()> {
+        signal_hook::low_level::raise(SIGTSTP)
     }
 
     /// Stops the thread that waits for signals.
@@ -193,5 +206,10 @@ mod other {
         pub fn catch_signals(&self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// There is no shell that would continue it.
+    pub fn suspend() -> io::Result<()> {
+        Ok(())
     }
 }

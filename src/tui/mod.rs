@@ -162,6 +162,10 @@ fn drive(
         while let Some(next) = message {
             let input = match next {
                 Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
+                Message::Continued => {
+                    screen.take_again()?;
+                    Input::Resize(screen.size())
+                }
                 Message::InputEnded => return Ok(Outcome { code: HANGUP }),
                 Message::Panicked(reason) => {
                     failure = Some(reason);
@@ -205,6 +209,12 @@ fn carry_out(
         Effect::Cancel => drop(handle.send(Request::Cancel)),
         Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
         Effect::Redraw => screen.redraw(),
+        Effect::Suspend => {
+            screen.leave()?;
+            inbox::suspend()?;
+            screen.take_again()?;
+            app.handle(began.elapsed(), Input::Resize(screen.size()));
+        }
         Effect::ReadTheme(path) => {
             let source = read(&path);
             app.handle(began.elapsed(), Input::ThemeRead { path, source });

@@ -2,7 +2,7 @@
 //!
 //! * A frame is one write between the marks of a synchronised update: drawing goes to a buffer that is written at its
 //!   end. A panic in the middle of a frame therefore leaves no half of it on the screen.
-//! * The terminal is given back exactly once: on [`Screen::leave`], on drop, or by the panic hook before it prints,
+//! * What is taken is given back exactly once: on [`Screen::leave`], on drop, or by the panic hook before it prints,
 //!   whichever is first. Leaving the alternate screen twice would move the cursor over what was printed since.
 //! * A panic on another thread leaves the screen alone, and is reported as a message.
 
@@ -64,6 +64,7 @@ pub struct Screen<W: Write> {
     shown: Buffer,
     next: Buffer,
     cursor: Option<Position>,
+    mouse: bool,
     /// What the terminal shows is not known.
     anew: bool,
 }
@@ -90,11 +91,18 @@ impl<W: Write> Screen<W> {
             shown: Buffer::empty(area),
             next: Buffer::empty(area),
             cursor: None,
+            mouse: true,
             anew: true,
         };
-        queue!(screen.pending, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
-        screen.capture_mouse(true)?;
+        screen.enter()?;
         Ok(screen)
+    }
+
+    fn enter(&mut self) -> io::Result<()> {
+        queue!(self.pending, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        self.cursor = None;
+        self.anew = true;
+        self.capture_mouse(self.mouse)
     }
 
     pub fn size(&self) -> Size {
@@ -114,6 +122,7 @@ impl<W: Write> Screen<W> {
     }
 
     pub fn capture_mouse(&mut self, capture: bool) -> io::Result<()> {
+        self.mouse = capture;
         if capture {
             self.pending.extend_from_slice(CAPTURE_MOUSE);
         } else {
@@ -151,6 +160,18 @@ impl<W: Write> Screen<W> {
         self.anew = false;
         std::mem::swap(&mut self.shown, &mut self.next);
         self.commit()
+    }
+
+    /// Takes the terminal again after it was given back, or after a shell had it. Its size may have changed.
+    pub fn take_again(&mut self) -> io::Result<()> {
+        self.leave()?;
+        if self.taken.raw {
+            let (width, height) = terminal::size()?;
+            self.resize(Size { width, height });
+            terminal::enable_raw_mode()?;
+        }
+        self.taken.taken.store(true, Ordering::SeqCst);
+        self.enter()
     }
 
     /// Gives the terminal back.

@@ -10,8 +10,9 @@ use crate::conversation::{Citation, Documents, Event, Question, Verdict};
 use crate::engine::{Finished, StopReason, Token};
 use crate::trace::Channel;
 
-/// Files that are named of those skipped or altered.
-const NAMED: usize = 5;
+/// Reasons that are told for files skipped or altered, and files that are named with each.
+const REASONS: usize = 5;
+const NAMED: usize = 3;
 
 /// A reply that is being written.
 #[derive(Debug, Default)]
@@ -39,11 +40,7 @@ impl App {
             Event::Token(token) => self.token(&token),
             Event::Citation(citation) => self.citation(citation),
             Event::Finished(finished) => self.finished(&finished),
-            Event::Failed { message } => {
-                self.close_reply();
-                self.activity.enter(Phase::Ready, now);
-                self.notice(Level::Error, message);
-            }
+            Event::Failed { message } => self.failed(message),
         }
     }
 
@@ -57,40 +54,41 @@ impl App {
         }
     }
 
+    /// A failure that comes while nothing runs is the answer to the next question, which was refused.
+    fn failed(&mut self, message: String) {
+        self.close_reply();
+        if self.activity.phase() == Phase::Ready
+            && let Some(question) = self.queue.pop_front()
+        {
+            self.transcript.push(Kind::Question, question);
+        }
+        self.activity.enter(Phase::Ready, self.now);
+        self.notice(Level::Error, message);
+    }
+
     fn documents(&mut self, documents: &Documents) {
-        self.activity
-            .documents(documents.tokens, documents.context_limit, self.now);
+        self.activity.documents(documents, self.now);
+        if documents.files == 0 && documents.skipped.is_empty() && documents.notes.is_empty() {
+            self.notice(Level::Info, "no documents; name files or folders when starting");
+            return;
+        }
         let packed = [
             format::counted(documents.files, "file"),
             format::counted(documents.lines, "line"),
             format::counted(documents.tokens, "token"),
         ];
         self.notice(Level::Info, packed.join(", "));
-        let skipped = documents.skipped.iter().map(|file| (&file.path, &file.reason));
-        self.files("skipped", skipped);
-        let altered = documents.notes.iter().map(|file| (&file.path, &file.note));
-        self.files("altered", altered);
-    }
-
-    /// Names files that something has happened to, if there are any.
-    fn files<'f>(&mut self, what: &str, files: impl ExactSizeIterator<Item = (&'f String, &'f String)>) {
-        let count = files.len();
-        if count == 0 {
-            return;
+        let skipped = documents.skipped.iter().map(|file| (&*file.path, &*file.reason));
+        let altered = documents.notes.iter().map(|file| (&*file.path, &*file.note));
+        let told = [by_reason("skipped", skipped), by_reason("altered", altered)];
+        for text in told.into_iter().flatten() {
+            self.notice(Level::Detail, text);
         }
-        let mut lines = vec![format!("{} {what}:", format::counted(count, "file"))];
-        lines.extend(files.take(NAMED).map(|(path, why)| format!("  {path} — {why}")));
-        if count > NAMED {
-            lines.push(format!("  … and {} more", format::count(count - NAMED)));
-        }
-        self.notice(Level::Detail, lines.join("\n"));
     }
 
     fn question(&mut self, question: Question) {
         self.close_reply();
-        if let Some(at) = self.queue.iter().position(|queued| *queued == question.text) {
-            self.queue.drain(..=at);
-        }
+        self.queue.pop_front();
         self.transcript.push(Kind::Question, question.text);
         if let Some(asked_as) = question.asked_as {
             self.notice(Level::Detail, format!("asked as: {asked_as}"));
@@ -185,11 +183,38 @@ impl App {
                     format::count(tokens)
                 )
             }
-            StopReason::Cancelled if reply.is_some() => "cancelled; what was written is kept".to_owned(),
+            StopReason::Cancelled if reply.is_some_and(|reply| reply.last.is_some()) => {
+                "cancelled; what was written is kept".to_owned()
+            }
             StopReason::Cancelled => {
                 "cancelled; what was read is kept, and the next question goes on from it".to_owned()
             }
         };
         self.notice(Level::Info, text);
     }
+}
+
+/// `9 files skipped` and, a line each, the reasons with the files: `binary: a.bin, b.bin, c.bin and 6 more`.
+fn by_reason<'f>(what: &str, files: impl ExactSizeIterator<Item = (&'f str, &'f str)>) -> Option<String> {
+    let mut lines = vec![format!("{} {what}", format::counted(files.len(), "file"))];
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (path, reason) in files {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, paths)) => paths.push(path),
+            None => reasons.push((reason, vec![path])),
+        }
+    }
+    for (reason, paths) in reasons.iter().take(REASONS) {
+        let named = paths[..paths.len().min(NAMED)].join(", ");
+        let more = match paths.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {} more", format::count(more)),
+        };
+        lines.push(format!("{reason}: {named}{more}"));
+    }
+    let rest: usize = reasons.iter().skip(REASONS).map(|(_, paths)| paths.len()).sum();
+    if rest > 0 {
+        lines.push(format!("{} for other reasons", format::count(rest)));
+    }
+    (lines.len() > 1).then(|| lines.join("\n"))
 }

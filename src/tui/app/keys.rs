@@ -110,6 +110,7 @@ impl App {
                 return vec![Effect::CaptureMouse(self.mouse)];
             }
             Action::Redraw => return vec![Effect::Redraw],
+            Action::Suspend => return vec![Effect::Suspend],
             Action::Panic => return vec![Effect::Panic],
             Action::CycleFold => {
                 if let Some(id) = self.transcript.thinking() {

@@ -31,7 +31,7 @@ fn the_first_frame_needs_nothing() {
             "",
             "────────────────────────────────────────",
             "❯ Ask about the documents",
-            "pico · ⠋ starting            Esc cancels",
+            "pico · starting              Esc cancels",
         ]
     );
 }
@@ -44,7 +44,7 @@ fn a_conversation_from_loading_to_the_answer() {
         total_files: 12,
         tokens: 1_248,
     }));
-    rig.shows("loading 3 / 12 files · 1,248 tokens · Esc cancels");
+    rig.shows("loading 3 / 12 files · 1,248 tokens");
     assert_eq!(rig.ask("Where is it?"), ask("Where is it?"));
     rig.shows("⋯ queued: Where is it?");
     rig.documents(vec![
@@ -55,9 +55,8 @@ fn a_conversation_from_loading_to_the_answer() {
         7
     ]);
     rig.shows("· 12 files, 3,402 lines, 41,233 tokens");
-    rig.shows("  7 files skipped:\n    a.bin — binary");
-    rig.shows("    … and 2 more");
-    rig.shows("  1 file altered:\n    latin.txt — not UTF-8");
+    rig.shows("  7 files skipped\n  binary: a.bin, a.bin, a.bin and 4 more");
+    rig.shows("  1 file altered\n  not UTF-8: latin.txt");
     rig.event(Event::Prefill(Prefill {
         done: 12_000,
         total: 41_233,
@@ -78,7 +77,7 @@ fn a_conversation_from_loading_to_the_answer() {
     for _ in 0..20 {
         rig.token(Channel::Thinking, "Let me look.\n");
     }
-    rig.shows("▾ thinking 0:02 · 20 tok · 10 tok/s\n    ⋮ 10 lines above\n  │ Let me look.");
+    rig.shows("▾ thinking 2.0 s · 20 tok · 10 tok/s\n    ⋮ 10 lines above\n  │ Let me look.");
     rig.shows("thinking · ctx 41,253/1,048,576 (4%) · 10 tok/s");
     rig.cite(Channel::Thinking, 3, Verdict::Verified);
     rig.token(Channel::Answer, "\n\nAt src/x.rs:12");
@@ -184,6 +183,69 @@ fn every_end_is_explained() {
     rig.shows("! the conversation has ended: it fell");
     assert_eq!(rig.ask("more"), []);
     rig.shows("❯ more");
+}
+
+#[test]
+fn a_question_that_is_refused_is_shown_with_the_reason_and_the_next_goes_on() {
+    let mut rig = Rig::ready(70, 20);
+    rig.question("q");
+    rig.ask("nowhere");
+    rig.ask("somewhere");
+    rig.finish(StopReason::EndOfSequence);
+    rig.event(Event::Failed {
+        message: "stands nowhere".into(),
+    });
+    rig.shows("❯ nowhere\n\n! stands nowhere");
+    rig.shows("⋯ queued: somewhere");
+    rig.question("somewhere");
+    rig.lacks("queued");
+    rig.event(Event::Failed {
+        message: "out of memory".into(),
+    });
+    rig.shows("❯ somewhere\n\n! out of memory");
+}
+
+#[test]
+fn a_failure_to_load_is_no_answer() {
+    let mut rig = Rig::new(70, 20);
+    rig.ask("early");
+    rig.event(Event::Failed {
+        message: "no such file".into(),
+    });
+    rig.shows("! no such file");
+    rig.shows("⋯ queued: early");
+    rig.shows("no documents");
+    rig.event(Event::Failed {
+        message: "there is nothing to ask about".into(),
+    });
+    rig.shows("❯ early\n\n! there is nothing to ask about");
+    rig.lacks("queued");
+}
+
+#[test]
+fn a_cancelled_prefill_of_a_question_says_that_what_was_read_is_kept() {
+    let mut rig = Rig::ready(80, 20);
+    rig.question("q");
+    rig.event(Event::Prefill(Prefill {
+        done: 100,
+        total: 41_233,
+        cached: 0,
+        rate: 1.0,
+    }));
+    rig.finish(StopReason::Cancelled);
+    rig.shows("cancelled; what was read is kept");
+    rig.shows("ctx 100/");
+}
+
+#[test]
+fn reasons_for_skipping_are_told_once_each() {
+    let mut rig = Rig::new(70, 20);
+    let skip = |path: String, reason: String| Skipped { path, reason };
+    let mut skipped: Vec<_> = (0..4).map(|n| skip(format!("h{n}"), "hidden".into())).collect();
+    skipped.extend((0..6).map(|n| skip(format!("x{n}"), format!("reason {n}"))));
+    rig.documents(skipped);
+    rig.shows("  10 files skipped\n  hidden: h0, h1, h2 and 1 more\n  reason 0: x0\n");
+    rig.shows("  reason 3: x3\n  2 for other reasons\n");
 }
 
 #[test]

@@ -141,14 +141,17 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
     }
 }
 
-/// `▾ thinking 0:42 · 1,248 tok · 31 tok/s`, `▸ thought 0:12 · 38 tok`; the end is left out where there is no room.
+/// `▾ thinking 0:42 · 1,248 tok · 31 tok/s`, `▸ thought 0.8 s · 38 tok`; the end is left out where there is no room.
 fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String {
     let arrow = if fold == Fold::Folded { "▸" } else { "▾" };
     let tokens = Some(format!("{} tok", format::count(thought.tokens)));
     let (head, rate) = match thought.took {
-        Some(took) => (format!("{arrow} thought {}", format::took(took)), None),
+        Some(took) => (format!("{arrow} thought {}", format::duration(took)), None),
         None => (
-            format!("{arrow} thinking {}", format::clock(now.saturating_sub(thought.began))),
+            format!(
+                "{arrow} thinking {}",
+                format::duration(now.saturating_sub(thought.began))
+            ),
             format::rate(thought.rate),
         ),
     };

@@ -48,7 +48,7 @@ fn thinking_shows_its_tail_while_live_and_folds_itself() {
     let mut transcript = sized(40, 30);
     let id = thinking(&mut transcript, &lines(15), None);
     let shown = rows(&mut transcript, 40, 30);
-    assert_eq!(shown[0], "▾ thinking 0:00 · 3 tok");
+    assert_eq!(shown[0], "▾ thinking 0.0 s · 3 tok");
     assert_eq!(shown[1], "    ⋮ 5 lines above");
     assert_eq!(shown[2], "  │ line 5");
     assert_eq!(shown[11], "  │ line 14");
@@ -79,7 +79,7 @@ fn folds_cycle_and_a_choice_outlives_the_end() {
 fn thinking_without_text_is_not_drawn_once_it_is_over() {
     let mut transcript = sized(40, 5);
     let id = thinking(&mut transcript, "\n\n", None);
-    assert_eq!(rows(&mut transcript, 40, 5)[0], "▾ thinking 0:00 · 3 tok");
+    assert_eq!(rows(&mut transcript, 40, 5)[0], "▾ thinking 0.0 s · 3 tok");
     transcript.update_thought(id, |thought| thought.took = Some(SECOND));
     assert_eq!(transcript.total(), Some(0));
 }
@@ -131,7 +131,7 @@ fn thinking_that_is_read_neither_slides_nor_folds_away() {
     let before = rows(&mut transcript, 40, 8);
     assert_eq!(
         before[..3],
-        ["▾ thinking 0:00 · 3 tok", "    ⋮ 20 lines above", "  │ line 20"]
+        ["▾ thinking 0.0 s · 3 tok", "    ⋮ 20 lines above", "  │ line 20"]
     );
     transcript.append(id, &lines(30));
     assert_eq!(rows(&mut transcript, 40, 8), before);

@@ -69,11 +69,10 @@ fn loading_items(loading: Loading) -> Vec<Item> {
             ),
         ),
         (1, format!("{} tokens", format::count(loading.tokens))),
-        (2, "Esc cancels".to_owned()),
     ]
 }
 
-/// `prefill 412,672 / 903,104 (46%) · 38,112 cached · 9.8K tok/s · ETA 0:52 · Esc cancels`
+/// `prefill 412,672 / 903,104 (46%) · 38,112 cached · 9.8K tok/s · ETA 0:52`
 fn prefill_items(app: &App, prefill: Prefill) -> Vec<Item> {
     let share = format::percent(prefill.done, prefill.total);
     let mut items = vec![(
@@ -93,12 +92,6 @@ fn prefill_items(app: &App, prefill: Prefill) -> Vec<Item> {
             .remaining(app.now)
             .map(|left| (1, format!("ETA {}", format::clock(left)))),
     );
-    let cancel = if app.activity.is_cancelling() {
-        "cancelling"
-    } else {
-        "Esc cancels"
-    };
-    items.push((4, cancel.to_owned()));
     items
 }
 

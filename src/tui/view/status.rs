@@ -1,5 +1,7 @@
 //! The last line: model, what it is doing, how full the context is, how fast it goes, and what Esc or Ctrl-C would do.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -10,7 +12,8 @@ use super::super::text::{print, width};
 use super::super::theme::Part;
 use crate::trace::Channel;
 
-const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+/// What takes longer has its time shown, as a sign of life.
+const PATIENCE: Duration = Duration::from_secs(1);
 const SEPARATOR: &str = " · ";
 
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
@@ -82,11 +85,17 @@ fn phase(app: &App) -> String {
         Phase::Prefill(_) => "prefill",
         Phase::Replying(Channel::Thinking) => "thinking",
         Phase::Replying(Channel::Answer) => "answering",
-        Phase::Ready => return "ready".to_owned(),
+        Phase::Ready if app.activity.has_documents() => return "ready".to_owned(),
+        Phase::Ready => return "no documents".to_owned(),
         Phase::Ended => return "ended".to_owned(),
     };
-    let beat = (app.now.as_millis() / 100) as usize % SPINNER.len();
-    format!("{} {name}", SPINNER[beat])
+    let lasted = app.activity.lasted(app.now);
+    // A reply is seen to grow.
+    if lasted < PATIENCE || matches!(app.activity.phase(), Phase::Replying(_)) {
+        name.to_owned()
+    } else {
+        format!("{name} {}", format::clock(lasted))
+    }
 }
 
 /// `ctx 41,233/1,048,576 (4%)`, `ctx 4%`
