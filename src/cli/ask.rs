@@ -190,6 +190,7 @@ impl Output {
                     format::count(documents.context_limit)
                 )?;
             }
+            Event::Planned(_) | Event::PlanFailed { .. } => {}
             Event::Question(question) => {
                 if let Some(asked_as) = &question.asked_as {
                     self.progress.clear();

@@ -160,7 +160,7 @@ fn skipped(out: &mut impl Write, skipped: &[Skipped]) -> io::Result<()> {
     if !skipped.is_empty() {
         writeln!(out, "\nleft out")?;
     }
-    for Skipped { path, reason } in skipped {
+    for Skipped { path, reason, .. } in skipped {
         writeln!(out, "  {path}: {reason}")?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use ignore::WalkBuilder;
 
 use super::sanitize::sanitize_line;
-use super::{ContextError, Skipped};
+use super::{ContextError, Exclusion, Skipped};
 use crate::compute::Interrupt;
 
 /// One thing to read.
@@ -86,10 +86,13 @@ fn walk(root: &Path, found: &mut Found, interrupt: &Interrupt) -> Result<(), Con
         match entry.file_type() {
             Some(kind) if kind.is_dir() => folders.push(entry.into_path()),
             Some(kind) if kind.is_file() => files.push(entry.into_path()),
-            Some(kind) if kind.is_symlink() => found
+            Some(kind) if kind.is_symlink() => {
+                let link = skipped(entry.path(), Exclusion::Link, "a symbolic link, not followed");
+                found.skipped.push(link);
+            }
+            _ => found
                 .skipped
-                .push(skipped(entry.path(), "a symbolic link, not followed")),
-            _ => found.skipped.push(skipped(entry.path(), "not a regular file")),
+                .push(skipped(entry.path(), Exclusion::NotAFile, "not a regular file")),
         }
     }
     files.sort();
@@ -113,15 +116,12 @@ fn report_left_out(folder: &Path, given: &HashSet<PathBuf>, skipped_so_far: &mut
         if given.contains(&path) {
             continue;
         }
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let mut left_out = skipped(
-            &path,
-            if hidden {
-                "hidden"
-            } else {
-                "ignored (.gitignore or .ignore)"
-            },
-        );
+        let (kind, reason) = if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            (Exclusion::Hidden, "hidden")
+        } else {
+            (Exclusion::Ignored, "ignored (.gitignore or .ignore)")
+        };
+        let mut left_out = skipped(&path, kind, reason);
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             left_out.path.push('/');
         }
@@ -147,11 +147,8 @@ fn remove_duplicates(sources: &mut Vec<Source>) {
     });
 }
 
-fn skipped(path: &Path, reason: &str) -> Skipped {
-    Skipped {
-        path: name(path),
-        reason: reason.into(),
-    }
+fn skipped(path: &Path, kind: Exclusion, reason: &str) -> Skipped {
+    Skipped::new(name(path), kind, reason)
 }
 
 fn skipped_by_error(root: &Path, error: &ignore::Error) -> Skipped {
@@ -167,7 +164,7 @@ fn skipped_by_error(root: &Path, error: &ignore::Error) -> Skipped {
     let reason = inner
         .io_error()
         .map_or_else(|| inner.to_string(), |e| format!("cannot be read: {e}"));
-    skipped(path, &reason)
+    skipped(path, Exclusion::Unreadable, &reason)
 }
 
 /// A path as people write it: relative to where they are, with slashes, on one line.

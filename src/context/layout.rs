@@ -128,6 +128,7 @@ impl Layout {
                 line_tokens,
                 first_line,
                 tokens: start..tokens.len(),
+                sections: Vec::new(),
             });
         }
         Pack {

@@ -5,6 +5,7 @@
 //! [`Pack::skipped`] with its reason, and what is in it but altered in [`Pack::notes`]. The same files give the same pack, whatever the number of threads.
 
 mod discover;
+mod exclusion;
 mod layout;
 mod pack;
 mod read;
@@ -20,8 +21,9 @@ use std::thread;
 use rayon::prelude::*;
 use serde::Serialize;
 
+pub use exclusion::Exclusion;
 pub use layout::{Layout, RunningLines};
-pub use pack::{Document, Line, Pack};
+pub use pack::{Document, Line, Pack, Section, SectionKind};
 pub use sanitize::sanitize;
 pub use tree::{Node, tree};
 
@@ -29,11 +31,32 @@ use self::discover::Source;
 use crate::compute::{Interrupt, Interrupted};
 use crate::model::Tokenizer;
 
-/// A file that was found but is not in the pack.
+/// A file or folder that was found but is not in the pack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     pub path: String,
+    pub kind: Exclusion,
+    /// For people, with what can be done about it.
     pub reason: String,
+    /// Of the file as it lies on the disk, or of all files of a folder; not known of everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// What it would have cost; of what is not text, nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<usize>,
+}
+
+impl Skipped {
+    #[must_use]
+    pub fn new(path: impl Into<String>, kind: Exclusion, reason: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            kind,
+            reason: reason.into(),
+            bytes: None,
+            tokens: None,
+        }
+    }
 }
 
 /// A file that is in the pack, but not as it is.
@@ -135,7 +158,7 @@ pub fn load(
                 sizes.push((source.name.clone(), body.tokens()));
                 Ok(body)
             }
-            Err(reason) => Err(reason),
+            Err(refusal) => Err(refusal),
         };
         report(1, 0);
         Ok(outcome)
@@ -172,10 +195,9 @@ pub fn load(
                 }));
                 bodies.push(body);
             }
-            Err(reason) => found.skipped.push(Skipped {
-                path: source.name.clone(),
-                reason,
-            }),
+            Err(refusal) => found
+                .skipped
+                .push(Skipped::new(&source.name, refusal.kind, refusal.reason)),
         }
     }
     found.skipped.sort_by(|a, b| a.path.cmp(&b.path));
@@ -236,7 +258,7 @@ fn nothing_readable(skipped: &[Skipped]) -> String {
     let shown = skipped
         .iter()
         .take(SHOWN)
-        .map(|Skipped { path, reason }| format!("{path}: {reason}"));
+        .map(|Skipped { path, reason, .. }| format!("{path}: {reason}"));
     let more = skipped
         .len()
         .checked_sub(SHOWN + 1)

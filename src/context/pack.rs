@@ -6,6 +6,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::{Note, Skipped};
 
 /// Documents as one token sequence.
@@ -33,6 +35,30 @@ pub struct Document {
     pub first_line: usize,
     /// All tokens of the document in the pack, with whatever frames it.
     pub tokens: Range<usize>,
+    /// Chapters, pages or headings, in the order of their lines; of plain text and code there are none.
+    pub sections: Vec<Section>,
+}
+
+/// A part of a document that has a name or a number of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Section {
+    pub kind: SectionKind,
+    /// `Loomings`, `12`; fit to be shown.
+    pub title: String,
+    /// 1 is the outermost.
+    pub level: u8,
+    /// Its first line, from 1 within the document; where it is empty, that of what follows.
+    pub line: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SectionKind {
+    Chapter,
+    Page,
+    Heading,
+    /// Of a notebook.
+    Cell,
 }
 
 /// One line of a pack.

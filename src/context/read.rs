@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::Exclusion;
 use super::discover::Source;
 
 /// The largest file that is taken without having been named.
@@ -50,7 +51,28 @@ pub(super) struct Text {
     pub note: Option<String>,
 }
 
-pub(super) fn read(source: &Source) -> Result<Text, String> {
+/// Why a file is not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub kind: Exclusion,
+    pub reason: String,
+}
+
+impl Refusal {
+    fn new(kind: Exclusion, reason: impl Into<String>) -> Self {
+        Self {
+            kind,
+            reason: reason.into(),
+        }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "fit for map_err")]
+    fn unreadable(error: io::Error) -> Self {
+        Self::new(Exclusion::Unreadable, format!("cannot be read: {error}"))
+    }
+}
+
+pub(super) fn read(source: &Source) -> Result<Text, Refusal> {
     let Some(path) = &source.path else {
         let bytes = read_up_to(io::stdin().lock(), NAMED_LIMIT)?;
         return decode(bytes);
@@ -58,37 +80,48 @@ pub(super) fn read(source: &Source) -> Result<Text, String> {
     if !source.explicit {
         unwanted_name(path)?;
     }
-    let unreadable = |e: io::Error| format!("cannot be read: {e}");
-    regular(&path.metadata().map_err(unreadable)?)?;
+    regular(&path.metadata().map_err(Refusal::unreadable)?)?;
     let limit = if source.explicit { NAMED_LIMIT } else { WALKED_LIMIT };
-    let file = File::open(path).map_err(unreadable)?;
-    let metadata = file.metadata().map_err(unreadable)?;
+    let file = File::open(path).map_err(Refusal::unreadable)?;
+    let metadata = file.metadata().map_err(Refusal::unreadable)?;
     regular(&metadata)?;
     if metadata.len() > limit {
         return Err(too_large(limit));
     }
     let text = decode(read_up_to(file, limit)?)?;
     if !source.explicit && minified(path, &text.text) {
-        return Err("minified; name it to load it all the same".into());
+        return Err(Refusal::new(
+            Exclusion::Minified,
+            "minified; name it to load it all the same",
+        ));
     }
     Ok(text)
 }
 
-fn regular(metadata: &std::fs::Metadata) -> Result<(), String> {
+fn regular(metadata: &std::fs::Metadata) -> Result<(), Refusal> {
     if metadata.is_file() {
         Ok(())
     } else {
-        Err("not a regular file; pipe it to standard input and name it -".into())
+        Err(Refusal::new(
+            Exclusion::NotAFile,
+            "not a regular file; pipe it to standard input and name it -",
+        ))
     }
 }
 
-fn unwanted_name(path: &Path) -> Result<(), String> {
+fn unwanted_name(path: &Path) -> Result<(), Refusal> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if LOCK_FILES.contains(&name.as_ref()) {
-        return Err("a lock file; name it to load it all the same".into());
+        return Err(Refusal::new(
+            Exclusion::LockFile,
+            "a lock file; name it to load it all the same",
+        ));
     }
     if MINIFIED_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-        return Err("minified; name it to load it all the same".into());
+        return Err(Refusal::new(
+            Exclusion::Minified,
+            "minified; name it to load it all the same",
+        ));
     }
     Ok(())
 }
@@ -100,29 +133,28 @@ fn minified(path: &Path, text: &str) -> bool {
         && text.len() / text.lines().count().max(1) > MINIFIED_MEAN_LINE
 }
 
-fn too_large(limit: u64) -> String {
-    let advice = if limit == WALKED_LIMIT {
-        "; name it to load it all the same"
+fn too_large(limit: u64) -> Refusal {
+    let (kind, advice) = if limit == WALKED_LIMIT {
+        (Exclusion::Large, "; name it to load it all the same")
     } else {
-        ""
+        (Exclusion::TooLarge, "")
     };
-    format!("larger than {} MiB{advice}", limit >> 20)
+    Refusal::new(kind, format!("larger than {} MiB{advice}", limit >> 20))
 }
 
 /// Reads what is text by its first bytes and not too large.
-fn read_up_to(mut from: impl Read, limit: u64) -> Result<Vec<u8>, String> {
+fn read_up_to(mut from: impl Read, limit: u64) -> Result<Vec<u8>, Refusal> {
     let mut bytes = Vec::new();
-    let unreadable = |e: io::Error| format!("cannot be read: {e}");
     from.by_ref()
         .take(BINARY_PROBE as u64)
         .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+        .map_err(Refusal::unreadable)?;
     if is_binary(&bytes) {
-        return Err("binary".into());
+        return Err(Refusal::new(Exclusion::Binary, "binary"));
     }
     from.take(limit + 1 - bytes.len() as u64)
         .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+        .map_err(Refusal::unreadable)?;
     if bytes.len() as u64 > limit {
         Err(too_large(limit))
     } else {
@@ -135,7 +167,7 @@ fn is_binary(bytes: &[u8]) -> bool {
     !utf16 && bytes.contains(&0)
 }
 
-fn decode(bytes: Vec<u8>) -> Result<Text, String> {
+fn decode(bytes: Vec<u8>) -> Result<Text, Refusal> {
     match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => return decode_utf16(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => return decode_utf16(rest, u16::from_be_bytes),
@@ -160,11 +192,11 @@ fn decode(bytes: Vec<u8>) -> Result<Text, String> {
     Ok(Text { text, note })
 }
 
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Text, String> {
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Text, Refusal> {
     let (pairs, odd) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|&pair| unit(pair));
     if !odd.is_empty() || units.clone().take(BINARY_PROBE).any(|u| u == 0) {
-        return Err("binary".into());
+        return Err(Refusal::new(Exclusion::Binary, "binary"));
     }
     let mut faults = 0usize;
     let text = char::decode_utf16(units)
@@ -191,7 +223,7 @@ mod tests {
             Self(tempfile::tempdir().unwrap())
         }
 
-        fn read(&self, name: &str, bytes: &[u8], explicit: bool) -> Result<Text, String> {
+        fn read(&self, name: &str, bytes: &[u8], explicit: bool) -> Result<Text, Refusal> {
             let path = self.0.path().join(name);
             fs::write(&path, bytes).unwrap();
             read(&Source {
@@ -235,7 +267,10 @@ mod tests {
     #[test]
     fn binary_files_are_skipped() {
         let folder = Folder::new();
-        assert_eq!(folder.read("a", b"ELF\0", true), Err("binary".into()));
+        assert_eq!(
+            folder.read("a", b"ELF\0", true),
+            Err(Refusal::new(Exclusion::Binary, "binary"))
+        );
         let late = [vec![b'x'; BINARY_PROBE], vec![0]].concat();
         assert!(folder.read("a", &late, false).is_ok());
     }
@@ -251,7 +286,7 @@ mod tests {
             ("bundle.js", &long, "minified"),
             ("big.txt", &large, "larger than 1 MiB"),
         ] {
-            let refused = folder.read(name, bytes, false).unwrap_err();
+            let refused = folder.read(name, bytes, false).unwrap_err().reason;
             assert!(refused.starts_with(reason), "{refused}");
             assert!(folder.read(name, bytes, true).is_ok(), "{name}");
         }
@@ -267,10 +302,15 @@ mod tests {
             path: Some(path.to_owned()),
             explicit: true,
         };
-        let gone = read(&source(&folder.0.path().join("gone"))).unwrap_err();
+        let gone = read(&source(&folder.0.path().join("gone"))).unwrap_err().reason;
         assert!(gone.starts_with("cannot be read: No such file"), "{gone}");
         for special in [folder.0.path(), Path::new("/dev/zero")] {
-            assert!(read(&source(special)).unwrap_err().starts_with("not a regular file"));
+            assert!(
+                read(&source(special))
+                    .unwrap_err()
+                    .reason
+                    .starts_with("not a regular file")
+            );
         }
     }
 }

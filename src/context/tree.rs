@@ -74,6 +74,7 @@ mod tests {
             line_tokens: Vec::new(),
             first_line: 1,
             tokens,
+            sections: Vec::new(),
         }
     }
 

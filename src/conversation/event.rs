@@ -1,8 +1,10 @@
 //! The stream that every front end reads: `ask --json` prints it, the application draws it, tests replay it.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::context::{Note, Skipped};
+use crate::context::{Note, Pack, Skipped};
 use crate::engine::{Finished, Prefill, Token};
 use crate::trace::Channel;
 
@@ -14,6 +16,12 @@ pub enum Event {
     Loading(Loading),
     /// The documents are packed; their prefill follows, and ends with `finished` and reason `prefilled`.
     Documents(Documents),
+    /// What a change to the documents would come to, before it is paid for.
+    Planned(Planned),
+    /// A change to the documents that is not possible; they stay as they are.
+    PlanFailed {
+        message: String,
+    },
     /// A question is on its way to the model.
     Question(Question),
     Prefill(Prefill),
@@ -38,8 +46,13 @@ pub struct Loading {
 }
 
 /// What was packed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Documents {
+    /// The documents themselves, for a front end in the same process.
+    #[serde(skip)]
+    pub pack: Arc<Pack>,
+    /// Tokens that stand before the pack in every prompt.
+    pub offset: usize,
     pub files: usize,
     pub lines: usize,
     pub tokens: usize,
@@ -49,6 +62,43 @@ pub struct Documents {
     pub skipped: Vec<Skipped>,
     /// Every file that is packed otherwise than it is.
     pub notes: Vec<Note>,
+}
+
+impl PartialEq for Documents {
+    /// Equal as a stream: the pack is not part of it.
+    fn eq(&self, other: &Self) -> bool {
+        let key = |d: &Self| (d.offset, d.files, d.lines, d.tokens, d.context_limit);
+        key(self) == key(other) && self.skipped == other.skipped && self.notes == other.notes
+    }
+}
+
+/// A change to the documents that is ready to be made. [`Request::Apply`](super::Request::Apply) makes it,
+/// [`Request::Discard`](super::Request::Discard) forgets it, and so does the next plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Planned {
+    pub id: u64,
+    pub cause: Cause,
+    /// Documents by name.
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    pub changed: Vec<String>,
+    /// What was newly named and yet stays out.
+    pub refused: Vec<Skipped>,
+    /// Of all documents after the change.
+    pub tokens: usize,
+    pub context_limit: usize,
+    /// Tokens of the prompt that would have to be prefilled; the others are there already.
+    pub prefill: usize,
+}
+
+/// Why a change was planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It was asked for.
+    Asked,
+    /// Files have changed on the disk.
+    Changed,
 }
 
 /// A question as the model gets it.

@@ -11,6 +11,23 @@ pub enum Request {
     Ask(String),
     /// Stop what is running, prefill or reply; what is done is kept.
     Cancel,
+    /// Work out what a change to the documents would cost; answered by `planned` or `plan_failed`.
+    Plan(Change),
+    /// Make the planned change with this id; answered as loading is, by `documents`, `prefill` and `finished`.
+    Apply(u64),
+    /// Forget the planned change with this id.
+    Discard(u64),
+}
+
+/// A change to the documents. Without anything in it, everything is read again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Files, folders, globs and lists to load besides, as on the command line.
+    pub load: Vec<String>,
+    /// Documents, or folders of them, to take out, by the names they are shown with.
+    pub unload: Vec<String>,
+    /// What was left out and is to be taken in all the same, by the names it is shown with.
+    pub include: Vec<String>,
 }
 
 /// Where events go. Called on the conversation's thread; must not block for long.

@@ -19,9 +19,9 @@ mod verified_tests;
 mod words;
 mod worker;
 
-pub use crate::context::{Note, Skipped};
-pub use event::{Citation, Documents, Event, Loading, Question, Verdict};
-pub use handle::{Handle, Request, Sink};
+pub use crate::context::{Exclusion, Note, Skipped};
+pub use event::{Cause, Citation, Documents, Event, Loading, Planned, Question, Verdict};
+pub use handle::{Change, Handle, Request, Sink};
 pub use quote::{Prompt, QuoteModel};
 pub use span::HOW_TO_ASK;
 pub use worker::{EngineEvents, Setup, StartEngine, start};

@@ -187,7 +187,7 @@ impl Worker {
         match message {
             Message::Request(Request::Ask(question)) => self.questions.push_back(question),
             Message::Request(Request::Cancel) => self.cancel(),
-            Message::HungUp => {}
+            Message::Request(Request::Plan(_) | Request::Apply(_) | Request::Discard(_)) | Message::HungUp => {}
             Message::Loading(progress) => self.loading(progress),
             Message::Loaded(outcome) => self.loaded(outcome),
             Message::Engine(event) => self.engine_event(event),
@@ -272,6 +272,8 @@ impl Worker {
         };
         self.ready = Ok(ready);
         self.send(Event::Documents(Documents {
+            pack: pack.clone(),
+            offset: 0,
             files: pack.documents.len(),
             lines: pack.lines(),
             tokens: pack.tokens.len(),

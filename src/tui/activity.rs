@@ -246,8 +246,7 @@ mod tests {
             lines: 10,
             tokens: 100,
             context_limit: 1000,
-            skipped: Vec::new(),
-            notes: Vec::new(),
+            ..Documents::default()
         };
         activity.documents(&documents, now);
         assert_eq!(activity.context(), (100, Some(1000)));

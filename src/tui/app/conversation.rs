@@ -35,6 +35,7 @@ impl App {
         match event {
             Event::Loading(loading) => self.activity.enter(Phase::Loading(loading), now),
             Event::Documents(documents) => self.documents(&documents),
+            Event::Planned(_) | Event::PlanFailed { .. } => {}
             Event::Question(question) => self.question(question),
             Event::Prefill(prefill) => self.activity.prefill(prefill, now),
             Event::Token(token) => self.token(&token),

@@ -9,7 +9,7 @@ use super::super::activity::Phase;
 use super::super::theme::names;
 use super::super::transcript::Block;
 use super::*;
-use crate::conversation::{Citation, Documents, Loading, Note, Question, Skipped, Verdict};
+use crate::conversation::{Citation, Documents, Exclusion, Loading, Note, Question, Skipped, Verdict};
 use crate::engine::{Finished, Prefill, StopReason, Token};
 use crate::trace::Channel;
 use rig::Rig;
@@ -47,13 +47,7 @@ fn a_conversation_from_loading_to_the_answer() {
     rig.shows("loading 3 / 12 files · 1,248 tokens");
     assert_eq!(rig.ask("Where is it?"), ask("Where is it?"));
     rig.shows("⋯ queued: Where is it?");
-    rig.documents(vec![
-        Skipped {
-            path: "a.bin".into(),
-            reason: "binary".into(),
-        };
-        7
-    ]);
+    rig.documents(vec![Skipped::new("a.bin", Exclusion::Binary, "binary"); 7]);
     rig.shows("· 12 files, 3,402 lines, 41,233 tokens");
     rig.shows("  7 files skipped\n  binary: a.bin, a.bin, a.bin and 4 more");
     rig.shows("  1 file altered\n  not UTF-8: latin.txt");
@@ -240,7 +234,7 @@ fn a_cancelled_prefill_of_a_question_says_that_what_was_read_is_kept() {
 #[test]
 fn reasons_for_skipping_are_told_once_each() {
     let mut rig = Rig::new(70, 20);
-    let skip = |path: String, reason: String| Skipped { path, reason };
+    let skip = |path: String, reason: String| Skipped::new(path, Exclusion::Hidden, reason);
     let mut skipped: Vec<_> = (0..4).map(|n| skip(format!("h{n}"), "hidden".into())).collect();
     skipped.extend((0..6).map(|n| skip(format!("x{n}"), format!("reason {n}"))));
     rig.documents(skipped);
@@ -429,10 +423,7 @@ fn control_characters_never_reach_the_screen() {
     let evil = "a\u{1b}]0;owned\u{7}b\u{9b}31mc\u{202e}d\u{8}\r\u{7f}\u{85}e";
     let mut rig = Rig::new(60, 30);
     rig.app.setup.model = evil.into();
-    rig.documents(vec![Skipped {
-        path: evil.into(),
-        reason: evil.into(),
-    }]);
+    rig.documents(vec![Skipped::new(evil, Exclusion::Hidden, evil)]);
     rig.ask("x");
     rig.app.queue.push_back(evil.into());
     rig.screen();

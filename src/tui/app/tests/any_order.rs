@@ -58,8 +58,8 @@ fn any_input() -> impl Strategy<Value = Input> {
             Input::Conversation(Event::Loading(Loading { files, total_files, tokens: files }))
         }),
         1 => (numbers.clone(), text).prop_map(|(tokens, path)| Input::Conversation(Event::Documents(Documents {
-            files: tokens, lines: tokens, tokens, context_limit: tokens, skipped: vec![Skipped { path: path.clone(), reason: String::new() }],
-            notes: vec![Note { path, note: String::new() }],
+            files: tokens, lines: tokens, tokens, context_limit: tokens, skipped: vec![Skipped::new(path.clone(), Exclusion::Binary, "")],
+            notes: vec![Note { path, note: String::new() }], ..Documents::default()
         }))),
         1 => text.prop_map(|path| Input::Conversation(Event::Citation(Citation {
             channel: Channel::Thinking, path, line: 1, quote: String::new(), verdict: Verdict::Verified,

@@ -81,6 +81,7 @@ impl Rig {
             context_limit: 1_048_576,
             skipped,
             notes: vec![note],
+            ..Documents::default()
         }));
     }
 
