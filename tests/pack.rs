@@ -15,6 +15,7 @@ use tempfile::TempDir;
 fn pack(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
     command
+        .env("THUNDERHEAD_CACHE", "")
         .current_dir(directory)
         .stdin(Stdio::null())
         .arg("pack")

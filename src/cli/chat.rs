@@ -25,7 +25,7 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
     } else {
         String::new()
     };
-    let paths: Vec<String> = setup.paths.iter().map(|p| p.display().to_string()).collect();
+    let paths: Vec<String> = setup.selection.paths.iter().map(|p| p.display().to_string()).collect();
     let options = tui::Options {
         model: name,
         note,

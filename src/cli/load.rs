@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::{BackendName, ConversationArgs, GenerationArgs, ModelArgs};
 use super::error::CliError;
+use super::selection;
 use crate::compute::cpu::Cpu;
 use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
@@ -45,8 +46,9 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
     let tokenizer = checkpoint.tokenizer()?;
     let chat_template = checkpoint.chat_template()?;
     let eos = checkpoint.eos()?;
-    let finds_and_quotes = QuoteModel::recognise(&tokenizer, chat_template.is_some()).is_some();
-    let defaults = if finds_and_quotes {
+    let quote = QuoteModel::recognise(&tokenizer, chat_template.is_some());
+    let layout = selection::layout(quote.as_ref(), &args.selection)?;
+    let defaults = if quote.is_some() {
         SamplingDefaults::GREEDY
     } else {
         checkpoint.sampling_defaults()?
@@ -74,7 +76,9 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
     Ok(Loaded {
         name,
         setup: Setup {
-            paths: args.paths.clone(),
+            selection: selection::selection(&args.paths, &args.selection),
+            layout,
+            cache: selection::cache(&args.selection),
             tokenizer,
             chat_template,
             context_limit,

@@ -11,8 +11,9 @@ use super::args::PackArgs;
 use super::error::CliError;
 use super::load;
 use super::progress::Progress;
+use super::selection;
 use crate::compute::Interrupt;
-use crate::context::{self, Layout, Node, Pack, Skipped, tree};
+use crate::context::{self, Layout, Loader, Node, Pack, Skipped, tree};
 use crate::conversation::{Loading, QuoteModel};
 use crate::model::Tokenizer;
 use crate::tui::format;
@@ -47,10 +48,8 @@ struct Row<'a> {
 pub(super) fn run(args: &PackArgs) -> Result<ExitCode, CliError> {
     let checkpoint = load::checkpoint(args.model.as_deref())?;
     let tokenizer = checkpoint.tokenizer()?;
-    let layout = match QuoteModel::recognise(&tokenizer, checkpoint.chat_template()?.is_some()) {
-        Some(model) => model.layout(),
-        None => Layout::Documents,
-    };
+    let quote = QuoteModel::recognise(&tokenizer, checkpoint.chat_template()?.is_some());
+    let layout = selection::layout(quote.as_ref(), &args.selection)?;
     let pack = read(args, &tokenizer, &layout)?;
     let root = tree(&pack);
     let limit = args.max_context.unwrap_or(checkpoint.config.max_positions);
@@ -99,7 +98,16 @@ fn read(args: &PackArgs, tokenizer: &Tokenizer, layout: &Layout) -> Result<Pack,
             });
         }
     };
-    let pack = context::load(&args.paths, tokenizer, layout, usize::MAX, &Interrupt::new(), &report);
+    let mut selection = selection::selection(&args.paths, &args.selection);
+    selection.count_left_out = true;
+    let cache = selection::cache(&args.selection);
+    let loader = Loader {
+        tokenizer,
+        layout,
+        limit: usize::MAX,
+        cache: cache.as_ref(),
+    };
+    let pack = loader.load(&selection, &Interrupt::new(), &report);
     if let Ok(mut progress) = progress.lock() {
         progress.clear();
     }

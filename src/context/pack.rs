@@ -37,6 +37,8 @@ pub struct Document {
     pub tokens: Range<usize>,
     /// Chapters, pages or headings, in the order of their lines; of plain text and code there are none.
     pub sections: Vec<Section>,
+    /// Lines of the text, from 0, that are cut out of the pack.
+    pub gap: Option<Range<usize>>,
 }
 
 /// A part of a document that has a name or a number of its own.
@@ -103,10 +105,12 @@ impl Pack {
         })
     }
 
-    /// All lines, with their running numbers.
+    /// All lines that the model reads, with their running numbers.
     pub fn all_lines(&self) -> impl Iterator<Item = (usize, Line<'_>)> {
         self.documents.iter().flat_map(|document| {
-            document.lines.iter().enumerate().map(move |(i, bytes)| {
+            let lines = document.lines.iter().enumerate();
+            let read = lines.filter(|(i, _)| !document.gap.as_ref().is_some_and(|gap| gap.contains(i)));
+            read.map(move |(i, bytes)| {
                 let line = Line {
                     document,
                     number: i + 1,

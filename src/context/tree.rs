@@ -75,6 +75,7 @@ mod tests {
             first_line: 1,
             tokens,
             sections: Vec::new(),
+            gap: None,
         }
     }
 

@@ -5,7 +5,6 @@
 //! A request that cannot be answered is answered by `failed`; the conversation goes on.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -16,7 +15,7 @@ use super::quote::QuoteModel;
 use super::reply::QuoteReply;
 use super::{Documents, Event, Handle, Loading, Question, Request, Sink};
 use crate::compute::{ComputeError, Interrupt, Interrupted};
-use crate::context::{self, ContextError, Layout, Pack, Progress};
+use crate::context::{self, Cache, ContextError, Layout, Loader, Pack, Progress, Selection};
 use crate::engine::{self, Command, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket};
 use crate::model::{ChatTemplate, Tokenizer};
 
@@ -32,8 +31,10 @@ pub type StartEngine = Box<dyn FnOnce(EngineEvents) -> Result<Box<dyn Submit>, C
 
 /// What a conversation is made of.
 pub struct Setup {
-    /// Files, folders, `-` for standard input.
-    pub paths: Vec<PathBuf>,
+    pub selection: Selection,
+    /// How documents are written down for this model.
+    pub layout: Layout,
+    pub cache: Option<Cache>,
     pub tokenizer: Tokenizer,
     pub chat_template: Option<ChatTemplate>,
     /// Most tokens of documents, question and reply together.
@@ -146,18 +147,13 @@ impl Worker {
             }
         };
         let interrupt = Interrupt::new();
-        let layout = match &protocol {
-            Protocol::Quote(model) => model.layout(),
-            Protocol::Chat(_) => Layout::Documents,
+        let library = Library {
+            tokenizer: setup.tokenizer.clone(),
+            layout: setup.layout,
+            limit: setup.context_limit,
+            cache: setup.cache,
         };
-        load(
-            setup.paths,
-            setup.tokenizer.clone(),
-            layout,
-            setup.context_limit,
-            interrupt.clone(),
-            inbox.clone(),
-        );
+        load(library, setup.selection, interrupt.clone(), inbox.clone());
         Some(Self {
             sink,
             engine,
@@ -381,15 +377,16 @@ impl Reply {
     }
 }
 
-/// Loads documents on a thread of their own.
-fn load(
-    paths: Vec<PathBuf>,
+/// What documents are loaded with.
+struct Library {
     tokenizer: Tokenizer,
     layout: Layout,
     limit: usize,
-    interrupt: Interrupt,
-    inbox: Sender<Message>,
-) {
+    cache: Option<Cache>,
+}
+
+/// Loads documents on a thread of their own.
+fn load(library: Library, selection: Selection, interrupt: Interrupt, inbox: Sender<Message>) {
     thread::spawn(move || {
         let reports: Mutex<(Option<Instant>, Sender<Message>)> = Mutex::new((None, inbox.clone()));
         let report = |progress| {
@@ -399,7 +396,13 @@ fn load(
                 let _ = reports.1.send(Message::Loading(progress));
             }
         };
-        let outcome = context::load(&paths, &tokenizer, &layout, limit, &interrupt, &report);
+        let loader = Loader {
+            tokenizer: &library.tokenizer,
+            layout: &library.layout,
+            limit: library.limit,
+            cache: library.cache.as_ref(),
+        };
+        let outcome = loader.load(&selection, &interrupt, &report);
         let _ = inbox.send(Message::Loaded(outcome));
     });
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::super::testing::{ADDED, tokenizer};
 use super::super::{Citation, Verdict};
 use super::*;
+use crate::context::{RunningLines, Template};
 use crate::engine::{Prefill, RequestId, Token};
 use crate::trace::{Channel, ThinkSplitter};
 
@@ -93,6 +94,14 @@ fn tokens(reply: &str, open: bool) -> Vec<Token> {
     ids.iter().enumerate().flat_map(report).collect()
 }
 
+fn layout(chat: bool) -> Layout {
+    if chat {
+        Layout::Documents(Template::default())
+    } else {
+        Layout::RunningLines(RunningLines { file: 1, line: 2 })
+    }
+}
+
 struct Talk {
     handle: Handle,
     events: Receiver<Event>,
@@ -109,7 +118,9 @@ impl Talk {
         let log = Log::default();
         let (engine_log, replies) = (log.clone(), replies.iter().copied().collect());
         let setup = Setup {
-            paths: paths.iter().map(|p| p.to_path_buf()).collect(),
+            selection: Selection::of(paths.iter().map(|p| p.to_path_buf()).collect()),
+            layout: layout(chat_template.is_some()),
+            cache: None,
             tokenizer: Tokenizer::for_tests(&ADDED),
             chat_template,
             context_limit: limit,
@@ -402,7 +413,9 @@ fn a_chat_needs_no_documents_but_the_bundled_model_does() {
 fn a_checkpoint_without_a_protocol_is_refused() {
     let (sender, events) = channel();
     let setup = Setup {
-        paths: Vec::new(),
+        selection: Selection::default(),
+        layout: layout(false),
+        cache: None,
         tokenizer: Tokenizer::for_tests(&["<eos>"]),
         chat_template: None,
         context_limit: 10,
@@ -421,7 +434,9 @@ fn a_checkpoint_without_a_protocol_is_refused() {
 fn an_engine_that_does_not_start_is_said() {
     let (sender, events) = channel();
     let setup = Setup {
-        paths: Vec::new(),
+        selection: Selection::default(),
+        layout: layout(false),
+        cache: None,
         tokenizer: tokenizer(),
         chat_template: None,
         context_limit: 10,
