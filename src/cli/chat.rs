@@ -15,7 +15,8 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
             "the application needs a terminal. Without one, use `thunderhead ask -p QUESTION PATH…`".to_owned(),
         ));
     }
-    let Loaded { name, setup } = load::conversation(&args.conversation)?;
+    let Loaded { name, mut setup } = load::conversation(&args.conversation)?;
+    setup.watch = true;
     let finds_and_quotes = QuoteModel::recognise(&setup.tokenizer, setup.chat_template.is_some()).is_some();
     let note = if finds_and_quotes {
         format!(

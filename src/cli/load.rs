@@ -13,6 +13,10 @@ use crate::conversation::{EngineEvents, QuoteModel, Setup};
 use crate::engine::{Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
 use crate::model::{Checkpoint, SamplingDefaults, bundled};
 
+/// Memory for the places in the documents that a change to them can go on from, in bytes.
+const PLACES_MEMORY: usize = 1 << 30;
+const MOST_PLACES: usize = 64;
+
 /// The model in `directory`, or the bundled one.
 pub(super) fn checkpoint(directory: Option<&Path>) -> Result<Checkpoint, CliError> {
     Ok(match directory {
@@ -54,6 +58,7 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
         checkpoint.sampling_defaults()?
     };
     let context_limit = args.max_context.unwrap_or(checkpoint.config.max_positions);
+    let places = PLACES_MEMORY / checkpoint.config.lightning_state_bytes().max(1);
     let engine_tokenizer = tokenizer.clone();
     let name = checkpoint.name.clone();
     let model = args.model.clone();
@@ -82,6 +87,8 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
             tokenizer,
             chat_template,
             context_limit,
+            places: places.min(MOST_PLACES),
+            watch: false,
             options: generate_options(&args.generation, defaults),
             grounded: !args.generation.free,
             start_engine: Box::new(start_engine),

@@ -69,7 +69,8 @@ impl std::fmt::Display for TooLarge {
         let over = self.over();
         let drop = self.to_drop();
         let dropped: usize = drop.iter().map(|size| size.1).sum();
-        let advice = if dropped >= over && files_read == total_files {
+        let enough = dropped >= over && files_read == total_files && drop.len() < self.sizes.len();
+        let advice = if enough {
             "Without these they would fit:"
         } else {
             "Load less; the largest are"

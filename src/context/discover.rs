@@ -394,6 +394,7 @@ fn left_out_by_error(root: &Path, error: &ignore::Error) -> LeftOut {
 /// A path as people write it: relative to where they are, with slashes, on one line.
 pub(super) fn name(path: &Path) -> String {
     let path = path.strip_prefix("./").unwrap_or(path);
+    let path: PathBuf = path.components().collect();
     sanitize_line(&path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/"))
 }
 

@@ -8,7 +8,9 @@
 //! kept by the hash of their text; paths, running numbers and offsets are added when they are put together.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
+use super::discover::Source;
 use super::pack::{Document, Pack, Section, lines_of};
 use super::selection::Cut;
 use super::template::Template;
@@ -46,6 +48,7 @@ pub(super) struct Encoded {
 #[derive(Debug)]
 pub(super) struct Body {
     pub path: String,
+    pub file: Option<PathBuf>,
     pub text: String,
     pub sections: Vec<Section>,
     pub lines: Vec<Range<usize>>,
@@ -55,11 +58,12 @@ pub(super) struct Body {
 }
 
 impl Body {
-    pub fn new(path: String, text: String, sections: Vec<Section>, cut: Cut) -> Self {
+    pub fn new(source: &Source, text: String, sections: Vec<Section>, cut: Cut) -> Self {
         let lines = lines_of(&text);
         Self {
             gap: cut.gap(lines.len()).map(|(first, count)| first..first + count),
-            path,
+            path: source.name.clone(),
+            file: source.path.clone(),
             text,
             sections,
             lines,
@@ -117,6 +121,7 @@ impl Layout {
             first_line += body.lines.len();
             documents.push(Document {
                 path: body.path,
+                file: body.file,
                 text: body.text,
                 lines: body.lines,
                 line_tokens,

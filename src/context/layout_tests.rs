@@ -5,6 +5,14 @@ use super::*;
 const ADDED: [&str; 8] = ["<pad>", "<file>", "<ln>", "<q>", "<a>", "<think>", "</think>", "<eos>"];
 const RUNNING: Layout = Layout::RunningLines(RunningLines { file: 1, line: 2 });
 
+fn source(name: &str) -> Source {
+    Source {
+        name: name.into(),
+        path: None,
+        explicit: true,
+    }
+}
+
 fn documents() -> Layout {
     Layout::Documents(Template::default())
 }
@@ -18,7 +26,7 @@ fn pack_cut(layout: &Layout, files: &[(&str, &str)], cut: Cut) -> (Tokenizer, Pa
     let bodies = files
         .iter()
         .map(|(path, text)| {
-            let mut body = Body::new((*path).into(), (*text).into(), Vec::new(), cut);
+            let mut body = Body::new(&source(path), (*text).into(), Vec::new(), cut);
             body.encoded = layout.encode(&tokenizer, &body, &Interrupt::new(), &|_| ()).unwrap();
             body
         })
@@ -103,7 +111,7 @@ fn an_interrupt_ends_the_encoding() {
     let interrupt = Interrupt::new();
     interrupt.raise();
     for layout in [RUNNING, documents()] {
-        let body = Body::new("a".into(), "x\n".repeat(SLICE), Vec::new(), Cut::default());
+        let body = Body::new(&source("a"), "x\n".repeat(SLICE), Vec::new(), Cut::default());
         assert!(layout.encode(&tokenizer, &body, &interrupt, &|_| ()).is_err());
     }
 }

@@ -177,7 +177,7 @@ impl Loader<'_> {
             Ok(text) => text,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mut body = Body::new(source.name.clone(), text.text, Vec::new(), cut);
+        let mut body = Body::new(source, text.text, Vec::new(), cut);
         body.encoded = self.encode(&body, keys, interrupt, progress)?;
         Ok(Ok(Loaded { body, note: text.note }))
     }

@@ -23,6 +23,7 @@ mod secrets;
 mod selection;
 mod template;
 mod tree;
+mod watch;
 
 use std::path::PathBuf;
 
@@ -38,6 +39,7 @@ pub use sanitize::sanitize;
 pub use selection::{Cut, Order, Selection, pattern_of};
 pub use template::Template;
 pub use tree::{Node, tree};
+pub use watch::Watch;
 
 use crate::compute::Interrupted;
 

@@ -4,6 +4,7 @@
 //! a line's text is the file's between its line breaks, without them; a line's tokens cover every byte of it.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub struct Pack {
 pub struct Document {
     /// Fit to be shown.
     pub path: String,
+    /// Where it was read; `None` is standard input.
+    pub file: Option<PathBuf>,
     pub text: String,
     /// Each line's bytes in `text`.
     pub lines: Vec<Range<usize>>,

@@ -69,6 +69,7 @@ mod tests {
     fn document(path: &str, tokens: Range<usize>, text: &str) -> Document {
         Document {
             path: path.to_owned(),
+            file: None,
             text: text.to_owned(),
             lines: Vec::new(),
             line_tokens: Vec::new(),

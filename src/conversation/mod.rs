@@ -8,6 +8,7 @@ mod event;
 mod evidence;
 mod grounded;
 mod handle;
+mod library;
 mod quote;
 mod reply;
 mod span;

@@ -40,6 +40,8 @@ pub fn talk(paths: &[PathBuf], grounded: bool, on_event: impl FnMut(Event) + Sen
         tokenizer: tokenizer.clone(),
         chat_template: None,
         context_limit,
+        places: 8,
+        watch: false,
         options: GenerateOptions::default(),
         grounded,
         start_engine: Box::new(move |events| {
