@@ -6,6 +6,8 @@ mod code;
 mod definition;
 mod event;
 mod evidence;
+#[cfg(test)]
+mod fuzz_tests;
 mod grounded;
 mod handle;
 mod library;
