@@ -1,5 +1,7 @@
 //! Documents that do not fit, and what could be done about it.
 
+use std::collections::BTreeMap;
+
 use super::selection::pattern_of;
 
 /// Documents that do not fit.
@@ -52,6 +54,24 @@ impl TooLarge {
     }
 }
 
+impl TooLarge {
+    /// The smallest folder without which the others fit.
+    fn folder_to_drop(&self) -> Option<(String, usize)> {
+        let mut folders: BTreeMap<&str, usize> = BTreeMap::new();
+        for (name, tokens) in &self.sizes {
+            for (slash, _) in name.match_indices('/').filter(|(slash, _)| *slash > 0) {
+                *folders.entry(&name[..slash]).or_default() += tokens;
+            }
+        }
+        let enough = folders
+            .into_iter()
+            .filter(|&(_, tokens)| tokens >= self.over() && tokens < self.tokens);
+        enough
+            .min_by_key(|&(name, tokens)| (tokens, std::cmp::Reverse(name.len())))
+            .map(|(name, tokens)| (name.to_owned(), tokens))
+    }
+}
+
 impl std::fmt::Display for TooLarge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self {
@@ -67,13 +87,21 @@ impl std::fmt::Display for TooLarge {
             String::new()
         };
         let over = self.over();
-        let drop = self.to_drop();
-        let dropped: usize = drop.iter().map(|size| size.1).sum();
-        let enough = dropped >= over && files_read == total_files && drop.len() < self.sizes.len();
-        let advice = if enough {
-            "Without these they would fit:"
-        } else {
-            "Load less; the largest are"
+        let read = files_read == total_files;
+        let files = self.to_drop();
+        let dropped: usize = files.iter().map(|size| size.1).sum();
+        let files_do = dropped >= over && files.len() < self.sizes.len();
+        let folder = self.folder_to_drop().filter(|_| !files_do);
+        let (advice, drop): (_, Vec<(&str, usize)>) = match &folder {
+            Some((name, tokens)) if read => ("Without this they would fit:", vec![(name, *tokens)]),
+            _ => {
+                let drop = files.iter().map(|size| (&*size.0, size.1)).collect();
+                if files_do && read {
+                    ("Without these they would fit:", drop)
+                } else {
+                    ("Load less; the largest are", drop)
+                }
+            }
         };
         write!(
             f,
@@ -138,5 +166,20 @@ mod tests {
         };
         assert_eq!(error.to_drop().len(), NAMED);
         assert!(error.to_string().contains("the largest are"));
+    }
+
+    #[test]
+    fn where_no_few_files_are_enough_a_folder_may_be() {
+        let mut sizes: Vec<(String, usize)> = (0..40).map(|n| (format!("big/{}/{n}", n % 2), 10)).collect();
+        sizes.push(("small/x".into(), 10));
+        let error = TooLarge {
+            tokens: 410,
+            limit: 230,
+            files_read: 41,
+            total_files: 41,
+            sizes,
+        };
+        assert_eq!(error.folder_to_drop(), Some(("big/0".into(), 200)));
+        assert!(error.to_string().contains("--exclude /big/0  (200 tokens)"), "{error}");
     }
 }

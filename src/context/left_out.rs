@@ -9,7 +9,7 @@ use super::{Exclusion, Skipped};
 use crate::compute::{Interrupt, Interrupted};
 
 /// Bytes that are counted exactly; of more, the rest is estimated.
-const COUNTED: u64 = 32 << 20;
+const COUNTED: u64 = 8 << 20;
 /// Files of one folder that are looked at.
 const FILES: usize = 20_000;
 
@@ -42,18 +42,20 @@ pub(super) fn account(
     let mut files: Vec<(usize, PathBuf, u64)> = Vec::new();
     let mut skipped: Vec<Skipped> = Vec::with_capacity(left_out.len());
     for (index, LeftOut { skipped: mut one, path }) in left_out.into_iter().enumerate() {
-        if let Some(path) = path {
-            interrupt.check()?;
-            if one.path.ends_with('/') {
-                if might_be_text(one.kind) {
-                    one.bytes = folder(&path, index, interrupt, &mut files)?;
-                }
-            } else if let Some(bytes) = regular(&path) {
-                one.bytes = Some(bytes);
-                if might_be_text(one.kind) {
-                    files.push((index, path, bytes));
-                }
+        interrupt.check()?;
+        let folder = one.path.ends_with('/');
+        match path {
+            Some(path) if folder && one.kind == Exclusion::Vendored => {
+                one.bytes = folder_bytes(&path, interrupt)?;
+                one.tokens = one.bytes.map(estimate);
+                one.estimated = true;
             }
+            Some(path) if !folder => {
+                one.bytes = regular(&path);
+                let bytes = one.bytes.filter(|_| might_be_text(one.kind));
+                files.extend(bytes.map(|bytes| (index, path, bytes)));
+            }
+            _ => {}
         }
         skipped.push(one);
     }
@@ -79,10 +81,8 @@ pub(super) fn account(
     let tokens: Vec<Option<usize>> = files.par_iter().zip(&exact).map(tokens).collect::<Result<_, _>>()?;
     for (((index, ..), exact), tokens) in files.iter().zip(exact).zip(tokens) {
         let one = &mut skipped[*index];
-        if let Some(tokens) = tokens {
-            *one.tokens.get_or_insert(0) += tokens;
-            one.estimated |= !exact;
-        }
+        one.tokens = tokens;
+        one.estimated = tokens.is_some() && !exact;
     }
     Ok(skipped)
 }
@@ -102,27 +102,18 @@ fn looks_binary(path: &Path) -> bool {
     read.is_err() || bytes.contains(&0)
 }
 
-/// Lists the files of a folder and gives their bytes; `None` if they are too many to look at.
-fn folder(
-    path: &Path,
-    index: usize,
-    interrupt: &Interrupt,
-    files: &mut Vec<(usize, PathBuf, u64)>,
-) -> Result<Option<u64>, Interrupted> {
-    let before = files.len();
-    let mut sum = 0;
+/// The bytes of all files in a folder; `None` if they are too many to look at.
+fn folder_bytes(path: &Path, interrupt: &Interrupt) -> Result<Option<u64>, Interrupted> {
+    let (mut files, mut sum) = (0, 0);
     for entry in plain_walk(path).flatten() {
         interrupt.check()?;
-        if !entry.file_type().is_some_and(|kind| kind.is_file()) {
-            continue;
+        if entry.file_type().is_some_and(|kind| kind.is_file()) {
+            files += 1;
+            if files > FILES {
+                return Ok(None);
+            }
+            sum += regular(entry.path()).unwrap_or_default();
         }
-        if files.len() - before == FILES {
-            files.truncate(before);
-            return Ok(None);
-        }
-        let Some(bytes) = regular(entry.path()) else { continue };
-        sum += bytes;
-        files.push((index, entry.into_path(), bytes));
     }
     Ok(Some(sum))
 }

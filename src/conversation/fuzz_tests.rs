@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::testing::tokenizer;
 use super::{EngineEvents, Event, Request, Setup, start};
 use crate::compute::Interrupt;
+use crate::context::{Layout, RunningLines, Selection, Template};
 use crate::engine::{
     self, Command, EventKind, Finished, GenerateOptions, RequestId, StopReason, Submit, Ticket, Token,
 };
@@ -37,7 +38,7 @@ impl Submit for Babbler {
             send(engine::Event {
                 request: ticket.id,
                 kind,
-            })
+            });
         };
         if let Command::Generate { options, .. } = command {
             let mut splitter = ThinkSplitter::new(options.thinking_open);
@@ -134,7 +135,15 @@ proptest! {
         }
         let engine_ids = ids.clone();
         let setup = Setup {
-            paths: vec![dir.path().to_owned()],
+            selection: Selection::of(vec![dir.path().to_owned()]),
+            layout: if chat {
+                Layout::Documents(Template::default())
+            } else {
+                Layout::RunningLines(RunningLines { file: 1, line: 2 })
+            },
+            cache: None,
+            places: 4,
+            watch: false,
             tokenizer: tokenizer(),
             chat_template: chat.then(chat_template),
             context_limit: limit,
@@ -154,7 +163,7 @@ proptest! {
         // Loading ends as well.
         let mut ends = 0;
         while ends <= questions.len() {
-            let event = events.recv_timeout(Duration::from_secs(60)).expect("the conversation goes on");
+            let event = events.recv_timeout(Duration::from_mins(1)).expect("the conversation goes on");
             let mut found = Vec::new();
             texts(&serde_json::to_value(&event).unwrap(), &mut found);
             for text in found {
