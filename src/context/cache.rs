@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a record was computed from.
 pub(super) type Key = [u8; 32];
@@ -36,7 +36,7 @@ struct Inner {
     /// The end of the last whole record.
     end: u64,
     used: Vec<Key>,
-    new: Vec<(Key, Vec<u8>)>,
+    new: Vec<(Key, Arc<[u8]>)>,
 }
 
 impl Cache {
@@ -74,7 +74,7 @@ impl Cache {
     }
 
     /// Keeps a record, to be written by [`save`](Self::save).
-    pub(super) fn put(&self, key: Key, content: Vec<u8>) {
+    pub(super) fn put(&self, key: Key, content: Arc<[u8]>) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.new.push((key, content));
     }
@@ -212,17 +212,17 @@ mod tests {
         let folder = dir.path().join("deep/er");
         let cache = Cache::open(&folder);
         assert_eq!(cache.get(&key(1)), None);
-        cache.put(key(1), b"one".to_vec());
-        cache.put(key(2), Vec::new());
+        cache.put(key(1), b"one".to_vec().into());
+        cache.put(key(2), Vec::new().into());
         cache.save().unwrap();
         let again = Cache::open(&folder);
         assert_eq!(again.get(&key(1)), Some(b"one".to_vec()));
         assert_eq!(again.get(&key(2)), Some(Vec::new()));
         // Two that were opened at once both keep what they have.
         let other = Cache::open(&folder);
-        other.put(key(3), vec![3; 5000]);
+        other.put(key(3), vec![3; 5000].into());
         other.save().unwrap();
-        again.put(key(4), vec![4; 9]);
+        again.put(key(4), vec![4; 9].into());
         again.save().unwrap();
         let last = Cache::open(&folder);
         assert_eq!(
@@ -236,7 +236,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(dir.path());
         for n in 0..4 {
-            cache.put(key(n), vec![n; 100]);
+            cache.put(key(n), vec![n; 100].into());
         }
         cache.save().unwrap();
         let path = dir.path().join("documents.cache");
@@ -247,7 +247,7 @@ mod tests {
             for n in 0..4 {
                 assert!(cache.get(&key(n)).is_none_or(|content| content == vec![n; 100]));
             }
-            cache.put(key(9), b"new".to_vec());
+            cache.put(key(9), b"new".to_vec().into());
             cache.save().unwrap();
             assert_eq!(
                 Cache::open(dir.path()).get(&key(9)),
@@ -272,7 +272,7 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "").unwrap();
         let cache = Cache::open(&file.join("below"));
-        cache.put(key(1), vec![1]);
+        cache.put(key(1), vec![1].into());
         assert_eq!(cache.get(&key(1)), None);
         assert!(cache.save().is_err());
     }

@@ -8,7 +8,7 @@ use super::selection::Cut;
 use crate::model::Tokenizer;
 
 /// Changes whenever the same text would be encoded otherwise.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What the tokens of a body depend on.
 pub(super) struct Keys(blake3::Hasher);
@@ -28,8 +28,14 @@ impl Keys {
     }
 }
 
+/// The tokens of a document with these bytes, without decoding it.
+pub(super) fn token_count(mut bytes: &[u8]) -> usize {
+    take(&mut bytes).unwrap_or(0) as usize
+}
+
 pub(super) fn to_bytes(encoded: &Encoded) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(encoded.tokens.len() * 2 + encoded.lines.len() * 2 + 8);
+    push(encoded.tokens.len() as u32, &mut bytes);
     push(encoded.lines.len() as u32, &mut bytes);
     let mut before = 0;
     for line in &encoded.lines {
@@ -46,7 +52,8 @@ pub(super) fn to_bytes(encoded: &Encoded) -> Vec<u8> {
 /// `None` if these are not the bytes of a document with so many lines.
 pub(super) fn from_bytes(bytes: &[u8], lines: usize) -> Option<Encoded> {
     let mut bytes = bytes;
-    if take(&mut bytes)? as usize != lines {
+    let count = take(&mut bytes)? as usize;
+    if take(&mut bytes)? as usize != lines || count > bytes.len() {
         return None;
     }
     let mut spans: Vec<Range<u32>> = Vec::with_capacity(lines);
@@ -55,12 +62,11 @@ pub(super) fn from_bytes(bytes: &[u8], lines: usize) -> Option<Encoded> {
         start = start.checked_add(take(&mut bytes)?)?;
         spans.push(start..start.checked_add(take(&mut bytes)?)?);
     }
-    let mut tokens = Vec::with_capacity(bytes.len() / 2);
+    let mut tokens = Vec::with_capacity(count);
     while !bytes.is_empty() {
         tokens.push(take(&mut bytes)?);
     }
-    let fits = spans.iter().all(|line| line.end as usize <= tokens.len());
-    tokens.shrink_to_fit();
+    let fits = tokens.len() == count && spans.iter().all(|line| line.end as usize <= count);
     fits.then_some(Encoded { tokens, lines: spans })
 }
 

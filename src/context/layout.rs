@@ -9,7 +9,9 @@
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::codec;
 use super::discover::Source;
 use super::pack::{Document, Pack, Section, lines_of};
 use super::selection::Cut;
@@ -52,7 +54,8 @@ pub(super) struct Body {
     pub text: String,
     pub sections: Vec<Section>,
     pub lines: Vec<Range<usize>>,
-    pub encoded: Encoded,
+    /// An [`Encoded`] of these lines as the bytes of [`codec`](super::codec), which take half the room.
+    pub encoded: Arc<[u8]>,
     /// The lines that are cut out.
     pub gap: Option<Range<usize>>,
 }
@@ -67,8 +70,15 @@ impl Body {
             text,
             sections,
             lines,
-            encoded: Encoded::default(),
+            encoded: Arc::default(),
         }
+    }
+}
+
+impl Body {
+    /// Whether a line, from 0, is cut out.
+    fn cuts(&self, line: usize) -> bool {
+        self.gap.as_ref().is_some_and(|gap| gap.contains(&line))
     }
 }
 
@@ -109,14 +119,20 @@ impl Layout {
     /// Puts documents together in the order given.
     pub(super) fn assemble(&self, tokenizer: &Tokenizer, bodies: Vec<Body>) -> Pack {
         let frame = Frame::new(self, tokenizer);
-        let mut tokens: Vec<u32> = Vec::with_capacity(frame.estimate(&bodies));
+        let ends: Vec<Ends> = bodies.iter().map(|body| frame.ends(&body.path)).collect();
+        // Written in place: a million tokens are not to be copied from a vector.
+        let mut tokens: Arc<[u32]> = std::iter::repeat_n(0, frame.tokens(&bodies, &ends)).collect();
+        let mut writer = Writer {
+            tokens: Arc::get_mut(&mut tokens).expect("nobody else has it yet"),
+            at: 0,
+        };
         let mut documents = Vec::with_capacity(bodies.len());
         let mut first_line = 1;
-        for body in bodies {
-            let start = tokens.len();
-            frame.begin(&body.path, &mut tokens);
-            let line_tokens = frame.lines(&body, first_line, &mut tokens);
-            frame.end(&body.path, &mut tokens);
+        for (body, ends) in bodies.into_iter().zip(ends) {
+            let start = writer.at;
+            writer.push(&ends.begin);
+            let line_tokens = frame.lines(&body, first_line, &mut writer);
+            writer.push(&ends.end);
             let running = first_line;
             first_line += body.lines.len();
             documents.push(Document {
@@ -126,20 +142,40 @@ impl Layout {
                 lines: body.lines,
                 line_tokens,
                 first_line: running,
-                tokens: start..tokens.len(),
+                tokens: start..writer.at,
                 sections: body.sections,
                 gap: body.gap,
             });
         }
+        assert_eq!(writer.at, writer.tokens.len(), "the tokens have been counted");
         Pack {
-            tokens: tokens.into(),
+            tokens,
             documents,
             ..Pack::default()
         }
     }
 }
 
-/// What stands around the lines of each document.
+/// What stands before and after the lines of a document.
+struct Ends {
+    begin: Vec<u32>,
+    end: Vec<u32>,
+}
+
+struct Writer<'t> {
+    tokens: &'t mut [u32],
+    at: usize,
+}
+
+impl Writer<'_> {
+    fn push(&mut self, ids: &[u32]) {
+        let end = self.at + ids.len();
+        self.tokens[self.at..end].copy_from_slice(ids);
+        self.at = end;
+    }
+}
+
+/// What stands around and between the lines of each document.
 struct Frame<'a> {
     layout: &'a Layout,
     tokenizer: &'a Tokenizer,
@@ -157,68 +193,81 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Tokens that the documents will take, more or less.
-    fn estimate(&self, bodies: &[Body]) -> usize {
-        const HEADER: usize = 24;
-        let lines: usize = bodies.iter().map(|body| body.lines.len()).sum();
-        let number = match self.layout {
-            Layout::RunningLines(_) => 2 + lines.max(1).ilog10() as usize,
-            Layout::Documents(_) => 0,
-        };
-        bodies
-            .iter()
-            .map(|body| body.encoded.tokens.len() + HEADER)
-            .sum::<usize>()
-            + lines * (number + 1)
-    }
-
-    fn begin(&self, path: &str, tokens: &mut Vec<u32>) {
+    fn ends(&self, path: &str) -> Ends {
         match self.layout {
             Layout::RunningLines(ids) => {
-                tokens.push(ids.file);
-                tokens.extend(self.tokenizer.encode(path));
-                tokens.extend_from_slice(&self.newline);
+                let mut begin = vec![ids.file];
+                begin.extend(self.tokenizer.encode(path));
+                begin.extend_from_slice(&self.newline);
+                Ends { begin, end: Vec::new() }
             }
-            Layout::Documents(template) => tokens.extend(self.tokenizer.encode(&template.begin(path))),
+            Layout::Documents(template) => Ends {
+                begin: self.tokenizer.encode(&template.begin(path)),
+                end: self.tokenizer.encode(&template.end(path)),
+            },
         }
     }
 
-    fn end(&self, path: &str, tokens: &mut Vec<u32>) {
-        if let Layout::Documents(template) = self.layout {
-            tokens.extend(self.tokenizer.encode(&template.end(path)));
+    /// How many tokens the documents take together.
+    fn tokens(&self, bodies: &[Body], ends: &[Ends]) -> usize {
+        let ends: usize = ends.iter().map(|ends| ends.begin.len() + ends.end.len()).sum();
+        let lines: usize = bodies.iter().map(|body| codec::token_count(&body.encoded)).sum();
+        ends + lines + self.numbers(bodies)
+    }
+
+    /// How many tokens the running numbers take.
+    fn numbers(&self, bodies: &[Body]) -> usize {
+        let Layout::RunningLines(_) = self.layout else { return 0 };
+        let mut sum = 0;
+        let mut number = 1;
+        for body in bodies {
+            for index in 0..body.lines.len() {
+                if !body.cuts(index) {
+                    sum += 1 + self.newline.len() + self.digits_of(number).map(<[u32]>::len).sum::<usize>();
+                }
+                number += 1;
+            }
         }
+        sum
+    }
+
+    /// The tokens of each digit of a number, from the first on.
+    fn digits_of(&self, number: usize) -> impl Iterator<Item = &[u32]> {
+        let places = number.max(1).ilog10();
+        let digit = move |place| number / 10usize.pow(place) % 10;
+        (0..=places).rev().map(move |place| &*self.digits[digit(place)])
     }
 
     /// Appends the lines, and gives each line's place in the pack.
-    fn lines(&self, body: &Body, first_line: usize, tokens: &mut Vec<u32>) -> Vec<Range<usize>> {
-        let encoded = &body.encoded;
+    fn lines(&self, body: &Body, first_line: usize, writer: &mut Writer<'_>) -> Vec<Range<usize>> {
+        // A body that was encoded can be decoded.
+        let encoded = codec::from_bytes(&body.encoded, body.lines.len()).unwrap_or_default();
         let Layout::RunningLines(ids) = self.layout else {
-            let start = tokens.len();
-            tokens.extend_from_slice(&encoded.tokens);
+            let start = writer.at;
+            writer.push(&encoded.tokens);
             let place = |line: &Range<u32>| start + line.start as usize..start + line.end as usize;
             return encoded.lines.iter().map(place).collect();
         };
         let mut places = Vec::with_capacity(encoded.lines.len());
         let mut copied = 0;
         for (index, line) in encoded.lines.iter().enumerate() {
-            if body.gap.as_ref().is_some_and(|gap| gap.contains(&index)) {
-                places.push(tokens.len()..tokens.len());
+            if body.cuts(index) {
+                places.push(writer.at..writer.at);
                 continue;
             }
             // What stands between two lines is the marker of a cut.
             let (start, end) = (line.start as usize, line.end as usize);
-            tokens.extend_from_slice(&encoded.tokens[copied..start]);
-            let from = tokens.len();
-            tokens.extend_from_slice(&encoded.tokens[start..end]);
-            places.push(from..tokens.len());
+            writer.push(&encoded.tokens[copied..start]);
+            places.push(writer.at..writer.at + (end - start));
+            writer.push(&encoded.tokens[start..end]);
             copied = end;
-            tokens.push(ids.line);
-            for digit in (first_line + index).to_string().bytes() {
-                tokens.extend_from_slice(&self.digits[usize::from(digit - b'0')]);
+            writer.push(&[ids.line]);
+            for digit in self.digits_of(first_line + index) {
+                writer.push(digit);
             }
-            tokens.extend_from_slice(&self.newline);
+            writer.push(&self.newline);
         }
-        tokens.extend_from_slice(&encoded.tokens[copied..]);
+        writer.push(&encoded.tokens[copied..]);
         places
     }
 }

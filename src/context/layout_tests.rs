@@ -27,7 +27,8 @@ fn pack_cut(layout: &Layout, files: &[(&str, &str)], cut: Cut) -> (Tokenizer, Pa
         .iter()
         .map(|(path, text)| {
             let mut body = Body::new(&source(path), (*text).into(), Vec::new(), cut);
-            body.encoded = layout.encode(&tokenizer, &body, &Interrupt::new(), &|_| ()).unwrap();
+            let encoded = layout.encode(&tokenizer, &body, &Interrupt::new(), &|_| ()).unwrap();
+            body.encoded = codec::to_bytes(&encoded).into();
             body
         })
         .collect();

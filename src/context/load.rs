@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::{collections::HashMap, num::NonZero};
 
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::cache::Cache;
 use super::codec::{self, Keys};
 use super::discover::{self, Found, LeftOut, Source};
-use super::layout::{Body, Encoded};
+use super::layout::Body;
 use super::left_out;
 use super::read::{self, Refusal};
 use super::selection::{Cut, Selection};
@@ -104,7 +104,7 @@ impl Loader<'_> {
             let outcome = self.load_one(source, selection.cut, &keys, interrupt, &|n| meter.add(0, n))?;
             if let Ok(loaded) = &outcome {
                 let mut sizes = sizes.lock().unwrap_or_else(PoisonError::into_inner);
-                sizes.push((source.name.clone(), loaded.body.encoded.tokens.len()));
+                sizes.push((source.name.clone(), codec::token_count(&loaded.body.encoded)));
             }
             meter.add(1, 0);
             Ok(outcome)
@@ -189,21 +189,19 @@ impl Loader<'_> {
         keys: &Keys,
         interrupt: &Interrupt,
         progress: &dyn Fn(usize),
-    ) -> Result<Encoded, Interrupted> {
-        let Some(cache) = self.cache else {
-            return self.layout.encode(self.tokenizer, body, interrupt, progress);
-        };
-        let key = keys.of(body);
-        if let Some(encoded) = cache
-            .get(&key)
-            .and_then(|bytes| codec::from_bytes(&bytes, body.lines.len()))
-        {
-            progress(encoded.tokens.len());
-            return Ok(encoded);
+    ) -> Result<Arc<[u8]>, Interrupted> {
+        let key = self.cache.map(|cache| (cache, keys.of(body)));
+        let kept = key.and_then(|(cache, key)| cache.get(&key));
+        if let Some(bytes) = kept.filter(|bytes| codec::from_bytes(bytes, body.lines.len()).is_some()) {
+            progress(codec::token_count(&bytes));
+            return Ok(bytes.into());
         }
         let encoded = self.layout.encode(self.tokenizer, body, interrupt, progress)?;
-        cache.put(key, codec::to_bytes(&encoded));
-        Ok(encoded)
+        let bytes: Arc<[u8]> = codec::to_bytes(&encoded).into();
+        if let Some((cache, key)) = key {
+            cache.put(key, bytes.clone());
+        }
+        Ok(bytes)
     }
 
     /// What was left out, with what it would have cost.
