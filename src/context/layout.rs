@@ -16,7 +16,7 @@
 
 use std::ops::Range;
 
-use super::pack::{Document, Pack, lines_of};
+use super::pack::{Document, Pack, Section, lines_of};
 use super::read::Text;
 use crate::compute::{Interrupt, Interrupted};
 use crate::model::Tokenizer;
@@ -47,6 +47,7 @@ pub(super) struct Body {
     path: String,
     text: String,
     lines: Vec<Range<usize>>,
+    sections: Vec<Section>,
     tokens: Vec<u32>,
     /// Each line's tokens. Where lines are numbered, the numbers are not yet among the tokens.
     line_tokens: Vec<Range<usize>>,
@@ -69,7 +70,7 @@ impl Layout {
         interrupt: &Interrupt,
         progress: &dyn Fn(usize),
     ) -> Result<Body, Interrupted> {
-        let Text { text, note } = text;
+        let Text { text, note, sections } = text;
         let lines = lines_of(&text);
         let (tokens, line_tokens) = match self {
             Self::RunningLines(ids) => encode_lines(tokenizer, path, &text, &lines, ids, interrupt, progress)?,
@@ -80,6 +81,7 @@ impl Layout {
             path: path.to_owned(),
             text,
             lines,
+            sections,
             tokens,
             line_tokens,
         })
@@ -128,7 +130,7 @@ impl Layout {
                 line_tokens,
                 first_line,
                 tokens: start..tokens.len(),
-                sections: Vec::new(),
+                sections: body.sections,
             });
         }
         Pack {

@@ -13,6 +13,7 @@ fn pack(layout: &Layout, files: &[(&str, &str)]) -> (Tokenizer, Pack) {
             let text = Text {
                 text: (*text).into(),
                 note: None,
+                sections: Vec::new(),
             };
             layout
                 .encode(&tokenizer, path, text, &Interrupt::new(), &|_| ())
@@ -105,6 +106,7 @@ fn an_interrupt_ends_the_encoding() {
         let text = Text {
             text: "x\n".repeat(SLICE),
             note: None,
+                sections: Vec::new(),
         };
         assert!(layout.encode(&tokenizer, "a", text, &interrupt, &|_| ()).is_err());
     }

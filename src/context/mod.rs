@@ -5,7 +5,9 @@
 //! [`Pack::skipped`] with its reason, and what is in it but altered in [`Pack::notes`]. The same files give the same pack, whatever the number of threads.
 
 mod discover;
+mod encoding;
 mod exclusion;
+mod formats;
 mod layout;
 mod pack;
 mod read;
@@ -22,6 +24,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 pub use exclusion::Exclusion;
+pub(crate) use formats::pdf_worker::main as extract_pdf;
 pub use layout::{Layout, RunningLines};
 pub use pack::{Document, Line, Pack, Section, SectionKind};
 pub use sanitize::sanitize;
@@ -151,7 +154,7 @@ pub fn load(
         if tokens.load(Ordering::Relaxed) / READ_BEYOND > limit {
             return Err(Stop::TooLarge);
         }
-        let outcome = match read::read(source) {
+        let outcome = match read::read(source, interrupt) {
             Ok(text) => {
                 let body = layout.encode(tokenizer, &source.name, text, interrupt, &|n| report(0, n))?;
                 let mut sizes = sizes.lock().unwrap_or_else(PoisonError::into_inner);
