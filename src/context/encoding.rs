@@ -167,10 +167,7 @@ fn utf16(bytes: &[u8], order: Order) -> Result<Decoded, Binary> {
     if !odd.is_empty() || units.clone().take(BINARY_PROBE).any(|u| u == 0) {
         return Err(Binary);
     }
-    Ok(replaced(
-        "UTF-16",
-        char::decode_utf16(units).map(Result::ok),
-    ))
+    Ok(replaced("UTF-16", char::decode_utf16(units).map(Result::ok)))
 }
 
 fn utf32(bytes: &[u8], order: Order) -> Result<Decoded, Binary> {

@@ -106,7 +106,7 @@ fn an_interrupt_ends_the_encoding() {
         let text = Text {
             text: "x\n".repeat(SLICE),
             note: None,
-                sections: Vec::new(),
+            sections: Vec::new(),
         };
         assert!(layout.encode(&tokenizer, "a", text, &interrupt, &|_| ()).is_err());
     }

@@ -7,11 +7,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use super::Exclusion;
 use super::discover::Source;
 use super::encoding::{BINARY_PROBE, Binary, Decoded, decode, is_binary};
 use super::formats::{self, Extracted, Format, Limits, Refused};
 use super::pack::Section;
-use super::Exclusion;
 use crate::compute::Interrupt;
 
 /// The largest file that is taken without having been named.
@@ -49,6 +49,7 @@ const MINIFIED_MEAN_LINE: usize = 500;
 
 /// A file's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a text's text is its characters")]
 pub(super) struct Text {
     pub text: String,
     /// What of the file stands otherwise in the text.
@@ -260,7 +261,9 @@ mod tests {
 
     #[test]
     fn faults_are_replaced_and_said() {
-        let got = Folder::new().read("a", b"\xc3\xa9\xc3\xa9\xc3\xa9\xffb\xe4\xbdc", false).unwrap();
+        let got = Folder::new()
+            .read("a", b"\xc3\xa9\xc3\xa9\xc3\xa9\xffb\xe4\xbdc", false)
+            .unwrap();
         assert_eq!(got.text, "ééé\u{fffd}b\u{fffd}c");
         assert!(got.note.unwrap().contains("not UTF-8: 2 invalid places"));
     }
@@ -320,7 +323,9 @@ mod tests {
             path: Some(path.to_owned()),
             explicit: true,
         };
-        let gone = read(&source(&folder.0.path().join("gone")), &Interrupt::new()).unwrap_err().reason;
+        let gone = read(&source(&folder.0.path().join("gone")), &Interrupt::new())
+            .unwrap_err()
+            .reason;
         assert!(gone.starts_with("cannot be read: No such file"), "{gone}");
         for special in [folder.0.path(), Path::new("/dev/zero")] {
             assert!(

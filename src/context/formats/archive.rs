@@ -65,7 +65,10 @@ impl<'a> Archive<'a> {
     /// The first entry, by name, whose name ends so.
     pub fn find(&self, ending: &str) -> Option<String> {
         let names = self.zip.file_names().flatten();
-        names.filter(|name| name.ends_with(ending)).min().map(std::borrow::Cow::into_owned)
+        names
+            .filter(|name| name.ends_with(ending))
+            .min()
+            .map(std::borrow::Cow::into_owned)
     }
 }
 

@@ -23,7 +23,13 @@ pub(super) fn extract(bytes: &[u8], watch: &Watch<'_>) -> Result<Extracted, Refu
         .map_or("word/document.xml", |r| r.target.trim_start_matches('/'));
     let text = part(archive, main)?.ok_or_else(|| Refused::because("not a Word document: its main part is missing"))?;
     let (folder, name) = main.rsplit_once('/').unwrap_or(("", main));
-    let beside = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+    let beside = |name: &str| {
+        if folder.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{folder}/{name}")
+        }
+    };
     let styles = part(archive, &beside("styles.xml"))?;
     let mut reader = Reader {
         flow: Flow::new(watch.limits.text),
@@ -38,7 +44,10 @@ pub(super) fn extract(bytes: &[u8], watch: &Watch<'_>) -> Result<Extracted, Refu
             reader.notes(&notes, element)?;
         }
     }
-    Ok(reader.flow.finish().finish(vec!["the text of a Word document".to_owned()]))
+    Ok(reader
+        .flow
+        .finish()
+        .finish(vec!["the text of a Word document".to_owned()]))
 }
 
 fn part(archive: &mut Archive<'_>, name: &str) -> Result<Option<String>, Refused> {
@@ -52,12 +61,17 @@ struct Relation {
 
 fn relations(archive: &mut Archive<'_>, name: &str, watch: &Watch<'_>) -> Result<HashMap<String, Relation>, Refused> {
     let mut relations = HashMap::new();
-    let Some(text) = part(archive, name)? else { return Ok(relations) };
+    let Some(text) = part(archive, name)? else {
+        return Ok(relations);
+    };
     let mut xml = Xml::new(&text, watch);
     while let Some(node) = xml.next()? {
         if let Node::Start(element) = node
-            && let (Some(id), Some(kind), Some(target)) =
-                (element.attribute("Id"), element.attribute("Type"), element.attribute("Target"))
+            && let (Some(id), Some(kind), Some(target)) = (
+                element.attribute("Id"),
+                element.attribute("Type"),
+                element.attribute("Target"),
+            )
         {
             relations.insert(id, Relation { kind, target });
         }
@@ -153,7 +167,9 @@ impl Reader<'_> {
                     self.flow.begin_heading(level);
                 }
             }
-            "ilvl" => self.flow.bullet(value().and_then(|depth| depth.parse().ok()).unwrap_or(0)),
+            "ilvl" => self
+                .flow
+                .bullet(value().and_then(|depth| depth.parse().ok()).unwrap_or(0)),
             "numId" if value().as_deref() == Some("0") => self.flow.no_bullet(),
             "tab" | "ptab" => self.flow.text(" "),
             "br" | "cr" => self.flow.line_break(),

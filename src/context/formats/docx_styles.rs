@@ -37,7 +37,9 @@ impl Styles {
                         continue;
                     }
                     let Some((_, style)) = &mut current else { continue };
-                    let Some(value) = element.attribute("val") else { continue };
+                    let Some(value) = element.attribute("val") else {
+                        continue;
+                    };
                     match element.name() {
                         "name" => style.level = style.level.or_else(|| by_name(&value)),
                         "basedOn" => style.based_on = Some(value),
@@ -58,10 +60,8 @@ impl Styles {
         for _ in 0..LONGEST_CHAIN {
             let Some(style) = self.0.get(id) else { break };
             match (style.level, &style.based_on) {
-                (Some(0), _) => return None,
-                (Some(level), _) => return Some(level),
                 (None, Some(base)) => id = base,
-                (None, None) => return None,
+                (level, _) => return level.filter(|level| *level > 0),
             }
         }
         by_name(id)
@@ -70,7 +70,12 @@ impl Styles {
 
 /// A value of `w:outlineLvl` as a level from 1; 0 is body text.
 pub(super) fn outline_level(value: &str) -> u8 {
-    value.trim().parse::<u8>().ok().filter(|level| *level < LEVELS).map_or(0, |level| level + 1)
+    value
+        .trim()
+        .parse::<u8>()
+        .ok()
+        .filter(|level| *level < LEVELS)
+        .map_or(0, |level| level + 1)
 }
 
 fn by_name(name: &str) -> Option<u8> {

@@ -13,14 +13,16 @@ use crate::context::pack::SectionKind;
 
 /// Ways to garble fonts, which are no protection of the text.
 const FONT_OBFUSCATION: [&str; 2] = ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"];
+const PACKAGE_TYPE: &str = "application/oebps-package+xml";
+/// Renditions of a book; the first that is there is read.
+const MOST_PACKAGES: usize = 16;
 /// Characters of a title or an author's name.
 const LONGEST_NAME: usize = 500;
 
 pub(super) fn extract(bytes: &[u8], watch: &Watch<'_>) -> Result<Extracted, Refused> {
     let archive = &mut Archive::open(bytes, watch)?;
-    let package_path = package_path(archive, watch)?;
-    let text = archive.read(&package_path)?.ok_or_else(|| not_a_book("its package document is missing"))?;
-    let package = Package::parse(&characters(text)?, &package_path, watch)?;
+    let (text, path) = package(archive, watch)?;
+    let package = Package::parse(&text, &path, watch)?;
     let protected = protected(archive, watch)?;
     if package.spine.iter().any(|path| protected.contains(path)) {
         return Err(Refused::because("protected by DRM: its pages are encrypted"));
@@ -105,27 +107,36 @@ fn chapters(page: &Fragment, entries: &[Chapter]) -> Vec<(usize, Mark)> {
     marks
 }
 
-fn package_path(archive: &mut Archive<'_>, watch: &Watch<'_>) -> Result<String, Refused> {
+/// The package document and its path: what the container says, or else whatever there is.
+fn package(archive: &mut Archive<'_>, watch: &Watch<'_>) -> Result<(String, String), Refused> {
+    let mut named = Vec::new();
     if let Some(container) = archive.read("META-INF/container.xml")? {
         let text = characters(container)?;
         let mut xml = Xml::new(&text, watch);
         while let Some(node) = xml.next()? {
             if let Node::Start(element) = node
                 && element.name() == "rootfile"
-                && let Some(path) = element.attribute("full-path")
+                && element.attribute("media-type").is_none_or(|kind| kind == PACKAGE_TYPE)
+                && named.len() < MOST_PACKAGES
             {
-                return Ok(path);
+                named.extend(element.attribute("full-path"));
             }
         }
     }
-    // The package is what counts; some archives lack only the pointer to it.
-    archive.find(".opf").ok_or_else(|| not_a_book("it names no package document"))
+    for path in named.into_iter().chain(archive.find(".opf")) {
+        if let Some(bytes) = archive.read(&path)? {
+            return Ok((characters(bytes)?, path));
+        }
+    }
+    Err(not_a_book("its package document is missing"))
 }
 
 /// The paths of what is encrypted.
 fn protected(archive: &mut Archive<'_>, watch: &Watch<'_>) -> Result<HashSet<String>, Refused> {
     let mut paths = HashSet::new();
-    let Some(encryption) = archive.read("META-INF/encryption.xml")? else { return Ok(paths) };
+    let Some(encryption) = archive.read("META-INF/encryption.xml")? else {
+        return Ok(paths);
+    };
     let text = characters(encryption)?;
     let mut xml = Xml::new(&text, watch);
     let mut algorithm = String::new();
@@ -255,7 +266,11 @@ impl Package {
 /// A link's path in the archive and what follows its `#`.
 fn target(from: &str, link: &str) -> (String, Option<String>) {
     let (path, fragment) = link.split_once('#').map_or((link, None), |(path, id)| (path, Some(id)));
-    let path = if path.is_empty() { from.to_owned() } else { resolved(from, path) };
+    let path = if path.is_empty() {
+        from.to_owned()
+    } else {
+        resolved(from, path)
+    };
     (path, fragment.map(unescaped).filter(|id| !id.is_empty()))
 }
 
@@ -264,7 +279,14 @@ fn resolved(from: &str, link: &str) -> String {
     let link = unescaped(link);
     let mut parts: Vec<&str> = match link.strip_prefix('/') {
         Some(_) => Vec::new(),
-        None => from.split('/').rev().skip(1).collect::<Vec<_>>().into_iter().rev().collect(),
+        None => from
+            .split('/')
+            .rev()
+            .skip(1)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect(),
     };
     for part in link.split('/') {
         match part {

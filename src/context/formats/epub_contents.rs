@@ -26,7 +26,9 @@ pub(super) fn navigation(text: &str, watch: &Watch<'_>) -> Result<Vec<Entry>, Re
         match node {
             Node::Start(element) => match element.name() {
                 "nav" => {
-                    inside = element.attribute("type").is_some_and(|kind| kind.split(' ').any(|k| k == "toc"));
+                    inside = element
+                        .attribute("type")
+                        .is_some_and(|kind| kind.split(' ').any(|k| k == "toc"));
                 }
                 "ol" if inside => level = level.saturating_add(1),
                 "a" if inside => {

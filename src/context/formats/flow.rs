@@ -147,7 +147,9 @@ impl Flow {
 
     /// An address that the text of its link does not say is written after it.
     pub fn end_link(&mut self) {
-        let Some(Link { url, lines, start }) = self.link.take() else { return };
+        let Some(Link { url, lines, start }) = self.link.take() else {
+            return;
+        };
         let start = if lines == self.target().lines { start } else { 0 };
         let text = self.line.get(start..).unwrap_or_default().trim();
         if !text.is_empty() && bare(text) != bare(&url) {
@@ -271,7 +273,9 @@ impl Flow {
             return;
         }
         self.end_cell();
-        let Some(row) = self.tables.last_mut().map(|table| std::mem::take(&mut table.row)) else { return };
+        let Some(row) = self.tables.last_mut().map(|table| std::mem::take(&mut table.row)) else {
+            return;
+        };
         let row = joined(row);
         if row.lines > 0 || !row.marks.is_empty() {
             self.target_mut().append(row);
@@ -398,7 +402,11 @@ fn joined(mut cells: Vec<Fragment>) -> Fragment {
     let mut line = String::with_capacity(length + 3 * cells.len());
     for (i, cell) in cells.iter_mut().enumerate() {
         if i > 0 {
-            line.push_str(if line.ends_with(' ') || line.is_empty() { "| " } else { " | " });
+            line.push_str(if line.ends_with(' ') || line.is_empty() {
+                "| "
+            } else {
+                " | "
+            });
         }
         for (j, part) in cell.text.lines().enumerate() {
             if j > 0 {

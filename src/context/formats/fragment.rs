@@ -11,7 +11,11 @@ const LONGEST_TITLE: usize = 200;
 /// A named place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mark {
-    Section { kind: SectionKind, title: String, level: u8 },
+    Section {
+        kind: SectionKind,
+        title: String,
+        level: u8,
+    },
     /// The target of links.
     Anchor(String),
 }

@@ -10,9 +10,7 @@ use std::collections::HashSet;
 use encoding_rs::Encoding;
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{
-    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
-};
+use html5ever::tokenizer::{BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 
 use super::flow::Flow;
 use super::fragment::{Fragment, Mark};
@@ -60,16 +58,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Refused> {
 fn declared(head: &[u8]) -> Option<&'static Encoding> {
     let head = String::from_utf8_lossy(head).to_ascii_lowercase();
     let xml = head.trim_start().starts_with("<?xml");
-    let key = if xml && head.contains("encoding=") { "encoding=" } else { "charset=" };
+    let key = if xml && head.contains("encoding=") {
+        "encoding="
+    } else {
+        "charset="
+    };
     let value = head.split_once(key)?.1.trim_start_matches(['"', '\'', ' ']);
     let end = value.find(['"', '\'', ' ', ';', '>', '/', '?']).unwrap_or(value.len());
     let encoding = Encoding::for_label(&value.as_bytes()[..end])?;
     // Whoever could read the declaration did not read UTF-16.
-    Some(if encoding.is_ascii_compatible() || encoding == encoding_rs::ISO_2022_JP {
-        encoding
-    } else {
-        encoding_rs::UTF_8
-    })
+    Some(
+        if encoding.is_ascii_compatible() || encoding == encoding_rs::ISO_2022_JP {
+            encoding
+        } else {
+            encoding_rs::UTF_8
+        },
+    )
 }
 
 pub(super) fn fragment(text: &str, options: Options<'_>, watch: &Watch<'_>) -> Result<Fragment, Refused> {
@@ -100,6 +104,7 @@ pub(super) fn fragment(text: &str, options: Options<'_>, watch: &Watch<'_>) -> R
     }
     let mut fragment = Fragment::default();
     fragment.line("", &title);
+    fragment.line("", "");
     fragment.append(body);
     Ok(fragment)
 }
@@ -199,14 +204,15 @@ impl State {
         match name {
             "title" if self.title.is_empty() => self.in_title = true,
             "title" | "script" | "style" | "iframe" | "noembed" | "noframes" | "template" | "noscript" | "svg"
-            | "select" | "datalist" | "rt" | "rp" => self.skipped = Some((name.to_owned(), 1)),
+            | "select" | "datalist" | "rt" | "rp" | "annotation" | "annotation-xml" => {
+                self.skipped = Some((name.to_owned(), 1))
+            }
             "math" => {
                 if let Some(text) = attribute(tag, "alttext") {
                     flow.text(text);
                     self.skipped = Some((name.to_owned(), 1));
                 }
             }
-            "annotation" | "annotation-xml" => self.skipped = Some((name.to_owned(), 1)),
             "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => flow.begin_heading(name.as_bytes()[1] - b'0'),
             "br" => flow.line_break(),
             "pre" | "listing" | "xmp" | "plaintext" => flow.begin_verbatim(),
@@ -281,7 +287,13 @@ fn breaks_out(skipped: &str, name: &str) -> bool {
     match skipped {
         "template" | "noscript" => name == "body",
         "rt" | "rp" => matches!(name, "rb" | "rt" | "rp" | "rtc" | "ruby") || is_block(name),
-        _ => is_block(name) || matches!(name, "table" | "ul" | "ol" | "li" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"),
+        _ => {
+            is_block(name)
+                || matches!(
+                    name,
+                    "table" | "ul" | "ol" | "li" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6"
+                )
+        }
     }
 }
 
@@ -311,7 +323,6 @@ fn is_block(name: &str) -> bool {
             | "legend"
             | "main"
             | "nav"
-            | "option"
             | "p"
             | "search"
             | "section"

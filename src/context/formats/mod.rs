@@ -90,7 +90,7 @@ impl Default for Limits {
             unpacked: 256 << 20,
             entry: 64 << 20,
             entries: 20_000,
-            time: Duration::from_secs(60),
+            time: Duration::from_mins(1),
             pdf_memory: 2 << 30,
             pdf_worker: None,
         }
@@ -133,7 +133,9 @@ impl<'a> Watch<'a> {
 /// A format that is text itself goes by its name alone: a program may well print `<html>`.
 pub(super) fn recognise(name: &str, head: &[u8]) -> Option<Format> {
     const PDF_HEADER_WITHIN: usize = 1024;
-    let extension = name.rsplit_once('.').map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
+    let extension = name
+        .rsplit_once('.')
+        .map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
     match extension.as_str() {
         "html" | "htm" | "xhtml" | "xht" => return Some(Format::Html),
         "ipynb" => return Some(Format::Notebook),
@@ -178,7 +180,7 @@ pub(super) fn extract(
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 #[path = "formats_tests.rs"]
 mod tests;
-#[cfg(test)]
-mod testing;

@@ -17,13 +17,14 @@ const OUTPUT_LINES: usize = 20;
 const OUTPUT_LINE: usize = 2000;
 
 pub(super) fn extract(bytes: &[u8], watch: &Watch<'_>) -> Result<Extracted, Refused> {
-    let text = decode(bytes.to_vec()).map_err(|Binary| Refused::because("binary"))?.text;
+    let text = decode(bytes.to_vec())
+        .map_err(|Binary| Refused::because("binary"))?
+        .text;
     // Each value takes some hundred bytes of memory and few in the file.
     if text.bytes().filter(|b| matches!(b, b',' | b':' | b'[' | b'{')).count() > MOST_VALUES {
         return Err(Refused::because("a notebook of too many values"));
     }
-    let notebook: Value = serde_json::from_str(&text)
-        .map_err(|e| Refused::because(format!("not a notebook: {e}")))?;
+    let notebook: Value = serde_json::from_str(&text).map_err(|e| Refused::because(format!("not a notebook: {e}")))?;
     let cells = cells(&notebook).ok_or_else(|| Refused::because("not a notebook: it has no cells"))?;
     let mut writer = Writer::default();
     for (number, cell) in (1..).zip(cells) {
@@ -54,7 +55,13 @@ fn cells(notebook: &Value) -> Option<Vec<&Value>> {
         return Some(cells.iter().collect());
     }
     let sheets = notebook["worksheets"].as_array()?;
-    Some(sheets.iter().filter_map(|sheet| sheet["cells"].as_array()).flatten().collect())
+    Some(
+        sheets
+            .iter()
+            .filter_map(|sheet| sheet["cells"].as_array())
+            .flatten()
+            .collect(),
+    )
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +75,11 @@ impl Writer {
     fn cell(&mut self, number: usize, cell: &Value) {
         let kind = cell["cell_type"].as_str().unwrap_or("raw");
         let (mut title, mut level) = (format!("{kind} {number}"), 2);
-        let source = source(if cell["source"].is_null() { &cell["input"] } else { &cell["source"] });
+        let source = source(if cell["source"].is_null() {
+            &cell["input"]
+        } else {
+            &cell["source"]
+        });
         if kind == "code" {
             let count = cell["execution_count"].as_u64().or(cell["prompt_number"].as_u64());
             title = format!("In [{}]", count.map_or(" ".to_owned(), |n| n.to_string()));
@@ -117,8 +128,20 @@ impl Writer {
                 ("error", text)
             }
             _ => {
-                let forms = [&data["text/plain"], &data["text/markdown"], &data["text/latex"], &output["text"]];
-                ("out", forms.into_iter().map(source).find(|text| !text.is_empty()).unwrap_or_default())
+                let forms = [
+                    &data["text/plain"],
+                    &data["text/markdown"],
+                    &data["text/latex"],
+                    &output["text"],
+                ];
+                (
+                    "out",
+                    forms
+                        .into_iter()
+                        .map(source)
+                        .find(|text| !text.is_empty())
+                        .unwrap_or_default(),
+                )
             }
         };
         self.capped(name, &without_escapes(&text));
@@ -174,7 +197,12 @@ fn without_escapes(text: &str) -> String {
             continue;
         }
         match chars.peek() {
-            Some('[') => while chars.next().is_some_and(|c| c == '[' || !('\x40'..='\x7e').contains(&c)) {},
+            Some('[') => {
+                while chars
+                    .next()
+                    .is_some_and(|c| c == '[' || !('\x40'..='\x7e').contains(&c))
+                {}
+            }
             Some(']') => while chars.next().is_some_and(|c| c != '\x07' && c != '\\') {},
             _ => {
                 chars.next();

@@ -64,7 +64,11 @@ fn start(word: &str, watch: &Watch<'_>) -> Result<Child, Refused> {
 /// This program, though its file may have been replaced since it was started.
 fn own_program() -> std::io::Result<PathBuf> {
     let link = PathBuf::from("/proc/self/exe");
-    if cfg!(target_os = "linux") && link.exists() { Ok(link) } else { std::env::current_exe() }
+    if cfg!(target_os = "linux") && link.exists() {
+        Ok(link)
+    } else {
+        std::env::current_exe()
+    }
 }
 
 /// Feeds the worker and takes what it prints, until it is done, its time is up or nobody waits for it any more.
@@ -202,7 +206,9 @@ fn frames<'a>(output: &'a [u8], word: &'a str) -> impl Iterator<Item = Frame<'a>
             let end = rest.iter().position(|&b| b == b'\n').map_or(rest.len(), |end| end + 1);
             let (line, after) = rest.split_at(end);
             rest = after;
-            let header = std::str::from_utf8(line).ok().map(|line| line.split_whitespace().collect::<Vec<_>>());
+            let header = std::str::from_utf8(line)
+                .ok()
+                .map(|line| line.split_whitespace().collect::<Vec<_>>());
             if let Some([said, kind, length]) = header.as_deref()
                 && *said == word
                 && let Some((body, after)) = length.parse().ok().and_then(|length| rest.split_at_checked(length))

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-use quick_xml::{Reader, XmlVersion};
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
 
 use super::{Refused, Watch};
 use crate::context::encoding::{Binary, decode_declared};
@@ -17,13 +17,17 @@ const SLICE: usize = 4096;
 /// The characters of an XML document.
 pub(super) fn characters(bytes: Vec<u8>) -> Result<String, Refused> {
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
-    let label = head.split_once("encoding=").and_then(|(_, rest)| rest.split(['"', '\'']).nth(1));
+    let label = head
+        .split_once("encoding=")
+        .and_then(|(_, rest)| rest.split(['"', '\'']).nth(1));
     let declared = label
         .and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
         .filter(|encoding| encoding.is_ascii_compatible())
         .unwrap_or(encoding_rs::UTF_8);
     let decoded = decode_declared(bytes, Some(declared));
-    Ok(decoded.map_err(|Binary| Refused::because("damaged: binary where XML should be"))?.text)
+    Ok(decoded
+        .map_err(|Binary| Refused::because("damaged: binary where XML should be"))?
+        .text)
 }
 
 pub(super) enum Node<'a> {
@@ -47,7 +51,9 @@ impl Element<'_> {
             .with_checks(false)
             .flatten()
             .find(|attribute| attribute.key.local_name().into_inner() == name)?;
-        let value = found.normalized_value(XmlVersion::Implicit1_0).unwrap_or(found.value.clone());
+        let value = found
+            .normalized_value(XmlVersion::Implicit1_0)
+            .unwrap_or(found.value.clone());
         Some(value.into_owned())
     }
 }
@@ -81,19 +87,21 @@ impl<'a> Xml<'a> {
             }
             self.events += 1;
             let event = self.reader.read_event();
-            return Ok(Some(match event.map_err(|e| Refused::because(format!("damaged XML: {e}")))? {
-                Event::Start(start) | Event::Empty(start) => Node::Start(Element(start)),
-                Event::End(end) => Node::End(end.local_name().into_inner().to_owned()),
-                Event::Text(text) => Node::Text(text.into_inner()),
-                Event::CData(text) => Node::Text(text.into_inner()),
-                Event::GeneralRef(reference) => match reference.resolve_char_ref() {
-                    Ok(Some(c)) => Node::Text(Cow::Owned(c.to_string())),
-                    Ok(None) => Node::Text(Cow::Owned(entity(&reference))),
-                    Err(_) => continue,
+            return Ok(Some(
+                match event.map_err(|e| Refused::because(format!("damaged XML: {e}")))? {
+                    Event::Start(start) | Event::Empty(start) => Node::Start(Element(start)),
+                    Event::End(end) => Node::End(end.local_name().into_inner().to_owned()),
+                    Event::Text(text) => Node::Text(text.into_inner()),
+                    Event::CData(text) => Node::Text(text.into_inner()),
+                    Event::GeneralRef(reference) => match reference.resolve_char_ref() {
+                        Ok(Some(c)) => Node::Text(Cow::Owned(c.to_string())),
+                        Ok(None) => Node::Text(Cow::Owned(entity(&reference))),
+                        Err(_) => continue,
+                    },
+                    Event::Eof => return Ok(None),
+                    Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => continue,
                 },
-                Event::Eof => return Ok(None),
-                Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::DocType(_) => continue,
-            }));
+            ));
         }
     }
 }
