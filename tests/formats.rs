@@ -169,9 +169,21 @@ fn pdfs_that_cannot_be_read_are_reasons() {
         "no text in it (scanned pages?)"
     );
 
-    let encrypted = String::from_utf8_lossy(&whole).replace("/Root 1 0 R", "/Root 1 0 R /Encrypt 3 0 R");
-    let reason = packed("encrypted.pdf", encrypted.as_bytes()).unwrap_err();
-    assert!(reason.contains("encrypted"), "{reason}");
+    let key = "5a".repeat(32);
+    let lock = format!("<< /Filter /Standard /V 1 /R 2 /P -44 /O <{key}> /U <{key}> >>");
+    let mut encrypted = pdf(&[
+        Plain(CATALOGUE.into()),
+        pages("3 0 R"),
+        page(4),
+        Stream("", b"x".into()),
+        Plain(lock),
+    ]);
+    let root = encrypted.windows(12).position(|w| w == b"/Root 1 0 R ").unwrap();
+    encrypted.splice(root..root, *b"/Encrypt 5 0 R /ID [<00> <00>] ");
+    assert_eq!(
+        packed("encrypted.pdf", &encrypted).unwrap_err(),
+        "encrypted with a password"
+    );
 
     let circle = pdf(&[Plain(CATALOGUE.into()), pages("2 0 R 2 0 R")]);
     let itself = pdf(&[

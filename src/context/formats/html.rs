@@ -205,7 +205,7 @@ impl State {
             "title" if self.title.is_empty() => self.in_title = true,
             "title" | "script" | "style" | "iframe" | "noembed" | "noframes" | "template" | "noscript" | "svg"
             | "select" | "datalist" | "rt" | "rp" | "annotation" | "annotation-xml" => {
-                self.skipped = Some((name.to_owned(), 1))
+                self.skipped = Some((name.to_owned(), 1));
             }
             "math" => {
                 if let Some(text) = attribute(tag, "alttext") {
