@@ -154,6 +154,9 @@ fn contents(
     explicit: bool,
     size: Option<u64>,
 ) -> Result<(Option<Format>, Vec<u8>), Refusal> {
+    if size.is_some_and(|size| size > NAMED_LIMIT) {
+        return Err(too_large(NAMED_LIMIT));
+    }
     let mut bytes = Vec::new();
     from.by_ref()
         .take(BINARY_PROBE as u64)
