@@ -256,6 +256,24 @@ fn files_that_change_or_vanish_while_they_are_loaded() {
 }
 
 #[test]
+fn sections_of_a_document_come_with_its_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.html"), "<p>before<h1>Loomings</h1><p>Call me").unwrap();
+    fs::write(dir.path().join("b.txt"), "# not a heading\n").unwrap();
+    let (pack, _) = load_from(dir.path(), &[""], &Interrupt::new()).unwrap();
+    let [page, plain] = pack.documents.as_slice() else {
+        panic!("{:?}", pack.documents)
+    };
+    let [section] = page.sections.as_slice() else {
+        panic!("{:?}", page.sections)
+    };
+    assert_eq!(section.title, "Loomings");
+    assert_eq!(page.line(section.line), Some("# Loomings"));
+    assert!(plain.sections.is_empty());
+    assert!(pack.notes[0].note.contains("HTML"));
+}
+
+#[test]
 fn a_huge_file_is_refused_before_it_is_read() {
     let dir = tempfile::tempdir().unwrap();
     let file = fs::File::create(dir.path().join("sparse")).unwrap();
