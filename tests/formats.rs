@@ -147,6 +147,30 @@ fn a_pdf_is_read_page_by_page() {
 }
 
 #[test]
+fn a_pdf_that_is_encrypted_without_a_password_is_read() {
+    use pdf_extract::{Document, EncryptionState, EncryptionVersion, Object, Permissions, StringFormat};
+    let mut document = Document::load_mem(&three_pages()).unwrap();
+    let id = Object::String(vec![7; 16], StringFormat::Hexadecimal);
+    document.trailer.set("ID", Object::Array(vec![id.clone(), id]));
+    for (password, expected) in [("", Ok(6)), ("secret", Err("encrypted with a password".to_owned()))] {
+        let mut document = document.clone();
+        let version = EncryptionVersion::V2 {
+            document: &document,
+            owner_password: "owner",
+            user_password: password,
+            key_length: 128,
+            permissions: Permissions::all(),
+        };
+        let state = EncryptionState::try_from(version).unwrap();
+        document.encrypt(&state).unwrap();
+        let mut bytes = Vec::new();
+        document.save_to(&mut bytes).unwrap();
+        let lines = packed("a.pdf", &bytes).map(|got| got["lines"].as_u64().unwrap());
+        assert_eq!(lines, expected);
+    }
+}
+
+#[test]
 fn a_pdf_may_come_by_standard_input() {
     let output = thunderhead(&["pack", "--json", "-"], &three_pages());
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
