@@ -17,6 +17,7 @@ use clap::Parser;
 
 use self::args::{Arguments, Command};
 use self::error::CliError;
+use crate::context::extract_pdf;
 
 /// Runs the program with the process's arguments.
 #[must_use]
@@ -38,6 +39,7 @@ fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),
         Some(Command::Ask(command)) => ask::run(&command),
         Some(Command::Pack(command)) => pack::run(&command),
+        Some(Command::ExtractPdf { word, seconds, memory }) => Ok(extract_pdf(&word, seconds, memory)),
         None => chat::run(&arguments.chat),
     }
 }

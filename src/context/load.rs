@@ -173,11 +173,11 @@ impl Loader<'_> {
         interrupt: &Interrupt,
         progress: &dyn Fn(usize),
     ) -> Result<Result<Loaded, Refusal>, Interrupted> {
-        let text = match read::read(source) {
+        let text = match read::read(source, interrupt) {
             Ok(text) => text,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let mut body = Body::new(source, text.text, Vec::new(), cut);
+        let mut body = Body::new(source, text.text, text.sections, cut);
         body.encoded = self.encode(&body, keys, interrupt, progress)?;
         Ok(Ok(Loaded { body, note: text.note }))
     }

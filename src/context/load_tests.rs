@@ -56,7 +56,7 @@ fn a_folder_becomes_a_pack_and_nothing_is_lost_in_silence() {
         panic!("{:?}", pack.notes)
     };
     assert!(
-        note.path.ends_with("d.txt") && note.note.contains("not UTF-8"),
+        note.path.ends_with("d.txt") && note.note == "read as windows-1252",
         "{note:?}"
     );
     assert_eq!(pack.lines(), 4);
@@ -213,7 +213,7 @@ fn whatever_lies_in_a_folder_is_accounted_for() {
     skipped.sort();
     assert_eq!(paths, expected);
     assert_eq!(skipped, left_out);
-    assert_eq!(notes, ["latin.txt: not UTF-8: 2 invalid places are read as U+FFFD"]);
+    assert_eq!(notes, ["latin.txt: read as windows-1252"]);
     assert_eq!(
         pack.document(&format!("{}/utf16.txt", dir.path().display()))
             .unwrap()
@@ -258,6 +258,24 @@ fn files_that_change_or_vanish_while_they_are_loaded() {
         skipped.len() == 1 && skipped[0].starts_with("gone: cannot be read"),
         "{skipped:?}"
     );
+}
+
+#[test]
+fn sections_of_a_document_come_with_its_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("a.html"), "<p>before<h1>Loomings</h1><p>Call me").unwrap();
+    fs::write(dir.path().join("b.txt"), "# not a heading\n").unwrap();
+    let (pack, _) = load_from(dir.path(), &[""], &Interrupt::new()).unwrap();
+    let [page, plain] = pack.documents.as_slice() else {
+        panic!("{:?}", pack.documents)
+    };
+    let [section] = page.sections.as_slice() else {
+        panic!("{:?}", page.sections)
+    };
+    assert_eq!(section.title, "Loomings");
+    assert_eq!(page.line(section.line), Some("# Loomings"));
+    assert!(plain.sections.is_empty());
+    assert!(pack.notes[0].note.contains("HTML"));
 }
 
 #[test]

@@ -1,27 +1,32 @@
 //! One file as text, or the reason why not.
 //!
 //! Whatever lies on a disk may turn up here. Only regular files are opened (a pipe would block for ever), sizes are
-//! checked before anything is read, and text that is not UTF-8 is taken with its faults replaced and counted.
+//! checked before anything is read; what is neither plain text nor a document whose format is known is refused.
 
 use std::fs::File;
 use std::io::{self, Read};
 
 use super::discover::Source;
+use super::encoding::{BINARY_PROBE, Binary, Decoded, decode, is_binary};
+use super::formats::{self, Extracted, Format, Limits, Refused};
+use super::pack::Section;
 use super::{Exclusion, rules, secrets};
+use crate::compute::Interrupt;
 
 /// The largest file that is taken without having been named.
 const WALKED_LIMIT: u64 = 64 << 20;
 /// The largest file that is taken at all: far more than any context holds.
 const NAMED_LIMIT: u64 = 256 << 20;
-/// A NUL in so many first bytes marks a binary file, as for git.
-const BINARY_PROBE: usize = 8 << 10;
 
 /// A file's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "a text's text is its characters")]
 pub(super) struct Text {
     pub text: String,
     /// What of the file stands otherwise in the text.
     pub note: Option<String>,
+    /// Of documents that have any.
+    pub sections: Vec<Section>,
 }
 
 /// Why a file is not taken.
@@ -46,27 +51,24 @@ impl Refusal {
 }
 
 /// Reads a source. One that was not asked for by name is left out if its text is not what people mean.
-pub(super) fn read(source: &Source) -> Result<Text, Refusal> {
+pub(super) fn read(source: &Source, interrupt: &Interrupt) -> Result<Text, Refusal> {
     let Some(path) = &source.path else {
-        let bytes = read_up_to(io::stdin().lock(), NAMED_LIMIT)?;
-        return decode(bytes);
+        let (format, bytes) = contents(io::stdin().lock(), "", true, None)?;
+        return text(format, bytes, interrupt);
     };
     regular(&path.metadata().map_err(Refusal::unreadable)?)?;
-    let limit = if source.explicit { NAMED_LIMIT } else { WALKED_LIMIT };
     let file = File::open(path).map_err(Refusal::unreadable)?;
     let metadata = file.metadata().map_err(Refusal::unreadable)?;
     regular(&metadata)?;
-    if metadata.len() > limit {
-        return Err(too_large(limit));
-    }
-    let text = decode(read_up_to(file, limit)?)?;
+    let (format, bytes) = contents(file, &path.to_string_lossy(), source.explicit, Some(metadata.len()))?;
     if source.explicit {
-        return Ok(text);
+        return text(format, bytes, interrupt);
     }
-    if rules::is_large_data(path, metadata.len()) {
+    if format.is_none() && rules::is_large_data(path, metadata.len()) {
         let reason = format!("data larger than {} MiB", rules::DATA_LIMIT >> 20);
         return Err(Refusal::new(Exclusion::Large, reason));
     }
+    let text = text(format, bytes, interrupt)?;
     if let Some((kind, reason)) = rules::text(path, &text.text) {
         return Err(Refusal::new(kind, reason));
     }
@@ -91,15 +93,29 @@ fn too_large(limit: u64) -> Refusal {
     Refusal::new(Exclusion::TooLarge, format!("larger than {} MiB", limit >> 20))
 }
 
-/// Reads what is text by its first bytes and not too large.
-fn read_up_to(mut from: impl Read, limit: u64) -> Result<Vec<u8>, Refusal> {
+/// Reads what is, by its first bytes, text or a document of a known format and not too large. `size` is what it is said
+/// to be, in bytes.
+fn contents(
+    mut from: impl Read,
+    name: &str,
+    explicit: bool,
+    size: Option<u64>,
+) -> Result<(Option<Format>, Vec<u8>), Refusal> {
+    if size.is_some_and(|size| size > NAMED_LIMIT) {
+        return Err(too_large(NAMED_LIMIT));
+    }
     let mut bytes = Vec::new();
     from.by_ref()
         .take(BINARY_PROBE as u64)
         .read_to_end(&mut bytes)
         .map_err(Refusal::unreadable)?;
-    if is_binary(&bytes) {
+    let format = formats::recognise(name, &bytes);
+    if format.is_none() && is_binary(&bytes) {
         return Err(Refusal::new(Exclusion::Binary, "binary"));
+    }
+    let limit = if explicit { NAMED_LIMIT } else { WALKED_LIMIT };
+    if size.is_some_and(|size| size > limit) {
+        return Err(too_large(limit));
     }
     from.take(limit + 1 - bytes.len() as u64)
         .read_to_end(&mut bytes)
@@ -107,57 +123,38 @@ fn read_up_to(mut from: impl Read, limit: u64) -> Result<Vec<u8>, Refusal> {
     if bytes.len() as u64 > limit {
         Err(too_large(limit))
     } else {
-        Ok(bytes)
+        Ok((format, bytes))
     }
 }
 
-fn is_binary(bytes: &[u8]) -> bool {
-    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
-    !utf16 && bytes.contains(&0)
-}
-
-fn decode(bytes: Vec<u8>) -> Result<Text, Refusal> {
-    match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => return decode_utf16(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => return decode_utf16(rest, u16::from_be_bytes),
-        _ => {}
-    }
-    let (text, note) = match String::from_utf8(bytes) {
-        Ok(text) => (text, None),
-        Err(error) => {
-            let faults = error
-                .as_bytes()
-                .utf8_chunks()
-                .filter(|chunk| !chunk.invalid().is_empty())
-                .count();
-            let note = format!("not UTF-8: {faults} invalid places are read as U+FFFD");
-            (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some(note))
+/// The text of a document of a known format, or of plain text.
+fn text(format: Option<Format>, bytes: Vec<u8>, interrupt: &Interrupt) -> Result<Text, Refusal> {
+    let mut notes = Vec::new();
+    if let Some(format) = format {
+        match formats::extract(format, &bytes, &Limits::default(), interrupt) {
+            Ok(Extracted { text, sections, notes }) => {
+                return Ok(Text {
+                    text,
+                    note: Some(notes.join("; ")),
+                    sections,
+                });
+            }
+            // It is text all the same, such as one with the marks of a conflict.
+            Err(Refused::Because(reason)) if format == Format::Notebook => {
+                notes.push(format!("{reason}; read as it stands"));
+            }
+            Err(Refused::Because(reason)) => return Err(Refusal::new(Exclusion::Unreadable, reason)),
+            // Whoever raised the interrupt does not look at reasons.
+            Err(Refused::Interrupted) => return Err(Refusal::new(Exclusion::Unreadable, "cancelled")),
         }
-    };
-    let text = match text.strip_prefix('\u{feff}') {
-        Some(rest) => rest.to_owned(),
-        None => text,
-    };
-    Ok(Text { text, note })
-}
-
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Text, Refusal> {
-    let (pairs, odd) = bytes.as_chunks::<2>();
-    let units = pairs.iter().map(|&pair| unit(pair));
-    if !odd.is_empty() || units.clone().take(BINARY_PROBE).any(|u| u == 0) {
-        return Err(Refusal::new(Exclusion::Binary, "binary"));
     }
-    let mut faults = 0usize;
-    let text = char::decode_utf16(units)
-        .map(|c| {
-            c.unwrap_or_else(|_| {
-                faults += 1;
-                char::REPLACEMENT_CHARACTER
-            })
-        })
-        .collect();
-    let note = (faults > 0).then(|| format!("not UTF-16: {faults} invalid places are read as U+FFFD"));
-    Ok(Text { text, note })
+    let Decoded { text, note } = decode(bytes).map_err(|Binary| Refusal::new(Exclusion::Binary, "binary"))?;
+    notes.extend(note);
+    Ok(Text {
+        text,
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
+        sections: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -176,11 +173,12 @@ mod tests {
         fn read(&self, name: &str, bytes: &[u8], explicit: bool) -> Result<Text, Refusal> {
             let path = self.0.path().join(name);
             fs::write(&path, bytes).unwrap();
-            read(&Source {
+            let source = Source {
                 name: name.into(),
                 path: Some(path),
                 explicit,
-            })
+            };
+            read(&source, &Interrupt::new())
         }
     }
 
@@ -188,6 +186,7 @@ mod tests {
         Text {
             text: text.into(),
             note: None,
+            sections: Vec::new(),
         }
     }
 
@@ -209,8 +208,10 @@ mod tests {
 
     #[test]
     fn faults_are_replaced_and_said() {
-        let got = Folder::new().read("a", b"a\xffb\xe4\xbdc", false).unwrap();
-        assert_eq!(got.text, "a\u{fffd}b\u{fffd}c");
+        let got = Folder::new()
+            .read("a", b"\xc3\xa9\xc3\xa9\xc3\xa9\xffb\xe4\xbdc", false)
+            .unwrap();
+        assert_eq!(got.text, "ééé\u{fffd}b\u{fffd}c");
         assert!(got.note.unwrap().contains("not UTF-8: 2 invalid places"));
     }
 
@@ -244,6 +245,23 @@ mod tests {
         assert!(folder.read("book.txt", &large, false).is_ok());
     }
 
+    #[test]
+    fn documents_are_read_by_their_format_and_may_be_larger() {
+        let folder = Folder::new();
+        let page = format!("<h1>Loomings</h1><p>Call me Ishmael.{}", " ".repeat(2 << 20));
+        let got = folder.read("moby.html", page.as_bytes(), false).unwrap();
+        assert_eq!(got.text, "# Loomings\nCall me Ishmael.\n");
+        assert_eq!(got.sections.len(), 1);
+        assert!(got.note.unwrap().contains("HTML"));
+
+        let got = folder.read("a.ipynb", b"<<<<<<< HEAD\n{}\n", false).unwrap();
+        assert_eq!(got.text, "<<<<<<< HEAD\n{}\n");
+        assert!(got.note.unwrap().contains("read as it stands"));
+
+        let refused = folder.read("a.epub", b"PK\x03\x04\0", true).unwrap_err();
+        assert_eq!(refused.kind, Exclusion::Unreadable);
+    }
+
     #[cfg(unix)]
     #[test]
     fn the_reason_of_an_unreadable_file_is_the_systems() {
@@ -253,11 +271,13 @@ mod tests {
             path: Some(path.to_owned()),
             explicit: true,
         };
-        let gone = read(&source(&folder.0.path().join("gone"))).unwrap_err().reason;
+        let gone = read(&source(&folder.0.path().join("gone")), &Interrupt::new())
+            .unwrap_err()
+            .reason;
         assert!(gone.starts_with("cannot be read: No such file"), "{gone}");
         for special in [folder.0.path(), Path::new("/dev/zero")] {
             assert!(
-                read(&source(special))
+                read(&source(special), &Interrupt::new())
                     .unwrap_err()
                     .reason
                     .starts_with("not a regular file")

@@ -377,12 +377,17 @@ impl Worker {
 
     /// Works out a change, on a thread of its own; a plan that is being worked out gives way.
     fn plan(&mut self, cause: Cause, change: &Change) {
+        if self.ready.is_err() && !change.load.is_empty() {
+            // What could not be loaded is not tried again with what is named now.
+            self.selection.paths.clear();
+        }
         let selection = match changed(&self.selection, change, &self.documents()) {
             Ok(selection) => selection,
             Err(message) => return self.plan_failed(&message),
         };
         if let Some(before) = self.planning.take() {
             before.interrupt.raise();
+            self.disk_changed |= before.cause == Cause::Changed;
         }
         self.plans += 1;
         let (id, interrupt) = (self.plans, Interrupt::new());
@@ -447,6 +452,8 @@ impl Worker {
             changed: difference.changed,
             refused: difference.refused,
         };
+        // What this plan takes the place of is looked at again after it.
+        self.disk_changed |= told && cause == Cause::Asked;
         self.plan = Some(Plan {
             planned: planned.clone(),
             selection,
