@@ -4,10 +4,12 @@
 //! application's thread waits for the channel and for nothing else.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use super::app::Input;
+use super::completion::Entry;
 use crate::conversation::Sink;
 
 /// A reason to wake up.
@@ -45,6 +47,34 @@ impl Inbox {
             let _ = guard.0.send(Message::Input(Input::Conversation(event)));
         })
     }
+}
+
+impl Inbox {
+    /// Lists a folder on a thread of its own, for it may lie on a disk that is slow. One that cannot be read is empty.
+    pub fn list_folder(&self, path: PathBuf) -> io::Result<()> {
+        let sender = self.sender.clone();
+        spawn("folder", move || {
+            let entries = entries(&path);
+            let _ = sender.send(Message::Input(Input::FolderListed { path, entries }));
+        })
+    }
+}
+
+/// Entries of a folder that are looked at; who has more writes a part of the name.
+const ENTRIES: usize = 10_000;
+
+fn entries(path: &Path) -> Vec<Entry> {
+    let listed = std::fs::read_dir(path).into_iter().flatten().flatten();
+    listed
+        .take(ENTRIES)
+        .filter_map(|entry| {
+            Some(Entry {
+                name: entry.file_name().into_string().ok()?,
+                // Through symbolic links.
+                is_folder: entry.path().is_dir(),
+            })
+        })
+        .collect()
 }
 
 struct EndGuard(Sender<Message>);

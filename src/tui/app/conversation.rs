@@ -1,5 +1,6 @@
 //! What the conversation's events do to the transcript.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::activity::Phase;
@@ -35,9 +36,13 @@ impl App {
         match event {
             Event::Loading(loading) => self.activity.enter(Phase::Loading(loading), now),
             Event::Documents(documents) => self.documents(&documents),
-            Event::Planned(_) | Event::PlanFailed { .. } => {}
+            Event::Planned(planned) => self.planned(planned),
+            Event::PlanFailed { message } => self.plan_failed(message),
             Event::Question(question) => self.question(question),
-            Event::Prefill(prefill) => self.activity.prefill(prefill, now),
+            Event::Prefill(prefill) => {
+                self.activity.prefill(prefill, now);
+                self.documents_read(prefill.done);
+            }
             Event::Token(token) => self.token(&token),
             Event::Citation(citation) => self.citation(citation),
             Event::Finished(finished) => self.finished(&finished),
@@ -47,6 +52,8 @@ impl App {
 
     pub(super) fn conversation_ended(&mut self, reason: Option<String>) {
         self.close_reply();
+        self.forget_plans();
+        self.plans.working.clear();
         self.activity.enter(Phase::Ended, self.now);
         let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
         self.notice(Level::Error, format!("the conversation has ended{reason}"));
@@ -64,11 +71,15 @@ impl App {
             self.transcript.push(Kind::Question, question);
         }
         self.activity.enter(Phase::Ready, self.now);
+        self.plans.applying = None;
         self.notice(Level::Error, message);
     }
 
     fn documents(&mut self, documents: &Documents) {
         self.activity.documents(documents, self.now);
+        let before = Arc::clone(self.documents.pack());
+        self.forget_plans();
+        self.take_documents(documents);
         if documents.files == 0 && documents.skipped.is_empty() && documents.notes.is_empty() {
             self.notice(Level::Info, "no documents; name files or folders when starting");
             return;
@@ -79,9 +90,12 @@ impl App {
             format::counted(documents.tokens, "token"),
         ];
         self.notice(Level::Info, packed.join(", "));
-        let skipped = documents.skipped.iter().map(|file| (&*file.path, &*file.reason));
-        let altered = documents.notes.iter().map(|file| (&*file.path, &*file.note));
-        let told = [by_reason("skipped", skipped), by_reason("altered", altered)];
+        // Of documents that change, only what is new is told.
+        let skipped = documents.skipped.iter().filter(|file| !before.skipped.contains(file));
+        let skipped: Vec<_> = skipped.map(|file| (&*file.path, &*file.reason)).collect();
+        let altered = documents.notes.iter().filter(|file| !before.notes.contains(file));
+        let altered: Vec<_> = altered.map(|file| (&*file.path, &*file.note)).collect();
+        let told = [by_reason("skipped", &skipped), by_reason("altered", &altered)];
         for text in told.into_iter().flatten() {
             self.notice(Level::Detail, text);
         }
@@ -89,8 +103,12 @@ impl App {
 
     fn question(&mut self, question: Question) {
         self.close_reply();
-        self.queue.pop_front();
-        self.transcript.push(Kind::Question, question.text);
+        // Shown as it was written, if that is what was sent.
+        let written = self
+            .queue
+            .pop_front()
+            .filter(|text| self.as_sent(text) == question.text);
+        self.transcript.push(Kind::Question, written.unwrap_or(question.text));
         if let Some(asked_as) = question.asked_as {
             self.notice(Level::Detail, format!("asked as: {asked_as}"));
         }
@@ -170,7 +188,13 @@ impl App {
     }
 
     fn finished(&mut self, finished: &Finished) {
+        let partial = finished.reason == StopReason::Cancelled && matches!(self.activity.phase(), Phase::Prefill(_));
         self.activity.finished(finished, self.now);
+        self.documents_read(if partial {
+            self.activity.context().0
+        } else {
+            finished.prompt_tokens
+        });
         let reply = self.close_reply();
         let text = match finished.reason {
             StopReason::Prefilled => return,
@@ -196,10 +220,10 @@ impl App {
 }
 
 /// `9 files skipped` and, a line each, the reasons with the files: `binary: a.bin, b.bin, c.bin and 6 more`.
-fn by_reason<'f>(what: &str, files: impl ExactSizeIterator<Item = (&'f str, &'f str)>) -> Option<String> {
+fn by_reason(what: &str, files: &[(&str, &str)]) -> Option<String> {
     let mut lines = vec![format!("{} {what}", format::counted(files.len(), "file"))];
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (path, reason) in files {
+    for &(path, reason) in files {
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, paths)) => paths.push(path),
             None => reasons.push((reason, vec![path])),

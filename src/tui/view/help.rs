@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::app::App;
 use super::super::command::{Argument, COMMANDS, Command, Group};
+use super::super::documents::keys;
 use super::super::text::{clip, print, width};
 use super::super::theme::Part;
 
@@ -32,6 +33,11 @@ fn lines() -> Vec<Line> {
             .filter(|command| command.group == group && !command.hidden);
         lines.extend(commands.map(|command| Line::Entry(ways(command), command.help)));
     }
+    let entries = |of: Vec<(String, &'static str)>| of.into_iter().map(|(keys, help)| Line::Entry(keys, help));
+    lines.extend([Line::Blank, Line::Title("A change to the documents that is planned")]);
+    lines.extend(entries(keys::help(keys::ANSWERS).collect()));
+    lines.extend([Line::Blank, Line::Title("In the documents")]);
+    lines.extend(entries(keys::help(keys::PANE).collect()));
     lines
 }
 
@@ -165,7 +171,8 @@ mod tests {
             .into_iter()
             .filter(|line| matches!(line, Line::Entry(..)))
             .count();
-        assert_eq!(entries, COMMANDS.iter().filter(|command| !command.hidden).count());
+        let commands = COMMANDS.iter().filter(|command| !command.hidden).count();
+        assert_eq!(entries, commands + keys::ANSWERS.len() + keys::PANE.len());
         let all = format!("{:?}", lines());
         assert!(all.contains("F1, ?, /help") && all.contains("/theme NAME") && !all.contains("panic"));
     }
