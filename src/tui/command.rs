@@ -385,6 +385,7 @@ impl std::fmt::Display for Chord {
             }
         }
         match self.code {
+            KeyCode::Char(' ') => f.write_str("Space"),
             KeyCode::Char(c) if self.modifiers.is_empty() => write!(f, "{c}"),
             KeyCode::Char(c) => write!(f, "{}", c.to_uppercase()),
             KeyCode::F(n) => write!(f, "F{n}"),

@@ -71,7 +71,7 @@ impl Pane {
             .filter(|&id| self.tree.node(id).is_folder())
             .map(|id| (self.tree.node(id).path.clone(), self.folded.contains(&id)))
             .collect();
-        let at = self.current().map(|node| node.path.clone());
+        let at = self.current().filter(|_| self.shown).map(|node| node.path.clone());
         self.tree = Tree::new(&pack);
         self.tree.sort(self.order);
         self.pack = pack;
@@ -87,6 +87,8 @@ impl Pane {
                 node.is_folder() && known.get(&node.path).copied().unwrap_or(many && node.depth > 0)
             })
             .collect();
+        // The old rows are nodes of the old tree.
+        self.rows.clear();
         self.rebuild();
         self.go_to(|node| Some(&node.path) == at.as_ref());
     }

@@ -32,11 +32,8 @@ impl App {
         }
         let Some(command) = keys::find(keys::PANE, key) else {
             let is_help = action == Some(Action::Help) || key.code == KeyCode::Char('?');
-            return Some(if is_help {
-                self.perform(Action::Help, "")
-            } else {
-                Vec::new()
-            });
+            self.help = is_help.then(|| view::help::in_documents(self));
+            return Some(Vec::new());
         };
         Some(self.documents_command(command))
     }

@@ -37,6 +37,8 @@ pub struct Plans {
 pub enum Applying {
     Now,
     AfterReply,
+    /// After something else that runs.
+    Later,
 }
 
 /// By how many tokens a plan is too large.
@@ -171,10 +173,10 @@ impl App {
             return Vec::new();
         }
         self.plans.kept = None;
-        self.plans.applying = Some(if self.activity.is_busy() {
-            Applying::AfterReply
-        } else {
-            Applying::Now
+        self.plans.applying = Some(match self.activity.is_busy() {
+            true if self.reply.is_some() => Applying::AfterReply,
+            true => Applying::Later,
+            false => Applying::Now,
         });
         vec![Effect::Apply(planned.id)]
     }

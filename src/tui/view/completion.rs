@@ -49,26 +49,59 @@ pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
     }
     buf.set_style(area, theme.style(Part::Background));
     let first = first(offer, area);
-    for (line, index) in area.rows().zip(first..offer.found.len()) {
-        draw_name(&offer.found[index], line, buf, theme);
+    let in_view = first..offer.found.len().min(first + usize::from(area.height));
+    let columns = Columns::of(&offer.found[in_view.clone()], usize::from(area.width));
+    for (line, index) in area.rows().zip(in_view) {
+        draw_name(&offer.found[index], &columns, line, buf, theme);
         if index == offer.chosen {
             buf.set_style(line, theme.style(Part::Cursor));
         }
     }
 }
 
-fn draw_name(found: &Found, line: Rect, buf: &mut Buffer, theme: &Theme) {
+/// Widths of the names and of their tokens; these stand beside the longest name.
+struct Columns {
+    margin: usize,
+    names: usize,
+    tokens: usize,
+}
+
+impl Columns {
+    fn of(found: &[Found], room: usize) -> Self {
+        let tokens = found.iter().map(|found| width(&tokens(found))).max().unwrap_or(0);
+        let tokens = if room >= TOKENS_FROM { tokens } else { 0 };
+        let names = found.iter().map(|found| width(&found.name)).max().unwrap_or(0);
+        let margin = MARGIN.min(room.saturating_sub(1));
+        Self {
+            margin,
+            names: names.min(room.saturating_sub(margin + tokens)),
+            tokens,
+        }
+    }
+}
+
+fn tokens(found: &Found) -> String {
+    let tokens = found.tokens.map(|tokens| format::counted(tokens, "token"));
+    tokens.map_or_else(String::new, |tokens| format!("  {tokens} "))
+}
+
+fn draw_name(found: &Found, columns: &Columns, line: Rect, buf: &mut Buffer, theme: &Theme) {
     buf.set_style(line, theme.style(Part::Candidate));
-    let room = usize::from(line.width);
-    let tokens = match found.tokens {
-        Some(tokens) if room >= TOKENS_FROM => format!(" {} ", format::counted(tokens, "token")),
-        _ => String::new(),
-    };
-    let at = line.right() - (width(&tokens) as u16).min(line.width);
-    print(buf, at, line.y, line.right() - at, &tokens, theme.style(Part::Status));
-    let margin = MARGIN.min(room.saturating_sub(1)) as u16;
-    let mut x = line.x + margin;
-    let room = usize::from(at.saturating_sub(x));
+    let mut x = line.x + columns.margin as u16;
+    let at = x + columns.names as u16;
+    if columns.tokens > 0 {
+        let tokens = tokens(found);
+        let at = at + (columns.tokens - width(&tokens)) as u16;
+        print(
+            buf,
+            at,
+            line.y,
+            line.right().saturating_sub(at),
+            &tokens,
+            theme.style(Part::Status),
+        );
+    }
+    let room = columns.names;
     // The end of a long name says more than its beginning.
     let mut hidden = width(&found.name).saturating_sub(room);
     if hidden > 0 && room > 0 {

@@ -12,6 +12,7 @@ use super::super::theme::Part;
 /// Widest column of keys.
 const KEYS: usize = 32;
 const WIDEST: u16 = 84;
+const IN_DOCUMENTS: &str = "In the documents";
 
 /// A line of the help: a heading, or what to press and what it does.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,13 +33,24 @@ fn lines() -> Vec<Line> {
             .iter()
             .filter(|command| command.group == group && !command.hidden);
         lines.extend(commands.map(|command| Line::Entry(ways(command), command.help)));
+        if group == Group::Documents {
+            lines.extend([Line::Blank, Line::Title("A change to the documents that is planned")]);
+            lines.extend(keys::help(keys::ANSWERS).map(entry));
+            lines.extend([Line::Blank, Line::Title(IN_DOCUMENTS)]);
+            lines.extend(keys::help(keys::PANE).map(entry));
+        }
     }
-    let entries = |of: Vec<(String, &'static str)>| of.into_iter().map(|(keys, help)| Line::Entry(keys, help));
-    lines.extend([Line::Blank, Line::Title("A change to the documents that is planned")]);
-    lines.extend(entries(keys::help(keys::ANSWERS).collect()));
-    lines.extend([Line::Blank, Line::Title("In the documents")]);
-    lines.extend(entries(keys::help(keys::PANE).collect()));
     lines
+}
+
+fn entry((keys, help): (String, &'static str)) -> Line {
+    Line::Entry(keys, help)
+}
+
+/// Where the keys of the documents pane begin.
+pub fn in_documents(app: &App) -> usize {
+    let line = lines().iter().position(|line| *line == Line::Title(IN_DOCUMENTS));
+    line.unwrap_or(0).min(last_scroll(app))
 }
 
 /// `F1, ?, /help`

@@ -36,11 +36,12 @@ pub fn lines(app: &App, room: usize) -> Vec<(Part, String)> {
     if let Some((planned, _)) = &plans.asked {
         lines.extend(asked_lines(app, planned, room));
     }
-    match plans.applying {
-        Some(Applying::AfterReply) => lines.push((Part::Progress, clip("⋯ applied when the reply is done", room))),
-        Some(Applying::Now) => lines.push((Part::Progress, clip("⋯ changing the documents", room))),
-        None => {}
-    }
+    let applying = plans.applying.map(|applying| match applying {
+        Applying::Now => "⋯ changing the documents",
+        Applying::AfterReply => "⋯ applied when the reply is done",
+        Applying::Later => "⋯ applied when this is done",
+    });
+    lines.extend(applying.map(|text| (Part::Progress, clip(text, room))));
     lines
 }
 
