@@ -1,10 +1,13 @@
 //! The documents pane: what is packed and what was left out, as a tree that folds.
 //!
 //! The pane holds what is shown and where the cursor is; `tree` the folders and files, `progress` how far each has been
-//! read by the model, `keys` what the keys mean here, `draw` how it looks. Rows are the nodes in view, in order: made
+//! read by the model, `filter` which names are shown, `choice` what is marked, `keys` what the keys mean here, `draw`
+//! how it looks. Rows are the nodes in view, in order: made
 //! anew when something folds, is sorted or filtered, and never while drawing.
 
+mod choice;
 mod draw;
+mod filter;
 pub mod keys;
 mod progress;
 #[cfg(test)]
@@ -16,6 +19,7 @@ use std::sync::Arc;
 
 use super::format;
 use crate::context::Pack;
+use filter::Filter;
 use progress::Progress;
 use tree::{Kind, Node, NodeId, Order, ROOT, Tree};
 
@@ -45,13 +49,6 @@ pub struct Pane {
     height: usize,
     progress: Progress,
     limit: usize,
-}
-
-/// What names are looked for, while it is written and after.
-#[derive(Debug, Default)]
-struct Filter {
-    text: String,
-    writing: bool,
 }
 
 /// What Enter came upon.
@@ -189,21 +186,6 @@ impl Pane {
         self.keep_in_view();
     }
 
-    /// Which nodes the filter leaves; none if there is no filter. Children come after their parents.
-    fn kept(&self) -> Option<Vec<bool>> {
-        if self.filter.text.is_empty() {
-            return None;
-        }
-        let wanted = self.filter.text.to_lowercase();
-        let mut kept = vec![false; self.tree.ids().end];
-        for id in self.tree.ids().rev() {
-            let node = self.tree.node(id);
-            kept[id] |= node.matches(&wanted);
-            kept[node.parent] |= kept[id];
-        }
-        Some(kept)
-    }
-
     fn go_to(&mut self, wanted: impl Fn(&Node) -> bool) {
         let row = self.rows.iter().position(|&id| wanted(self.tree.node(id)));
         self.cursor = row.unwrap_or(self.cursor);
@@ -308,107 +290,6 @@ impl Pane {
         self.rebuild();
     }
 
-    /// Marks what is under the cursor, or takes the mark away, and goes on to the next.
-    pub fn mark(&mut self) {
-        if let Some(&id) = self.rows.get(self.cursor) {
-            if !self.marked.remove(&id) {
-                self.marked.insert(id);
-            }
-            self.step(1);
-        }
-    }
-
-    /// What is marked, in order, without what lies in something marked; or else what is under the cursor.
-    fn chosen(&self) -> Vec<NodeId> {
-        if self.marked.is_empty() {
-            return self.rows.get(self.cursor).copied().into_iter().collect();
-        }
-        let mut chosen: Vec<NodeId> = self.marked.iter().copied().collect();
-        chosen.sort_unstable();
-        chosen.retain(|&id| {
-            let mut at = self.tree.node(id).parent;
-            while at != ROOT && !self.marked.contains(&at) {
-                at = self.tree.node(at).parent;
-            }
-            at == ROOT
-        });
-        chosen
-    }
-
-    /// The names of the documents and folders that are marked or under the cursor.
-    pub fn to_unload(&self) -> Vec<String> {
-        let chosen = self.chosen().into_iter().map(|id| self.tree.node(id));
-        chosen
-            .filter(|node| node.files > 0)
-            .map(|node| node.path.clone())
-            .collect()
-    }
-
-    /// What was left out among, or in, what is marked or under the cursor.
-    ///
-    /// # Errors
-    /// If there is nothing that could be taken in; with the reason.
-    pub fn to_include(&self) -> Result<Vec<String>, String> {
-        let mut names = Vec::new();
-        let mut refused = None;
-        for id in self.chosen().into_iter().flat_map(|id| self.tree.below(id)) {
-            let node = self.tree.node(id);
-            if let Kind::LeftOut(index) = node.kind {
-                let skipped = &self.pack.skipped[index];
-                if skipped.kind.can_be_included() {
-                    names.push(node.path.clone());
-                } else {
-                    refused = Some(format!("{} cannot be taken in: {}", node.path, skipped.reason));
-                }
-            }
-        }
-        match refused {
-            _ if !names.is_empty() => Ok(names),
-            Some(reason) => Err(reason),
-            None => Err("nothing here was left out".to_owned()),
-        }
-    }
-
-    pub fn unmark(&mut self) {
-        self.marked.clear();
-    }
-
-    pub fn is_filtering(&self) -> bool {
-        self.filter.writing
-    }
-
-    pub fn begin_filter(&mut self) {
-        self.filter.writing = true;
-    }
-
-    /// Stops writing the filter; what it leaves stays, unless the filter is dropped.
-    pub fn end_filter(&mut self, keep: bool) {
-        self.filter.writing = false;
-        if !keep {
-            self.filter.text.clear();
-        }
-        self.rebuild();
-    }
-
-    /// Whether there was one.
-    pub fn drop_filter(&mut self) -> bool {
-        let was = !self.filter.text.is_empty();
-        self.end_filter(false);
-        was
-    }
-
-    pub fn write_filter(&mut self, text: &str) {
-        self.filter.text.push_str(&super::text::clean(text).replace('\n', " "));
-        self.rebuild();
-    }
-
-    pub fn erase_filter(&mut self) {
-        if self.filter.text.pop().is_none() {
-            self.filter.writing = false;
-        }
-        self.rebuild();
-    }
-
     /// A click on a row of the pane, from 0, at a column.
     pub fn click(&mut self, row: usize, column: usize) {
         let row = self.top + row;
@@ -439,15 +320,5 @@ impl Pane {
             format!("{tokens} ({share}%)"),
             tokens,
         ]
-    }
-
-    /// `2 marked, 12,400 tokens`
-    fn marks(&self) -> Option<String> {
-        if self.marked.is_empty() {
-            return None;
-        }
-        let tokens = self.chosen().iter().map(|&id| self.tree.node(id).tokens).sum();
-        let marked = format::count(self.marked.len());
-        Some(format!("{marked} marked, {}", format::counted(tokens, "token")))
     }
 }

@@ -211,7 +211,12 @@ fn carry_out(
     match effect {
         Effect::Ask(question) => drop(handle.send(Request::Ask(question))),
         Effect::Cancel => drop(handle.send(Request::Cancel)),
-        Effect::Plan(change) => drop(handle.send(Request::Plan(change))),
+        Effect::Plan(mut change) => {
+            for path in &mut change.load {
+                *path = inbox::at_home(path);
+            }
+            drop(handle.send(Request::Plan(change)));
+        }
         Effect::Apply(id) => drop(handle.send(Request::Apply(id))),
         Effect::Discard(id) => drop(handle.send(Request::Discard(id))),
         Effect::ListFolder(path) => inbox.list_folder(path)?,

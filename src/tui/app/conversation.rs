@@ -1,5 +1,6 @@
 //! What the conversation's events do to the transcript.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ impl App {
         self.forget_plans();
         self.take_documents(documents);
         if documents.files == 0 && documents.skipped.is_empty() && documents.notes.is_empty() {
-            self.notice(Level::Info, "no documents; name files or folders when starting");
+            self.notice(Level::Info, "no documents; /load PATH loads some");
             return;
         }
         let packed = [
@@ -91,10 +92,12 @@ impl App {
         ];
         self.notice(Level::Info, packed.join(", "));
         // Of documents that change, only what is new is told.
-        let skipped = documents.skipped.iter().filter(|file| !before.skipped.contains(file));
-        let skipped: Vec<_> = skipped.map(|file| (&*file.path, &*file.reason)).collect();
-        let altered = documents.notes.iter().filter(|file| !before.notes.contains(file));
-        let altered: Vec<_> = altered.map(|file| (&*file.path, &*file.note)).collect();
+        let known: HashSet<_> = before.skipped.iter().map(|file| (&*file.path, &*file.reason)).collect();
+        let skipped = documents.skipped.iter().map(|file| (&*file.path, &*file.reason));
+        let skipped: Vec<_> = skipped.filter(|file| !known.contains(file)).collect();
+        let known: HashSet<_> = before.notes.iter().map(|file| (&*file.path, &*file.note)).collect();
+        let altered = documents.notes.iter().map(|file| (&*file.path, &*file.note));
+        let altered: Vec<_> = altered.filter(|file| !known.contains(file)).collect();
         let told = [by_reason("skipped", &skipped), by_reason("altered", &altered)];
         for text in told.into_iter().flatten() {
             self.notice(Level::Detail, text);

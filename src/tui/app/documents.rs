@@ -119,6 +119,7 @@ impl App {
         let open = format!("/open {path}");
         if let Some(Typed::Known(action, argument)) = command::parse(&open, false) {
             let argument = argument.to_owned();
+            self.documents.focused = false;
             return self.perform(action, &argument);
         }
         self.documents.focused = false;

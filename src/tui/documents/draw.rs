@@ -195,10 +195,16 @@ fn draw_row(pane: &Pane, row: usize, id: NodeId, columns: &Columns, line: Rect, 
     };
     let at = arrow.end + 2;
     let name_room = right.saturating_sub(at);
-    let name = if node.is_folder() {
+    let name = if node.is_folder() || node.path.ends_with('/') {
         format!("{}/", node.name)
     } else {
         node.name.clone()
+    };
+    // Of what was left out there may be nothing to put on the right.
+    let right = if node.files == 0 && node.tokens == 0 {
+        room
+    } else {
+        right
     };
     let end = put(buf, at, name_room, &clip(&name, name_room), theme.style(named));
     if let Kind::LeftOut(index) = node.kind {
@@ -209,13 +215,8 @@ fn draw_row(pane: &Pane, row: usize, id: NodeId, columns: &Columns, line: Rect, 
         }
     }
     draw_figures(pane, node, columns, right, &put, buf, theme);
-    if row == pane.cursor {
-        let style = if pane.focused {
-            theme.style(Part::Cursor)
-        } else {
-            Style::new().add_modifier(ratatui::style::Modifier::UNDERLINED)
-        };
-        buf.set_style(line, style);
+    if row == pane.cursor && pane.focused {
+        buf.set_style(line, theme.style(Part::Cursor));
     }
 }
 

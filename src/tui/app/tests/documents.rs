@@ -203,6 +203,16 @@ fn the_filter_leaves_what_has_the_text_and_the_folders_around_it() {
     rig.key(KeyCode::Esc);
     rig.key(KeyCode::Esc);
     rig.shows("❯ Ask");
+    rig.key(KeyCode::F(2));
+    rig.key(KeyCode::Char('/'));
+    rig.write("view");
+    rig.key(KeyCode::Enter);
+    rig.key(KeyCode::Enter);
+    assert_eq!(
+        rig.app.composer.text(),
+        "@src/tui/view.rs ",
+        "the cursor goes to what is found"
+    );
 }
 
 #[test]
@@ -231,6 +241,45 @@ fn the_wheel_scrolls_the_pane_it_is_over() {
     rig.mouse(MouseEventKind::Down(MouseButton::Left), 80, 2);
     rig.write("k");
     rig.shows("❯ k");
+}
+
+/// `cargo test --lib -- --ignored --nocapture what_a_key_costs`
+#[test]
+#[ignore = "measures, and promises nothing"]
+fn what_a_key_costs() {
+    for files in [10_000, 100_000] {
+        let many: Vec<_> = (0..files)
+            .map(|n| {
+                (
+                    format!("crates/part{}/src/module{}/file_{n}.rs", n % 50, n % 1_000),
+                    100,
+                )
+            })
+            .collect();
+        let many: Vec<_> = many.iter().map(|(name, n)| (name.as_str(), *n)).collect();
+        let mut rig = Rig::new(200, 60);
+        let timed = |what: &str, act: &mut dyn FnMut()| {
+            let began = std::time::Instant::now();
+            act();
+            println!("{files} files, {what}: {:?}", began.elapsed());
+        };
+        timed("taken", &mut || rig.pack(&many, Vec::new()));
+        for c in "@src/mod9file_99".chars() {
+            timed(&format!("@ {c}"), &mut || rig.write(&c.to_string()));
+        }
+        timed("a frame", &mut || drop(rig.buffer()));
+        rig.ctrl('u');
+        rig.key(KeyCode::F(2));
+        for key in "jGlhs".chars() {
+            timed(&format!("key {key}"), &mut || drop(rig.key(KeyCode::Char(key))));
+        }
+        timed("a frame", &mut || drop(rig.buffer()));
+        for key in "/e_99".chars() {
+            timed(&format!("filter {key}"), &mut || drop(rig.key(KeyCode::Char(key))));
+        }
+        rig.key(KeyCode::Esc);
+        timed("a prefill report", &mut || rig.prefill(10, 100));
+    }
 }
 
 #[test]
