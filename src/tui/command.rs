@@ -196,7 +196,7 @@ pub const COMMANDS: &[Command] = &{
             command(
                 Documents,
                 A::Documents,
-                &[key(K::F(2)), ctrl('o')],
+                &[key(K::F(2)), alt(K::Char('d'))],
                 "show or close the documents",
             ),
         ),
