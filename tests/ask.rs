@@ -16,6 +16,7 @@ use tempfile::TempDir;
 fn thunderhead(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
     command
+        .env("THUNDERHEAD_CACHE", "")
         .current_dir(directory)
         .stdin(Stdio::null())
         .env_remove("NO_COLOR");

@@ -84,7 +84,14 @@ impl Talk {
     }
 
     fn prefill(&self, tokens: &[u32]) -> Outcome {
-        let ticket = self.engine.submit(Command::Prefill { tokens: tokens.into() });
+        self.prefill_marked(tokens, &[])
+    }
+
+    fn prefill_marked(&self, tokens: &[u32], marks: &[usize]) -> Outcome {
+        let ticket = self.engine.submit(Command::Prefill {
+            tokens: tokens.into(),
+            marks: marks.into(),
+        });
         self.collect(&ticket)
     }
 
@@ -457,6 +464,7 @@ fn cancelling_a_prefill_keeps_the_tiles_that_are_done() {
     let documents: Vec<u32> = (0..200).map(|i| i % 26).collect();
     let ticket = talk.engine.submit(Command::Prefill {
         tokens: documents.as_slice().into(),
+        marks: [].into(),
     });
     flag.set(ticket.interrupt.clone()).unwrap();
     gate.send(()).unwrap();
@@ -538,4 +546,37 @@ fn dropping_the_engine_ends_what_runs() {
     drop(talk.engine);
     // The channel closes when the thread has ended.
     while talk.events.recv_timeout(PATIENCE).is_ok() {}
+}
+
+#[test]
+fn a_change_to_the_documents_goes_on_from_the_mark_before_it() {
+    let documents: Vec<u32> = (0..200).map(|i| i % 26).collect();
+    let marks = [10, 37, 64, 150];
+    let options = || GenerateOptions {
+        max_tokens: 8,
+        ..Default::default()
+    };
+    let talk = Talk::new(random_model(2, "ls", VOCAB));
+    assert_eq!(talk.prefill_marked(&documents, &marks).finished().cached_tokens, 0);
+    // Asking does not lose the marks.
+    talk.generate(&[documents.clone(), ids("where")].concat(), options());
+    for (changed, reached) in [(199, 150), (150, 150), (149, 64), (40, 37), (12, 10), (3, 0)] {
+        let mut edited = documents.clone();
+        edited[changed] = 25 - edited[changed];
+        let again = talk.prefill_marked(&edited, &marks);
+        assert_eq!(again.finished().cached_tokens, reached, "changed at {changed}");
+        let question = [edited, ids("where")].concat();
+        let reused = talk.generate(&question, options());
+        let fresh = Talk::new(random_model(2, "ls", VOCAB)).generate(&question, options());
+        let text = |outcome: &Outcome| outcome.tokens.iter().map(|t| t.id).collect::<Vec<_>>();
+        assert_eq!(text(&reused), text(&fresh), "changed at {changed}");
+        talk.prefill_marked(&documents, &marks);
+    }
+    // Documents that are added leave those before them alone.
+    let longer = [documents.clone(), vec![7; 30]].concat();
+    assert_eq!(talk.prefill_marked(&longer, &[64, 200]).finished().cached_tokens, 200);
+    // Marks that are not wanted any more are dropped.
+    let mut edited = longer;
+    edited[180] = 25;
+    assert_eq!(talk.prefill_marked(&edited, &[64, 200]).finished().cached_tokens, 64);
 }

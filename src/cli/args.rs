@@ -118,10 +118,12 @@ pub enum Thinking {
 /// Documents, a model and how it replies.
 #[derive(Debug, Args)]
 pub struct ConversationArgs {
-    /// Files and folders to load; `-` is standard input. Folders are walked as git would: ignored, hidden and binary files
-    /// are left out, and everything left out is listed.
+    /// Files, folders and globs to load; `@FILE` is a list of them, `-` a document on standard input. Folders are walked as
+    /// git would: ignored, hidden and binary files are left out, and everything left out is listed.
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     #[command(flatten)]
     pub model: ModelArgs,
     /// Longest context in tokens, documents, questions and replies together [default: what the model was made for].
@@ -129,6 +131,49 @@ pub struct ConversationArgs {
     pub max_context: Option<usize>,
     #[command(flatten)]
     pub generation: GenerationArgs,
+}
+
+/// What of the paths is meant.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Documents")]
+pub struct SelectionArgs {
+    /// Leave out what matches; patterns are those of .gitignore. May be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// Take only files that match. May be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub only: Vec<String>,
+    /// Take what matches although it would be left out: ignored, hidden, generated, vendored, secret. May be repeated.
+    #[arg(long, value_name = "PATTERN")]
+    pub include: Vec<String>,
+    /// Take hidden files too.
+    #[arg(long)]
+    pub hidden: bool,
+    /// Follow symbolic links, wherever they lead.
+    #[arg(long)]
+    pub follow: bool,
+    /// Keep the first N lines of each document; what is left out is marked.
+    #[arg(long, value_name = "N")]
+    pub head: Option<usize>,
+    /// Keep the last N lines of each document; with --head, both.
+    #[arg(long, value_name = "N")]
+    pub tail: Option<usize>,
+    /// Order of files in a folder. What changes rarely first keeps most of the context as it is when a file is edited.
+    #[arg(long, value_enum, default_value = "history")]
+    pub order: OrderName,
+    /// How documents are framed for a chat model: a TOML file with `begin`, `line` and `end`. See the reference.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub template: Option<PathBuf>,
+    /// Keep no tokens on the disk, and use none that were kept.
+    #[arg(long)]
+    pub no_cache: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrderName {
+    /// Seldom changed first, by the history of git where there is one.
+    History,
+    Path,
 }
 
 /// How replies are decoded.
@@ -212,9 +257,11 @@ pub enum BackendName {
 
 #[derive(Debug, Args)]
 pub struct PackArgs {
-    /// Files and folders; `-` is standard input.
+    /// Files, folders and globs; `@FILE` is a list of them, `-` a document on standard input.
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub selection: SelectionArgs,
     /// The model whose tokens are counted; the bundled one if left out.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub model: Option<PathBuf>,

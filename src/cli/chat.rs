@@ -15,7 +15,8 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
             "the application needs a terminal. Without one, use `thunderhead ask -p QUESTION PATH…`".to_owned(),
         ));
     }
-    let Loaded { name, setup } = load::conversation(&args.conversation)?;
+    let Loaded { name, mut setup } = load::conversation(&args.conversation)?;
+    setup.watch = true;
     let finds_and_quotes = QuoteModel::recognise(&setup.tokenizer, setup.chat_template.is_some()).is_some();
     let note = if finds_and_quotes {
         format!(
@@ -25,7 +26,7 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
     } else {
         String::new()
     };
-    let paths: Vec<String> = setup.paths.iter().map(|p| p.display().to_string()).collect();
+    let paths: Vec<String> = setup.selection.paths.iter().map(|p| p.display().to_string()).collect();
     let options = tui::Options {
         model: name,
         note,

@@ -5,12 +5,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::{BackendName, ConversationArgs, GenerationArgs, ModelArgs};
 use super::error::CliError;
+use super::selection;
 use crate::compute::cpu::Cpu;
 use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
 use crate::conversation::{EngineEvents, QuoteModel, Setup};
 use crate::engine::{Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
 use crate::model::{Checkpoint, SamplingDefaults, bundled};
+
+/// Memory for the places in the documents that a change to them can go on from, in bytes.
+const PLACES_MEMORY: usize = 1 << 30;
+const MOST_PLACES: usize = 64;
 
 /// The model in `directory`, or the bundled one.
 pub(super) fn checkpoint(directory: Option<&Path>) -> Result<Checkpoint, CliError> {
@@ -45,13 +50,15 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
     let tokenizer = checkpoint.tokenizer()?;
     let chat_template = checkpoint.chat_template()?;
     let eos = checkpoint.eos()?;
-    let finds_and_quotes = QuoteModel::recognise(&tokenizer, chat_template.is_some()).is_some();
-    let defaults = if finds_and_quotes {
+    let quote = QuoteModel::recognise(&tokenizer, chat_template.is_some());
+    let layout = selection::layout(quote.as_ref(), &args.selection)?;
+    let defaults = if quote.is_some() {
         SamplingDefaults::GREEDY
     } else {
         checkpoint.sampling_defaults()?
     };
     let context_limit = args.max_context.unwrap_or(checkpoint.config.max_positions);
+    let places = PLACES_MEMORY / checkpoint.config.lightning_state_bytes().max(1);
     let engine_tokenizer = tokenizer.clone();
     let name = checkpoint.name.clone();
     let model = args.model.clone();
@@ -74,10 +81,14 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
     Ok(Loaded {
         name,
         setup: Setup {
-            paths: args.paths.clone(),
+            selection: selection::selection(&args.paths, &args.selection),
+            layout,
+            cache: selection::cache(&args.selection),
             tokenizer,
             chat_template,
             context_limit,
+            places: places.min(MOST_PLACES),
+            watch: false,
             options: generate_options(&args.generation, defaults),
             grounded: !args.generation.free,
             start_engine: Box::new(start_engine),

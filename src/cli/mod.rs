@@ -9,6 +9,7 @@ mod load;
 mod pack;
 mod progress;
 mod score;
+mod selection;
 
 use std::process::ExitCode;
 

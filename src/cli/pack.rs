@@ -11,14 +11,18 @@ use super::args::PackArgs;
 use super::error::CliError;
 use super::load;
 use super::progress::Progress;
+use super::selection;
 use crate::compute::Interrupt;
-use crate::context::{self, Layout, Node, Pack, Skipped, tree};
+use crate::context::{self, Layout, Loader, Node, Pack, Skipped, TooLarge, tree};
 use crate::conversation::{Loading, QuoteModel};
 use crate::model::Tokenizer;
 use crate::tui::format;
 
 /// Cells of a full share bar.
 const BAR: usize = 20;
+/// Left-out files that are listed each with its cost, and that are named with a reason.
+const DEAR_SHOWN: usize = 30;
+const NAMED: usize = 5;
 
 /// The JSON object of `--json`.
 #[derive(Serialize)]
@@ -47,10 +51,8 @@ struct Row<'a> {
 pub(super) fn run(args: &PackArgs) -> Result<ExitCode, CliError> {
     let checkpoint = load::checkpoint(args.model.as_deref())?;
     let tokenizer = checkpoint.tokenizer()?;
-    let layout = match QuoteModel::recognise(&tokenizer, checkpoint.chat_template()?.is_some()) {
-        Some(model) => model.layout(),
-        None => Layout::Documents,
-    };
+    let quote = QuoteModel::recognise(&tokenizer, checkpoint.chat_template()?.is_some());
+    let layout = selection::layout(quote.as_ref(), &args.selection)?;
     let pack = read(args, &tokenizer, &layout)?;
     let root = tree(&pack);
     let limit = args.max_context.unwrap_or(checkpoint.config.max_positions);
@@ -63,7 +65,7 @@ pub(super) fn run(args: &PackArgs) -> Result<ExitCode, CliError> {
         let report = Report {
             model: &checkpoint.name,
             context_limit: limit,
-            fits: root.tokens <= limit,
+            fits: root.tokens < limit,
             files: root.files,
             lines: pack.lines(),
             bytes: root.bytes,
@@ -76,11 +78,11 @@ pub(super) fn run(args: &PackArgs) -> Result<ExitCode, CliError> {
         writeln!(out)?;
     } else {
         draw(&mut out, &root, args.depth)?;
-        skipped(&mut out, &pack.skipped)?;
+        left_out(&mut out, &pack.skipped)?;
         summary(&mut out, &pack, &root, limit, &checkpoint.name)?;
     }
     out.flush()?;
-    Ok(if root.tokens <= limit {
+    Ok(if root.tokens < limit {
         ExitCode::SUCCESS
     } else {
         ExitCode::from(4)
@@ -99,7 +101,16 @@ fn read(args: &PackArgs, tokenizer: &Tokenizer, layout: &Layout) -> Result<Pack,
             });
         }
     };
-    let pack = context::load(&args.paths, tokenizer, layout, usize::MAX, &Interrupt::new(), &report);
+    let mut selection = selection::selection(&args.paths, &args.selection);
+    selection.count_left_out = true;
+    let cache = selection::cache(&args.selection);
+    let loader = Loader {
+        tokenizer,
+        layout,
+        limit: usize::MAX,
+        cache: cache.as_ref(),
+    };
+    let pack = loader.load(&selection, &Interrupt::new(), &report);
     if let Ok(mut progress) = progress.lock() {
         progress.clear();
     }
@@ -156,12 +167,42 @@ fn branch(out: &mut impl Write, node: &Node, indent: &str, total: usize, depth: 
     Ok(())
 }
 
-fn skipped(out: &mut impl Write, skipped: &[Skipped]) -> io::Result<()> {
-    if !skipped.is_empty() {
-        writeln!(out, "\nleft out")?;
+/// What was left out: what it would have cost, the dearest first; then what costs nothing, by reason.
+fn left_out(out: &mut impl Write, skipped: &[Skipped]) -> io::Result<()> {
+    if skipped.is_empty() {
+        return Ok(());
     }
-    for Skipped { path, reason, .. } in skipped {
-        writeln!(out, "  {path}: {reason}")?;
+    writeln!(out, "\nleft out; --include PATTERN takes in what is text")?;
+    let mut dear: Vec<&Skipped> = skipped.iter().filter(|skipped| skipped.tokens.is_some()).collect();
+    dear.sort_by_key(|skipped| std::cmp::Reverse(skipped.tokens));
+    for one in dear.iter().take(DEAR_SHOWN) {
+        let about = if one.estimated { "~" } else { "" };
+        let tokens = format!("{about}{}", format::count(one.tokens.unwrap_or_default()));
+        writeln!(out, "{tokens:>12}  {}: {}", one.path, one.reason)?;
+    }
+    if let Some(rest) = dear.get(DEAR_SHOWN..).filter(|rest| !rest.is_empty()) {
+        let tokens: usize = rest.iter().filter_map(|one| one.tokens).sum();
+        writeln!(
+            out,
+            "{:>12}  {} more; --json lists them all",
+            format::count(tokens),
+            format::count(rest.len())
+        )?;
+    }
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for one in skipped.iter().filter(|skipped| skipped.tokens.is_none()) {
+        match reasons.iter_mut().find(|(reason, _)| *reason == one.reason) {
+            Some((_, paths)) => paths.push(&one.path),
+            None => reasons.push((&one.reason, vec![&one.path])),
+        }
+    }
+    for (reason, paths) in reasons {
+        let named = paths[..paths.len().min(NAMED)].join(", ");
+        let more = match paths.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {} more", format::count(more)),
+        };
+        writeln!(out, "{:>12}  {reason}: {named}{more}", "")?;
     }
     Ok(())
 }
@@ -177,13 +218,16 @@ fn summary(out: &mut impl Write, pack: &Pack, root: &Node, limit: usize, model: 
         format::count(limit),
         format::percent(root.tokens, limit)
     )?;
-    if let Some(over) = root.tokens.checked_sub(limit).filter(|over| *over > 0) {
-        writeln!(out, "{} tokens too many; the largest files are", format::count(over))?;
-        let mut largest = rows(pack);
-        largest.sort_by_key(|row| std::cmp::Reverse(row.tokens));
-        for row in largest.iter().take(5) {
-            writeln!(out, "{:>12}  {}", format::count(row.tokens), row.path)?;
-        }
+    if root.tokens >= limit {
+        let sizes = pack.documents.iter().map(|d| (d.path.clone(), d.tokens.len()));
+        let too_large = TooLarge {
+            tokens: root.tokens,
+            limit,
+            files_read: root.files,
+            total_files: root.files,
+            sizes: sizes.collect(),
+        };
+        writeln!(out, "\n{too_large}")?;
     }
     Ok(())
 }

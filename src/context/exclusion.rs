@@ -22,6 +22,8 @@ pub enum Exclusion {
     /// Data, or a file too large to have been meant.
     Large,
     Image,
+    /// An image that is text, as SVG.
+    Drawing,
     Archive,
     Weights,
     Binary,

@@ -1,23 +1,19 @@
 //! How documents are written down as tokens.
 //!
 //! A model knows the layout that it was trained with. The bundled one reads *running lines*: `<file>` path, then each
-//! line followed by `<ln>` and its number, the numbers running over the whole pack. Chat models read plain text, each line
-//! after its number within the file (decision 0007):
+//! line followed by `<ln>` and its number, the numbers running over the whole pack. Chat models read plain text after a
+//! [`Template`], by itself each line after its number within the file (decision 0007).
 //!
-//! ```text
-//! <document path="src/main.rs">
-//! 1:fn main() {
-//! 2:}
-//! </document>
-//! ```
-//!
-//! Encoding a document does not depend on the ones before it, so documents are encoded in parallel; the numbers and the
-//! offsets are added when they are put together.
+//! Encoding a document does not depend on its path nor on the ones before it, so documents are encoded in parallel and
+//! kept by the hash of their text; paths, running numbers and offsets are added when they are put together.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
-use super::pack::{Document, Pack, lines_of};
-use super::read::Text;
+use super::discover::Source;
+use super::pack::{Document, Pack, Section, lines_of};
+use super::selection::Cut;
+use super::template::Template;
 use crate::compute::{Interrupt, Interrupted};
 use crate::model::Tokenizer;
 
@@ -29,8 +25,8 @@ const SLICE: usize = 64 << 10;
 pub enum Layout {
     /// The bundled model's: numbered lines between control tokens.
     RunningLines(RunningLines),
-    /// For chat models: plain text between tags, with the number of each line.
-    Documents,
+    /// For chat models: plain text.
+    Documents(Template),
 }
 
 /// The ids that running lines are framed by.
@@ -40,95 +36,99 @@ pub struct RunningLines {
     pub line: u32,
 }
 
-/// One document, encoded.
+/// A document's lines as tokens, without its frame and without running numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Encoded {
+    pub tokens: Vec<u32>,
+    /// Each line's tokens, counted from the document's first; of a line that is cut out, none.
+    pub lines: Vec<Range<u32>>,
+}
+
+/// One document, ready to be put among others.
 #[derive(Debug)]
 pub(super) struct Body {
-    pub note: Option<String>,
-    path: String,
-    text: String,
-    lines: Vec<Range<usize>>,
-    tokens: Vec<u32>,
-    /// Each line's tokens. Where lines are numbered, the numbers are not yet among the tokens.
-    line_tokens: Vec<Range<usize>>,
+    pub path: String,
+    pub file: Option<PathBuf>,
+    pub text: String,
+    pub sections: Vec<Section>,
+    pub lines: Vec<Range<usize>>,
+    pub encoded: Encoded,
+    /// The lines that are cut out.
+    pub gap: Option<Range<usize>>,
 }
 
 impl Body {
-    /// The tokens so far: without line numbers.
-    pub fn tokens(&self) -> usize {
-        self.tokens.len()
+    pub fn new(source: &Source, text: String, sections: Vec<Section>, cut: Cut) -> Self {
+        let lines = lines_of(&text);
+        Self {
+            gap: cut.gap(lines.len()).map(|(first, count)| first..first + count),
+            path: source.name.clone(),
+            file: source.path.clone(),
+            text,
+            sections,
+            lines,
+            encoded: Encoded::default(),
+        }
     }
 }
 
+/// What stands in place of the lines that are cut out, from 0.
+fn marker(gap: &Range<usize>) -> String {
+    format!("[… lines {} to {} are left out …]", gap.start + 1, gap.end)
+}
+
 impl Layout {
-    /// Encodes one document; `progress` is told of tokens as they come.
+    /// What distinguishes the tokens of a text in this layout from those in another.
+    pub(super) fn tag(&self) -> String {
+        match self {
+            Self::RunningLines(_) => "running lines".into(),
+            Self::Documents(template) => format!("lines {:?}", template.line()),
+        }
+    }
+
+    /// Encodes the lines of a document; `progress` is told of tokens as they come.
     pub(super) fn encode(
         &self,
         tokenizer: &Tokenizer,
-        path: &str,
-        text: Text,
+        body: &Body,
         interrupt: &Interrupt,
         progress: &dyn Fn(usize),
-    ) -> Result<Body, Interrupted> {
-        let Text { text, note } = text;
-        let lines = lines_of(&text);
-        let (tokens, line_tokens) = match self {
-            Self::RunningLines(ids) => encode_lines(tokenizer, path, &text, &lines, ids, interrupt, progress)?,
-            Self::Documents => encode_document(tokenizer, path, &text, &lines, interrupt, progress)?,
+    ) -> Result<Encoded, Interrupted> {
+        let encoder = Encoder {
+            tokenizer,
+            body,
+            interrupt,
+            progress,
         };
-        Ok(Body {
-            note,
-            path: path.to_owned(),
-            text,
-            lines,
-            tokens,
-            line_tokens,
-        })
+        match self {
+            Self::RunningLines(_) => encoder.running_lines(),
+            Self::Documents(template) => encoder.template(template),
+        }
     }
 
     /// Puts documents together in the order given.
     pub(super) fn assemble(&self, tokenizer: &Tokenizer, bodies: Vec<Body>) -> Pack {
-        let digits: Vec<Vec<u32>> = ('0'..='9').map(|digit| tokenizer.encode(&digit.to_string())).collect();
-        let newline = tokenizer.encode("\n");
-        let mut tokens: Vec<u32> = Vec::new();
+        let frame = Frame::new(self, tokenizer);
+        let mut tokens: Vec<u32> = Vec::with_capacity(frame.estimate(&bodies));
         let mut documents = Vec::with_capacity(bodies.len());
-        let mut running = 1;
+        let mut first_line = 1;
         for body in bodies {
             let start = tokens.len();
-            let first_line = running;
-            running += body.lines.len();
-            let line_tokens = match self {
-                Self::Documents => {
-                    tokens.extend_from_slice(&body.tokens);
-                    body.line_tokens
-                        .iter()
-                        .map(|line| line.start + start..line.end + start)
-                        .collect()
-                }
-                Self::RunningLines(ids) => {
-                    let header = body.line_tokens.first().map_or(body.tokens.len(), |line| line.start);
-                    tokens.extend_from_slice(&body.tokens[..header]);
-                    let mut spans = Vec::with_capacity(body.line_tokens.len());
-                    for (number, line) in (first_line..).zip(&body.line_tokens) {
-                        let from = tokens.len();
-                        tokens.extend_from_slice(&body.tokens[line.clone()]);
-                        spans.push(from..tokens.len());
-                        tokens.push(ids.line);
-                        for digit in number.to_string().bytes() {
-                            tokens.extend_from_slice(&digits[usize::from(digit - b'0')]);
-                        }
-                        tokens.extend_from_slice(&newline);
-                    }
-                    spans
-                }
-            };
+            frame.begin(&body.path, &mut tokens);
+            let line_tokens = frame.lines(&body, first_line, &mut tokens);
+            frame.end(&body.path, &mut tokens);
+            let running = first_line;
+            first_line += body.lines.len();
             documents.push(Document {
                 path: body.path,
+                file: body.file,
                 text: body.text,
                 lines: body.lines,
                 line_tokens,
-                first_line,
+                first_line: running,
                 tokens: start..tokens.len(),
-                sections: Vec::new(),
+                sections: body.sections,
+                gap: body.gap,
             });
         }
         Pack {
@@ -139,74 +139,175 @@ impl Layout {
     }
 }
 
-type Encoded = (Vec<u32>, Vec<Range<usize>>);
-
-fn encode_lines(
-    tokenizer: &Tokenizer,
-    path: &str,
-    text: &str,
-    lines: &[Range<usize>],
-    ids: &RunningLines,
-    interrupt: &Interrupt,
-    progress: &dyn Fn(usize),
-) -> Result<Encoded, Interrupted> {
-    let mut tokens = vec![ids.file];
-    tokens.extend(tokenizer.encode(path));
-    tokens.extend(tokenizer.encode("\n"));
-    let mut spans = Vec::with_capacity(lines.len());
-    let mut reported = 0;
-    let mut since_check = 0;
-    for line in lines {
-        since_check += line.len() + 1;
-        if since_check > SLICE {
-            interrupt.check()?;
-            progress(tokens.len() - reported);
-            (since_check, reported) = (0, tokens.len());
-        }
-        let start = tokens.len();
-        tokens.extend(tokenizer.encode(&text[line.clone()]));
-        spans.push(start..tokens.len());
-    }
-    progress(tokens.len() - reported);
-    Ok((tokens, spans))
+/// What stands around the lines of each document.
+struct Frame<'a> {
+    layout: &'a Layout,
+    tokenizer: &'a Tokenizer,
+    digits: Vec<Vec<u32>>,
+    newline: Vec<u32>,
 }
 
-fn encode_document(
-    tokenizer: &Tokenizer,
-    path: &str,
-    text: &str,
-    lines: &[Range<usize>],
-    interrupt: &Interrupt,
-    progress: &dyn Fn(usize),
-) -> Result<Encoded, Interrupted> {
-    let mut tokens = tokenizer.encode(&format!("<document path=\"{path}\">\n"));
-    let mut spans = Vec::with_capacity(lines.len());
-    let mut slice = String::new();
-    let mut places = Vec::new();
-    for (number, line) in (1..).zip(lines) {
-        slice.push_str(&number.to_string());
-        slice.push(':');
-        let start = slice.len();
-        slice.push_str(&text[line.clone()]);
-        places.push(start..slice.len());
-        slice.push('\n');
-        // A number at the beginning of a line is a piece of its own to every split pattern of this family, so slices
-        // encode to the ids of the whole.
-        if slice.len() >= SLICE || number == lines.len() {
-            interrupt.check()?;
-            let ids = tokenizer.encode(&slice);
-            progress(ids.len());
-            let ends = ends(tokenizer, &ids);
-            spans.extend(places.drain(..).map(|place| {
-                let Range { start, end } = covering(&ends, &place);
-                tokens.len() + start..tokens.len() + end
-            }));
-            tokens.extend(ids);
-            slice.clear();
+impl<'a> Frame<'a> {
+    fn new(layout: &'a Layout, tokenizer: &'a Tokenizer) -> Self {
+        Self {
+            layout,
+            tokenizer,
+            digits: ('0'..='9').map(|digit| tokenizer.encode(&digit.to_string())).collect(),
+            newline: tokenizer.encode("\n"),
         }
     }
-    tokens.extend(tokenizer.encode("</document>\n"));
-    Ok((tokens, spans))
+
+    /// Tokens that the documents will take, more or less.
+    fn estimate(&self, bodies: &[Body]) -> usize {
+        const HEADER: usize = 24;
+        let lines: usize = bodies.iter().map(|body| body.lines.len()).sum();
+        let number = match self.layout {
+            Layout::RunningLines(_) => 2 + lines.max(1).ilog10() as usize,
+            Layout::Documents(_) => 0,
+        };
+        bodies
+            .iter()
+            .map(|body| body.encoded.tokens.len() + HEADER)
+            .sum::<usize>()
+            + lines * (number + 1)
+    }
+
+    fn begin(&self, path: &str, tokens: &mut Vec<u32>) {
+        match self.layout {
+            Layout::RunningLines(ids) => {
+                tokens.push(ids.file);
+                tokens.extend(self.tokenizer.encode(path));
+                tokens.extend_from_slice(&self.newline);
+            }
+            Layout::Documents(template) => tokens.extend(self.tokenizer.encode(&template.begin(path))),
+        }
+    }
+
+    fn end(&self, path: &str, tokens: &mut Vec<u32>) {
+        if let Layout::Documents(template) = self.layout {
+            tokens.extend(self.tokenizer.encode(&template.end(path)));
+        }
+    }
+
+    /// Appends the lines, and gives each line's place in the pack.
+    fn lines(&self, body: &Body, first_line: usize, tokens: &mut Vec<u32>) -> Vec<Range<usize>> {
+        let encoded = &body.encoded;
+        let Layout::RunningLines(ids) = self.layout else {
+            let start = tokens.len();
+            tokens.extend_from_slice(&encoded.tokens);
+            let place = |line: &Range<u32>| start + line.start as usize..start + line.end as usize;
+            return encoded.lines.iter().map(place).collect();
+        };
+        let mut places = Vec::with_capacity(encoded.lines.len());
+        let mut copied = 0;
+        for (index, line) in encoded.lines.iter().enumerate() {
+            if body.gap.as_ref().is_some_and(|gap| gap.contains(&index)) {
+                places.push(tokens.len()..tokens.len());
+                continue;
+            }
+            // What stands between two lines is the marker of a cut.
+            let (start, end) = (line.start as usize, line.end as usize);
+            tokens.extend_from_slice(&encoded.tokens[copied..start]);
+            let from = tokens.len();
+            tokens.extend_from_slice(&encoded.tokens[start..end]);
+            places.push(from..tokens.len());
+            copied = end;
+            tokens.push(ids.line);
+            for digit in (first_line + index).to_string().bytes() {
+                tokens.extend_from_slice(&self.digits[usize::from(digit - b'0')]);
+            }
+            tokens.extend_from_slice(&self.newline);
+        }
+        tokens.extend_from_slice(&encoded.tokens[copied..]);
+        places
+    }
+}
+
+struct Encoder<'a> {
+    tokenizer: &'a Tokenizer,
+    body: &'a Body,
+    interrupt: &'a Interrupt,
+    progress: &'a dyn Fn(usize),
+}
+
+impl Encoder<'_> {
+    /// Every line by itself.
+    fn running_lines(&self) -> Result<Encoded, Interrupted> {
+        let Body { text, lines, gap, .. } = self.body;
+        let mut tokens = Vec::with_capacity(text.len() / 3);
+        let mut spans = Vec::with_capacity(lines.len());
+        let (mut reported, mut since_check) = (0, 0);
+        for (index, line) in lines.iter().enumerate() {
+            if let Some(gap) = gap.as_ref().filter(|gap| gap.contains(&index)) {
+                let here = tokens.len() as u32;
+                spans.push(here..here);
+                if index == gap.start {
+                    tokens.extend(self.tokenizer.encode(&(marker(gap) + "\n")));
+                }
+                continue;
+            }
+            since_check += line.len() + 1;
+            if since_check > SLICE {
+                self.interrupt.check()?;
+                (self.progress)(tokens.len() - reported);
+                (since_check, reported) = (0, tokens.len());
+            }
+            let start = tokens.len() as u32;
+            self.tokenizer.encode_into(&text[line.clone()], &mut tokens);
+            spans.push(start..tokens.len() as u32);
+        }
+        (self.progress)(tokens.len() - reported);
+        tokens.shrink_to_fit();
+        Ok(Encoded { tokens, lines: spans })
+    }
+
+    /// Slices of whole lines. With the template that comes with the program, a slice begins with a number, which is a
+    /// piece of its own to every split pattern of this family, so that the ids are those of the whole.
+    fn template(&self, template: &Template) -> Result<Encoded, Interrupted> {
+        let Body { text, lines, gap, .. } = self.body;
+        let mut encoded = Encoded {
+            tokens: Vec::with_capacity(text.len() / 3),
+            lines: Vec::with_capacity(lines.len()),
+        };
+        let mut slice = String::new();
+        let mut places = Vec::new();
+        for (index, line) in lines.iter().enumerate() {
+            if let Some(gap) = gap.as_ref().filter(|gap| gap.contains(&index)) {
+                places.push(slice.len()..slice.len());
+                if index == gap.start {
+                    slice.push_str(&(marker(gap) + "\n"));
+                }
+            } else {
+                places.push(template.push_line(index + 1, &text[line.clone()], &mut slice));
+            }
+            if slice.len() >= SLICE {
+                self.slice(&mut slice, &mut places, &mut encoded)?;
+            }
+        }
+        self.slice(&mut slice, &mut places, &mut encoded)?;
+        encoded.tokens.shrink_to_fit();
+        Ok(encoded)
+    }
+
+    fn slice(
+        &self,
+        slice: &mut String,
+        places: &mut Vec<Range<usize>>,
+        encoded: &mut Encoded,
+    ) -> Result<(), Interrupted> {
+        self.interrupt.check()?;
+        let ids = self.tokenizer.encode(slice);
+        (self.progress)(ids.len());
+        let ends = ends(self.tokenizer, &ids);
+        let before = encoded.tokens.len();
+        encoded.lines.extend(places.drain(..).map(|place| {
+            let Range { start, end } = covering(&ends, &place);
+            (before + start) as u32..(before + end) as u32
+        }));
+        encoded.tokens.extend(ids);
+        slice.clear();
+        Ok(())
+    }
 }
 
 /// Where the bytes of each token end.

@@ -5,18 +5,30 @@ use super::*;
 const ADDED: [&str; 8] = ["<pad>", "<file>", "<ln>", "<q>", "<a>", "<think>", "</think>", "<eos>"];
 const RUNNING: Layout = Layout::RunningLines(RunningLines { file: 1, line: 2 });
 
+fn source(name: &str) -> Source {
+    Source {
+        name: name.into(),
+        path: None,
+        explicit: true,
+    }
+}
+
+fn documents() -> Layout {
+    Layout::Documents(Template::default())
+}
+
 fn pack(layout: &Layout, files: &[(&str, &str)]) -> (Tokenizer, Pack) {
+    pack_cut(layout, files, Cut::default())
+}
+
+fn pack_cut(layout: &Layout, files: &[(&str, &str)], cut: Cut) -> (Tokenizer, Pack) {
     let tokenizer = Tokenizer::for_tests(&ADDED);
     let bodies = files
         .iter()
         .map(|(path, text)| {
-            let text = Text {
-                text: (*text).into(),
-                note: None,
-            };
-            layout
-                .encode(&tokenizer, path, text, &Interrupt::new(), &|_| ())
-                .unwrap()
+            let mut body = Body::new(&source(path), (*text).into(), Vec::new(), cut);
+            body.encoded = layout.encode(&tokenizer, &body, &Interrupt::new(), &|_| ()).unwrap();
+            body
         })
         .collect();
     let pack = layout.assemble(&tokenizer, bodies);
@@ -72,10 +84,7 @@ fn lines_lead_back_to_their_files() {
 
 #[test]
 fn documents_are_framed_by_tags_and_their_lines_numbered() {
-    let (tokenizer, pack) = pack(
-        &Layout::Documents,
-        &[("a.rs", "x\r\ny"), ("empty", ""), ("b", "</think>\n")],
-    );
+    let (tokenizer, pack) = pack(&documents(), &[("a.rs", "x\r\ny"), ("empty", ""), ("b", "</think>\n")]);
     assert_eq!(
         tokenizer.decode(&pack.tokens),
         "<document path=\"a.rs\">\n1:x\n2:y\n</document>\n<document path=\"empty\">\n</document>\n\
@@ -87,7 +96,7 @@ fn documents_are_framed_by_tags_and_their_lines_numbered() {
 #[test]
 fn a_long_document_is_sliced_without_a_trace() {
     let text = "the thinker = in\n\n    then\n9\n".repeat(3 * SLICE / 20);
-    let (tokenizer, pack) = pack(&Layout::Documents, &[("a", &text)]);
+    let (tokenizer, pack) = pack(&documents(), &[("a", &text)]);
     let lines: Vec<String> = (1..)
         .zip(text.lines())
         .map(|(n, line)| format!("{n}:{line}\n"))
@@ -101,13 +110,50 @@ fn an_interrupt_ends_the_encoding() {
     let tokenizer = Tokenizer::for_tests(&ADDED);
     let interrupt = Interrupt::new();
     interrupt.raise();
-    for layout in [RUNNING, Layout::Documents] {
-        let text = Text {
-            text: "x\n".repeat(SLICE),
-            note: None,
-        };
-        assert!(layout.encode(&tokenizer, "a", text, &interrupt, &|_| ()).is_err());
+    for layout in [RUNNING, documents()] {
+        let body = Body::new(&source("a"), "x\n".repeat(SLICE), Vec::new(), Cut::default());
+        assert!(layout.encode(&tokenizer, &body, &interrupt, &|_| ()).is_err());
     }
+}
+
+#[test]
+fn a_cut_is_marked_and_the_other_lines_keep_their_numbers() {
+    let text = "a\nb\nc\nd\ne\n";
+    let cut = Cut {
+        head: Some(1),
+        tail: Some(2),
+    };
+    let files = [("x", text), ("y", "z\n")];
+    let (tokenizer, running) = pack_cut(&RUNNING, &files, cut);
+    assert_eq!(
+        tokenizer.decode(&running.tokens),
+        "<file>x\na<ln>1\n[… lines 2 to 3 are left out …]\nd<ln>4\ne<ln>5\n<file>y\nz<ln>6\n"
+    );
+    let (tokenizer, framed) = pack_cut(&documents(), &files[..1], cut);
+    assert_eq!(
+        tokenizer.decode(&framed.tokens),
+        "<document path=\"x\">\n1:a\n[… lines 2 to 3 are left out …]\n4:d\n5:e\n</document>\n"
+    );
+    for pack in [running, framed] {
+        assert_eq!(pack.line(4).unwrap().text, "d");
+        let read: Vec<usize> = pack.all_lines().map(|(number, _)| number).take(3).collect();
+        assert_eq!(read, [1, 4, 5]);
+        let document = &pack.documents[0];
+        assert_eq!((document.gap.clone(), document.text.as_str()), (Some(1..3), text));
+        assert!(document.line_tokens[1].is_empty() && document.line_tokens[2].is_empty());
+    }
+    let (tokenizer, tail) = pack_cut(
+        &RUNNING,
+        &files[..1],
+        Cut {
+            head: None,
+            tail: Some(1),
+        },
+    );
+    assert_eq!(
+        tokenizer.decode(&tail.tokens),
+        "<file>x\n[… lines 1 to 4 are left out …]\ne<ln>5\n"
+    );
 }
 
 /// Texts made of what is hard: line ends of all kinds, tabs, combining characters, CJK, control tokens.
@@ -138,7 +184,7 @@ proptest! {
 
     #[test]
     fn spans_map_back_to_exact_lines(texts in prop::collection::vec(text(), 0..5)) {
-        for layout in [RUNNING, Layout::Documents] {
+        for layout in [RUNNING, documents()] {
             let files: Vec<(&str, &str)> = texts.iter().map(|t| ("f", t.as_str())).collect();
             let (tokenizer, pack) = pack(&layout, &files);
             prop_assert_eq!(pack.lines(), texts.iter().map(|t| t.split_terminator('\n').count()).sum::<usize>());
@@ -158,7 +204,7 @@ proptest! {
                     let bytes = tokenizer.decode(&pack.tokens[span]);
                     match layout {
                         Layout::RunningLines(_) => prop_assert_eq!(bytes, expected),
-                        Layout::Documents => {
+                        Layout::Documents(_) => {
                             prop_assert!(bytes.contains(expected), "{bytes:?} {expected:?}");
                             let number = format!("{}:", i + 1);
                             prop_assert!(!bytes.starts_with(&number) || expected.starts_with(&number), "{bytes:?}");

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 
+use super::super::{RunningLines, Template};
 use super::*;
 
 fn load_from(dir: &Path, paths: &[&str], interrupt: &Interrupt) -> Result<(Pack, Vec<Progress>), ContextError> {
@@ -16,9 +17,15 @@ fn load_within(
 ) -> Result<(Pack, Vec<Progress>), ContextError> {
     let tokenizer = Tokenizer::for_tests(&["<pad>", "<file>", "<ln>"]);
     let layout = Layout::RunningLines(RunningLines { file: 1, line: 2 });
-    let paths: Vec<PathBuf> = paths.iter().map(|p| dir.join(p)).collect();
+    let selection = Selection::of(paths.iter().map(|p| dir.join(p)).collect());
     let seen = Mutex::new(Vec::new());
-    let pack = load(&paths, &tokenizer, &layout, limit, interrupt, &|p| {
+    let loader = Loader {
+        tokenizer: &tokenizer,
+        layout: &layout,
+        limit,
+        cache: None,
+    };
+    let pack = loader.load(&selection, interrupt, &|p| {
         seen.lock().unwrap().push(p);
     })?;
     Ok((pack, seen.into_inner().unwrap()))
@@ -44,7 +51,7 @@ fn a_folder_becomes_a_pack_and_nothing_is_lost_in_silence() {
         .iter()
         .map(|s| (s.path.rsplit('/').next().unwrap(), s.reason.as_str()))
         .collect();
-    assert_eq!(skipped, [(".env", "hidden"), ("c.bin", "binary")]);
+    assert_eq!(skipped, [(".env", "it may hold a secret"), ("c.bin", "binary")]);
     let [note] = pack.notes.as_slice() else {
         panic!("{:?}", pack.notes)
     };
@@ -111,10 +118,10 @@ fn documents_that_do_not_fit_are_refused_with_the_numbers() {
         )),
         "{error}"
     );
-    let order: Vec<usize> = ["large: ", "middle: ", "small: "]
-        .map(|name| error.find(name).unwrap())
-        .to_vec();
-    assert!(order.is_sorted(), "{error}");
+    assert!(
+        error.contains("Without these they would fit:") && error.contains("/large"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -128,7 +135,7 @@ fn reading_does_not_go_on_for_ever_when_nothing_can_fit() {
         panic!("{error}")
     };
     assert!(
-        error.files_read < 500 && error.tokens > 10 && error.largest.len() <= 5,
+        error.files_read < 500 && error.tokens > 10 && !error.to_drop().is_empty(),
         "{error:?}"
     );
 }
@@ -185,11 +192,11 @@ fn whatever_lies_in_a_folder_is_accounted_for() {
         "utf16.txt",
     ];
     let mut left_out = vec![
-        "dangling: a symbolic link, not followed",
+        "dangling: a symbolic link to nothing",
         "early.txt: binary",
-        "self: a symbolic link, not followed",
+        "self: a symbolic link to nothing",
         "socket: not a regular file",
-        "sub/deep/loop: a symbolic link, not followed",
+        "sub/deep/loop: a symbolic link to what is loaded by its own name",
     ];
     if pipe.is_ok_and(|status| status.success()) {
         left_out.push("pipe: not a regular file");
@@ -236,16 +243,14 @@ fn files_that_change_or_vanish_while_they_are_loaded() {
             let _ = fs::write(dir.path().join("changed"), "one\ntwo\n");
         }
     };
-    let paths = [dir.path().to_owned()];
-    let pack = load(
-        &paths,
-        &tokenizer,
-        &Layout::Documents,
-        usize::MAX,
-        &Interrupt::new(),
-        &change,
-    )
-    .unwrap();
+    let loader = Loader {
+        tokenizer: &tokenizer,
+        layout: &Layout::Documents(Template::default()),
+        limit: usize::MAX,
+        cache: None,
+    };
+    let selection = Selection::of(vec![dir.path().to_owned()]);
+    let pack = loader.load(&selection, &Interrupt::new(), &change).unwrap();
     let (paths, skipped, _) = account(dir.path(), &pack);
     assert_eq!(paths, ["changed", "kept"]);
     assert_eq!(pack.documents[0].text, "one\ntwo\n");

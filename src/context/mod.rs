@@ -1,35 +1,47 @@
 //! Documents as one token sequence.
 //!
-//! [`load`] goes from paths to a [`Pack`] in three steps: *discover* the files, *read* them as text, *encode* them in
-//! the layout that the model knows. Nothing is left out in silence: what was found but is not in the pack is in
-//! [`Pack::skipped`] with its reason, and what is in it but altered in [`Pack::notes`]. The same files give the same pack, whatever the number of threads.
+//! [`Loader::load`] goes from a [`Selection`] to a [`Pack`] in three steps: *discover* the files, *read* them as text,
+//! *encode* them in the layout that the model knows. Nothing is left out in silence: what was found but is not in the pack
+//! is in [`Pack::skipped`] with its reason, and what is in it but altered in [`Pack::notes`]. The same files give the same
+//! pack, whatever the number of threads, and whether or not a cache had it before.
 
+mod arguments;
+mod budget;
+mod cache;
+mod codec;
 mod discover;
 mod exclusion;
 mod layout;
+mod left_out;
+mod load;
+mod order;
 mod pack;
 mod read;
+mod rules;
 mod sanitize;
+mod secrets;
+mod selection;
+mod template;
 mod tree;
+mod watch;
 
-use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
+pub use budget::TooLarge;
+pub use cache::Cache;
 pub use exclusion::Exclusion;
 pub use layout::{Layout, RunningLines};
+pub use load::{Loader, Progress};
 pub use pack::{Document, Line, Pack, Section, SectionKind};
 pub use sanitize::sanitize;
+pub use selection::{Cut, Order, Selection, pattern_of};
+pub use template::Template;
 pub use tree::{Node, tree};
+pub use watch::Watch;
 
-use self::discover::Source;
-use crate::compute::{Interrupt, Interrupted};
-use crate::model::Tokenizer;
+use crate::compute::Interrupted;
 
 /// A file or folder that was found but is not in the pack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +56,9 @@ pub struct Skipped {
     /// What it would have cost; of what is not text, nothing is said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<usize>,
+    /// The tokens were not counted but follow from the bytes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
 }
 
 impl Skipped {
@@ -55,6 +70,7 @@ impl Skipped {
             reason: reason.into(),
             bytes: None,
             tokens: None,
+            estimated: false,
         }
     }
 }
@@ -64,14 +80,6 @@ impl Skipped {
 pub struct Note {
     pub path: String,
     pub note: String,
-}
-
-/// How far loading has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    pub files: usize,
-    pub total_files: usize,
-    pub tokens: usize,
 }
 
 /// Why there is no pack.
@@ -85,169 +93,16 @@ pub enum ContextError {
         #[source]
         source: std::io::Error,
     },
-    #[error("{}", too_large(.0))]
+    #[error("{0}")]
     TooLarge(TooLarge),
     #[error("{}", nothing_readable(.0))]
     NothingReadable(Vec<Skipped>),
+    #[error("{pattern}: is not a pattern: {reason}")]
+    Pattern { pattern: String, reason: String },
     #[error("loading the documents was cancelled")]
     Interrupted(#[from] Interrupted),
     #[error("the threads that read documents cannot be started: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-}
-
-/// Documents that do not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooLarge {
-    /// Tokens of the documents that were read.
-    pub tokens: usize,
-    pub limit: usize,
-    pub files_read: usize,
-    pub total_files: usize,
-    /// The largest documents with their tokens.
-    pub largest: Vec<(String, usize)>,
-}
-
-/// Reading goes on for so many times the limit, to be able to say what is too large.
-const READ_BEYOND: usize = 4;
-
-/// Why encoding the files ended early.
-enum Stop {
-    Interrupted,
-    TooLarge,
-}
-
-impl From<Interrupted> for Stop {
-    fn from(Interrupted: Interrupted) -> Self {
-        Self::Interrupted
-    }
-}
-
-/// Loads `paths` (files, folders, `-` for standard input) into a pack of fewer than `limit` tokens. `progress` is
-/// called from several threads.
-pub fn load(
-    paths: &[PathBuf],
-    tokenizer: &Tokenizer,
-    layout: &Layout,
-    limit: usize,
-    interrupt: &Interrupt,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Pack, ContextError> {
-    let mut found = discover::discover(paths, interrupt)?;
-    let total_files = found.sources.len();
-    let (files, tokens) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let sizes = Mutex::new(Vec::new());
-    let report = |done: usize, added: usize| {
-        let files = files.fetch_add(done, Ordering::Relaxed) + done;
-        let tokens = tokens.fetch_add(added, Ordering::Relaxed) + added;
-        progress(Progress {
-            files,
-            total_files,
-            tokens,
-        });
-    };
-    report(0, 0);
-    let encode = |source: &Source| {
-        interrupt.check()?;
-        if tokens.load(Ordering::Relaxed) / READ_BEYOND > limit {
-            return Err(Stop::TooLarge);
-        }
-        let outcome = match read::read(source) {
-            Ok(text) => {
-                let body = layout.encode(tokenizer, &source.name, text, interrupt, &|n| report(0, n))?;
-                let mut sizes = sizes.lock().unwrap_or_else(PoisonError::into_inner);
-                sizes.push((source.name.clone(), body.tokens()));
-                Ok(body)
-            }
-            Err(refusal) => Err(refusal),
-        };
-        report(1, 0);
-        Ok(outcome)
-    };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let encoded: Result<Vec<_>, Stop> = pool.install(|| found.sources.par_iter().map(encode).collect());
-    let too_large = |tokens, sizes| {
-        ContextError::TooLarge(TooLarge {
-            tokens,
-            limit,
-            files_read: files.load(Ordering::Relaxed),
-            total_files,
-            largest: largest(sizes),
-        })
-    };
-    let encoded = match encoded {
-        Ok(encoded) => encoded,
-        Err(Stop::Interrupted) => return Err(Interrupted.into()),
-        Err(Stop::TooLarge) => {
-            let sizes = sizes.into_inner().unwrap_or_else(PoisonError::into_inner);
-            return Err(too_large(tokens.load(Ordering::Relaxed), sizes));
-        }
-    };
-
-    let mut bodies = Vec::with_capacity(encoded.len());
-    let mut notes = Vec::new();
-    for (source, outcome) in found.sources.iter().zip(encoded) {
-        match outcome {
-            Ok(body) => {
-                notes.extend(body.note.clone().map(|note| Note {
-                    path: source.name.clone(),
-                    note,
-                }));
-                bodies.push(body);
-            }
-            Err(refusal) => found
-                .skipped
-                .push(Skipped::new(&source.name, refusal.kind, refusal.reason)),
-        }
-    }
-    found.skipped.sort_by(|a, b| a.path.cmp(&b.path));
-    if bodies.is_empty() && !paths.is_empty() {
-        return Err(ContextError::NothingReadable(found.skipped));
-    }
-    interrupt.check()?;
-    let mut pack = layout.assemble(tokenizer, bodies);
-    pack.skipped = found.skipped;
-    pack.notes = notes;
-    if !pack.documents.is_empty() && pack.tokens.len() >= limit {
-        let sizes = pack
-            .documents
-            .iter()
-            .map(|d| (d.path.clone(), d.tokens.len()))
-            .collect();
-        return Err(too_large(pack.tokens.len(), sizes));
-    }
-    report(0, pack.tokens.len().saturating_sub(tokens.load(Ordering::Relaxed)));
-    Ok(pack)
-}
-
-fn largest(mut sizes: Vec<(String, usize)>) -> Vec<(String, usize)> {
-    const NAMED: usize = 5;
-    sizes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    sizes.truncate(NAMED);
-    sizes
-}
-
-fn too_large(error: &TooLarge) -> String {
-    let TooLarge {
-        tokens,
-        limit,
-        files_read,
-        total_files,
-        largest,
-    } = error;
-    let part = if files_read < total_files {
-        format!(" ({files_read} of {total_files} files were read)")
-    } else {
-        String::new()
-    };
-    let largest: Vec<String> = largest
-        .iter()
-        .map(|(path, tokens)| format!("{path}: {tokens} tokens"))
-        .collect();
-    format!(
-        "the documents take {tokens} tokens{part}, and the context has {limit}. Leave some out; the largest are\n  {}",
-        largest.join("\n  ")
-    )
 }
 
 fn nothing_readable(skipped: &[Skipped]) -> String {
@@ -266,7 +121,3 @@ fn nothing_readable(skipped: &[Skipped]) -> String {
     let lines: Vec<String> = shown.chain(more).collect();
     format!("nothing to read; skipped were\n  {}", lines.join("\n  "))
 }
-
-#[cfg(test)]
-#[path = "load_tests.rs"]
-mod tests;

@@ -4,6 +4,7 @@
 //! a line's text is the file's between its line breaks, without them; a line's tokens cover every byte of it.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -26,6 +27,8 @@ pub struct Pack {
 pub struct Document {
     /// Fit to be shown.
     pub path: String,
+    /// Where it was read; `None` is standard input.
+    pub file: Option<PathBuf>,
     pub text: String,
     /// Each line's bytes in `text`.
     pub lines: Vec<Range<usize>>,
@@ -37,6 +40,8 @@ pub struct Document {
     pub tokens: Range<usize>,
     /// Chapters, pages or headings, in the order of their lines; of plain text and code there are none.
     pub sections: Vec<Section>,
+    /// Lines of the text, from 0, that are cut out of the pack.
+    pub gap: Option<Range<usize>>,
 }
 
 /// A part of a document that has a name or a number of its own.
@@ -103,10 +108,12 @@ impl Pack {
         })
     }
 
-    /// All lines, with their running numbers.
+    /// All lines that the model reads, with their running numbers.
     pub fn all_lines(&self) -> impl Iterator<Item = (usize, Line<'_>)> {
         self.documents.iter().flat_map(|document| {
-            document.lines.iter().enumerate().map(move |(i, bytes)| {
+            let lines = document.lines.iter().enumerate();
+            let read = lines.filter(|(i, _)| !document.gap.as_ref().is_some_and(|gap| gap.contains(i)));
+            read.map(move |(i, bytes)| {
                 let line = Line {
                     document,
                     number: i + 1,

@@ -5,43 +5,16 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 
-use super::Exclusion;
 use super::discover::Source;
+use super::{Exclusion, rules, secrets};
 
 /// The largest file that is taken without having been named.
-const WALKED_LIMIT: u64 = 1 << 20;
+const WALKED_LIMIT: u64 = 64 << 20;
 /// The largest file that is taken at all: far more than any context holds.
 const NAMED_LIMIT: u64 = 256 << 20;
 /// A NUL in so many first bytes marks a binary file, as for git.
 const BINARY_PROBE: usize = 8 << 10;
-
-const LOCK_FILES: [&str; 20] = [
-    "Cargo.lock",
-    "Gemfile.lock",
-    "Package.resolved",
-    "Pipfile.lock",
-    "Podfile.lock",
-    "bun.lock",
-    "composer.lock",
-    "deno.lock",
-    "flake.lock",
-    "go.sum",
-    "gradle.lockfile",
-    "mix.lock",
-    "npm-shrinkwrap.json",
-    "package-lock.json",
-    "packages.lock.json",
-    "pdm.lock",
-    "pnpm-lock.yaml",
-    "poetry.lock",
-    "uv.lock",
-    "yarn.lock",
-];
-const MINIFIED_ENDINGS: [&str; 5] = [".min.js", ".min.css", ".min.mjs", ".js.map", ".css.map"];
-/// Mean length of a line above which a script or style sheet was not written by hand.
-const MINIFIED_MEAN_LINE: usize = 500;
 
 /// A file's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,14 +45,12 @@ impl Refusal {
     }
 }
 
+/// Reads a source. One that was not asked for by name is left out if its text is not what people mean.
 pub(super) fn read(source: &Source) -> Result<Text, Refusal> {
     let Some(path) = &source.path else {
         let bytes = read_up_to(io::stdin().lock(), NAMED_LIMIT)?;
         return decode(bytes);
     };
-    if !source.explicit {
-        unwanted_name(path)?;
-    }
     regular(&path.metadata().map_err(Refusal::unreadable)?)?;
     let limit = if source.explicit { NAMED_LIMIT } else { WALKED_LIMIT };
     let file = File::open(path).map_err(Refusal::unreadable)?;
@@ -89,13 +60,20 @@ pub(super) fn read(source: &Source) -> Result<Text, Refusal> {
         return Err(too_large(limit));
     }
     let text = decode(read_up_to(file, limit)?)?;
-    if !source.explicit && minified(path, &text.text) {
-        return Err(Refusal::new(
-            Exclusion::Minified,
-            "minified; name it to load it all the same",
-        ));
+    if source.explicit {
+        return Ok(text);
     }
-    Ok(text)
+    if rules::is_large_data(path, metadata.len()) {
+        let reason = format!("data larger than {} MiB", rules::DATA_LIMIT >> 20);
+        return Err(Refusal::new(Exclusion::Large, reason));
+    }
+    if let Some((kind, reason)) = rules::text(path, &text.text) {
+        return Err(Refusal::new(kind, reason));
+    }
+    match secrets::text(&text.text) {
+        Some(what) => Err(Refusal::new(Exclusion::Secret, format!("{what} stands in it"))),
+        None => Ok(text),
+    }
 }
 
 fn regular(metadata: &std::fs::Metadata) -> Result<(), Refusal> {
@@ -109,37 +87,8 @@ fn regular(metadata: &std::fs::Metadata) -> Result<(), Refusal> {
     }
 }
 
-fn unwanted_name(path: &Path) -> Result<(), Refusal> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if LOCK_FILES.contains(&name.as_ref()) {
-        return Err(Refusal::new(
-            Exclusion::LockFile,
-            "a lock file; name it to load it all the same",
-        ));
-    }
-    if MINIFIED_ENDINGS.iter().any(|ending| name.ends_with(ending)) {
-        return Err(Refusal::new(
-            Exclusion::Minified,
-            "minified; name it to load it all the same",
-        ));
-    }
-    Ok(())
-}
-
-fn minified(path: &Path, text: &str) -> bool {
-    let extension = path.extension().unwrap_or_default();
-    ["js", "mjs", "cjs", "css"].iter().any(|e| extension == *e)
-        && text.len() > 10 * MINIFIED_MEAN_LINE
-        && text.len() / text.lines().count().max(1) > MINIFIED_MEAN_LINE
-}
-
 fn too_large(limit: u64) -> Refusal {
-    let (kind, advice) = if limit == WALKED_LIMIT {
-        (Exclusion::Large, "; name it to load it all the same")
-    } else {
-        (Exclusion::TooLarge, "")
-    };
-    Refusal::new(kind, format!("larger than {} MiB{advice}", limit >> 20))
+    Refusal::new(Exclusion::TooLarge, format!("larger than {} MiB", limit >> 20))
 }
 
 /// Reads what is text by its first bytes and not too large.
@@ -215,6 +164,7 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Text, Refusal>
 mod tests {
     use super::*;
     use std::fs;
+    use std::path::Path;
 
     struct Folder(tempfile::TempDir);
 
@@ -276,21 +226,22 @@ mod tests {
     }
 
     #[test]
-    fn what_people_do_not_mean_is_skipped_unless_named() {
+    fn what_people_do_not_mean_is_left_out_unless_named() {
         let folder = Folder::new();
         let long = vec![b'x'; 20_000];
-        let large = vec![b'\n'; (WALKED_LIMIT + 1) as usize];
-        for (name, bytes, reason) in [
-            ("Cargo.lock", b"x".as_slice(), "a lock file"),
-            ("x.min.js", b"x", "minified"),
-            ("bundle.js", &long, "minified"),
-            ("big.txt", &large, "larger than 1 MiB"),
+        let large = vec![b'\n'; (rules::DATA_LIMIT + 1) as usize];
+        let key = format!("key = \"{}{}\"\n", "ghp_", "a1B2".repeat(9));
+        for (name, bytes, kind) in [
+            ("bundle.js", long.as_slice(), Exclusion::Minified),
+            ("big.json", &large, Exclusion::Large),
+            ("a.rs", b"// @generated by hand\n", Exclusion::Generated),
+            ("config.py", key.as_bytes(), Exclusion::Secret),
         ] {
-            let refused = folder.read(name, bytes, false).unwrap_err().reason;
-            assert!(refused.starts_with(reason), "{refused}");
+            assert_eq!(folder.read(name, bytes, false).unwrap_err().kind, kind, "{name}");
             assert!(folder.read(name, bytes, true).is_ok(), "{name}");
         }
         assert!(folder.read("prose.txt", &long, false).is_ok());
+        assert!(folder.read("book.txt", &large, false).is_ok());
     }
 
     #[cfg(unix)]

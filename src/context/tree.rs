@@ -69,12 +69,14 @@ mod tests {
     fn document(path: &str, tokens: Range<usize>, text: &str) -> Document {
         Document {
             path: path.to_owned(),
+            file: None,
             text: text.to_owned(),
             lines: Vec::new(),
             line_tokens: Vec::new(),
             first_line: 1,
             tokens,
             sections: Vec::new(),
+            gap: None,
         }
     }
 

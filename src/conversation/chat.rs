@@ -44,6 +44,16 @@ impl Chat {
         }
     }
 
+    /// The same conversation about other documents.
+    pub fn about(&self, pack: Arc<Pack>) -> Self {
+        Self {
+            tokenizer: self.tokenizer.clone(),
+            template: self.template.clone(),
+            pack,
+            history: self.history.clone(),
+        }
+    }
+
     /// The tokens that every prompt begins with; empty without documents.
     pub fn prefix(&self) -> Result<Vec<u32>, String> {
         let mut prompt = self.prompt("?")?;

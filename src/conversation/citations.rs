@@ -233,7 +233,7 @@ fn backquoted(line: &str) -> Vec<Range<usize>> {
 mod tests {
     use super::super::testing::pack_as;
     use super::*;
-    use crate::context::Layout;
+    use crate::context::{Layout, Template};
 
     fn docs() -> Arc<Pack> {
         let files = [
@@ -241,7 +241,7 @@ mod tests {
             ("src/b/a.rs", "x\n"),
             ("my notes.txt", "tea\ntea\n"),
         ];
-        Arc::new(pack_as(&Layout::Documents, &files))
+        Arc::new(pack_as(&Layout::Documents(Template::default()), &files))
     }
 
     fn scan(text: &str) -> Vec<(String, usize, String, Option<String>)> {

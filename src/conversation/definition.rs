@@ -91,6 +91,11 @@ pub(super) fn defines(line: &str, path: &str, name: &str) -> Defines {
     }
 }
 
+/// A word that introduces what it defines.
+pub(super) fn is_keyword(word: &str) -> bool {
+    among(word, KEYWORDS) || among(word, VARIABLES)
+}
+
 fn yes(holds: bool) -> Defines {
     if holds { Defines::Yes } else { Defines::No }
 }

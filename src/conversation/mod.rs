@@ -6,8 +6,11 @@ mod code;
 mod definition;
 mod event;
 mod evidence;
+#[cfg(test)]
+mod fuzz_tests;
 mod grounded;
 mod handle;
+mod library;
 mod quote;
 mod reply;
 mod span;

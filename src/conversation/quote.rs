@@ -169,7 +169,9 @@ type Wording = (Asked, &'static str, &'static str);
 
 /// A question in the person's own words.
 fn free(question: &str, pack: &Pack) -> Result<Wording, String> {
-    let asked = span::choose(question, kind_of(question), pack)?;
+    let kind = kind_of(question);
+    let asked = span::choose(question, kind, pack)?;
+    let asked = implied(question, &asked, pack).unwrap_or(asked);
     let (before, after) = template_for(asked.kind, &asked.span);
     Ok((asked, before, after))
 }
@@ -198,6 +200,31 @@ fn template_for(kind: Kind, span: &str) -> (&'static str, &'static str) {
         .or_else(|| of_kind().next())
         .unwrap_or(&TEMPLATES[0]);
     (best.1, best.2)
+}
+
+/// A question that has no word for it, but wants a definition or a value that can be told: "Where is the sampler
+/// implemented?", "How large is LIMIT?".
+fn implied(question: &str, asked: &Asked, pack: &Pack) -> Option<Asked> {
+    const SIZES: [&str; 11] = [
+        "big", "deep", "far", "high", "large", "long", "low", "many", "much", "often", "wide",
+    ];
+    let lower = question.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let size = matches!(words.as_slice(), ["how", size, ..] if SIZES.contains(size));
+    let span = asked.span.to_lowercase();
+    let bare = ["what is", "what's", "what’s"]
+        .iter()
+        .filter_map(|start| lower.strip_prefix(start))
+        .any(|rest| rest.trim_matches(|c: char| c.is_whitespace() || "`'\"?.".contains(c)) == span);
+    let implemented = words.iter().any(|word| word.starts_with("implement"));
+    let kind = match (size || bare, implemented) {
+        (true, _) => Kind::Value,
+        (false, true) => Kind::Define,
+        _ => return None,
+    };
+    let narrowed = span::narrow(&asked.span, kind, pack);
+    let name = asked.kind == Kind::Find && !asked.span.contains(char::is_whitespace);
+    (name && span::fits(&narrowed.span, kind, pack)).then_some(narrowed)
 }
 
 /// What a question wants, by its words outside of quotation marks.

@@ -103,6 +103,23 @@ fn a_free_wording_is_brought_into_a_known_one() {
 }
 
 #[test]
+fn what_is_wanted_may_be_implied() {
+    for (question, kind, span) in [
+        ("How is parse_config implemented?", Kind::Define, "parse_config"),
+        ("where is `parse_config` implemented", Kind::Define, "parse_config"),
+        ("How many retries are there?", Kind::Value, "retries"),
+        ("What's retries?", Kind::Value, "retries"),
+        ("what is `retries`", Kind::Value, "retries"),
+        ("How large is tick", Kind::Value, "tick"),
+        ("what is parse_config", Kind::Find, "parse_config"),
+        ("how is retries used", Kind::Find, "retries"),
+    ] {
+        let (got, name, _) = asked(question);
+        assert_eq!((got, name.as_str()), (kind, span), "{question}");
+    }
+}
+
+#[test]
 fn the_words_of_the_span_do_not_decide_the_kind() {
     assert_eq!(asked("find `The magic number for tea`").0, Kind::Find);
 }

@@ -2,10 +2,11 @@
 //!
 //! What is marked by backquotes or quotation marks is meant, and nothing else is then tried. Otherwise names come before
 //! phrases, longer before shorter, rare before frequent; a name that does fit the question (it is defined somewhere, and
-//! its definition is asked for) comes before one that does not.
+//! its definition is asked for) comes before one that does not. A phrase of several words has no definition and is looked
+//! for as text.
 
 use super::code::Code;
-use super::definition::{Defines, defines};
+use super::definition::{Defines, defines, is_keyword};
 use super::evidence::{Asked, Kind};
 use super::value::{number_for, value_of};
 use super::words::{contains_word, is_word, leading_name, occurrences};
@@ -17,13 +18,13 @@ const MAX_WORDS: usize = 200;
 const QUOTES: [(char, char); 6] = [('`', '`'), ('"', '"'), ('“', '”'), ('‘', '’'), ('«', '»'), ('\'', '\'')];
 
 const STOP_WORDS: &str = "a about above all also am an and any anything appear appears appearing are as ask at be been \
-    being but by called can code come comes could declaration declare declared declares define defined defines \
+    being but by called can code come comes could computed decide decides declaration declare declared declares define defined defines \
     definition did do document documents does doing done each equal equals exactly file files find first for from \
-    function get give given go goes had happen has have he her here him his how i if in into is it its just kind know \
-    like line lines locate located look made magic make many may me mean means mention mentioned more most much must my \
+    function get give given go goes had handle handled handles happen happens has have he her here him his how i if implement implementation implemented implements in into is it its just kind know \
+    like line lines live lives locate located look made magic make many may me mean means mention mentioned more most much must my \
     name named no not number occur occurs of on one only or other our out over passage please place quote said say says \
     search see set shall she should show so some somewhere special stand stands text than that the their them then \
-    there these they this those to up us use used uses value variable very was we were what what's when where where's \
+    there these they this those to up us use used uses value variable very was we were what what's when where where's whether \
     which who whose why will with word words would write written you your";
 
 /// What a question of this kind asks for.
@@ -34,7 +35,7 @@ pub(super) fn choose(question: &str, kind: Kind, pack: &Pack) -> Result<Asked, S
         .collect();
     if !marked.is_empty() {
         return best(&marked, kind, pack, |text, needle| text.matches(needle).count())
-            .map(|span| narrow(span, kind, pack))
+            .map(|span| owned(question, span, narrow(span, kind, pack), pack))
             .ok_or_else(|| nowhere(&marked));
     }
     let words = words(question);
@@ -44,15 +45,29 @@ pub(super) fn choose(question: &str, kind: Kind, pack: &Pack) -> Result<Asked, S
         .filter(|w| is_identifier(w))
         .collect();
     if let Some(name) = best(&names, kind, pack, whole) {
-        return Ok(narrow(name, kind, pack));
+        return Ok(owned(question, name, narrow(name, kind, pack), pack));
+    }
+    if let Some(asked) = names.iter().find_map(|name| member(name, kind, pack)) {
+        return Ok(asked);
     }
     let unmistakable: Vec<&str> = names.iter().copied().filter(|name| is_unmistakable(name)).collect();
     if !unmistakable.is_empty() {
         return Err(nowhere(&unmistakable));
     }
-    let phrases = phrases(question, &words, pack);
-    if let Some(phrase) = best(&phrases, kind, pack, whole) {
-        return Ok(Asked::new(kind, phrase));
+    // The verb that a question ends in ("where is it skipped?") is looked for only if there is nothing else.
+    let verb = words
+        .last()
+        .is_some_and(|&(from, to)| question[from..to].ends_with("ed"));
+    let without = &words[..words.len() - usize::from(verb)];
+    for words in [without, &words] {
+        if let Some(phrase) = best(&phrases(question, words, pack), kind, pack, whole) {
+            let name = without_keywords(phrase, kind);
+            let is_text = matches!(kind, Kind::Define | Kind::Value)
+                && name.contains(char::is_whitespace)
+                && !fits(name, kind, pack);
+            let asked = Asked::new(if is_text { Kind::Find } else { kind }, name);
+            return Ok(owned(question, name, asked, pack));
+        }
     }
     let other = other_case(question, &words, pack);
     other.map(|word| Asked::new(kind, word)).ok_or_else(|| {
@@ -120,7 +135,7 @@ fn whole(text: &str, needle: &str) -> usize {
 }
 
 /// Some line is an answer to this kind of question about this name.
-fn fits(name: &str, kind: Kind, pack: &Pack) -> bool {
+pub(super) fn fits(name: &str, kind: Kind, pack: &Pack) -> bool {
     if kind == Kind::Find {
         return true;
     }
@@ -155,6 +170,41 @@ pub(super) fn narrow(span: &str, kind: Kind, pack: &Pack) -> Asked {
     Asked {
         owner,
         ..Asked::new(kind, bare)
+    }
+}
+
+/// What a path that stands nowhere as it is written would be the name of: `start` of `worker::start`.
+fn member(path: &str, kind: Kind, pack: &Pack) -> Option<Asked> {
+    let kind = if kind == Kind::Find { Kind::Define } else { kind };
+    let asked = narrow(path, kind, pack);
+    (asked.owner.is_some() && path.contains("::")).then_some(asked)
+}
+
+/// The same question, about a member of the type that it names after the span: "`load` of Config".
+fn owned(question: &str, span: &str, asked: Asked, pack: &Pack) -> Asked {
+    if asked.owner.is_some() || !matches!(asked.kind, Kind::Define | Kind::Value) {
+        return asked;
+    }
+    let after = question.split_once(span).map_or("", |(_, after)| after);
+    let mut words = after.split(|c| !is_word(c)).filter(|word| !word.is_empty());
+    let named = words.next().is_some_and(|word| ["of", "in"].contains(&word));
+    let owner = words.find(|word| !is_keyword(word) && *word != "the").filter(|word| {
+        named && word.starts_with(char::is_uppercase) && *word != asked.span && fits(word, Kind::Define, pack)
+    });
+    Asked {
+        owner: owner.map(str::to_owned),
+        ..asked
+    }
+}
+
+/// A phrase without the words that introduce a definition: of `struct Worker`, `Worker`.
+fn without_keywords(phrase: &str, kind: Kind) -> &str {
+    if !matches!(kind, Kind::Define | Kind::Value) {
+        return phrase;
+    }
+    match phrase.split_once(char::is_whitespace) {
+        Some((word, rest)) if is_keyword(word) => without_keywords(rest.trim_start(), kind),
+        _ => phrase,
     }
 }
 
@@ -231,7 +281,10 @@ fn is_stop_word(word: &str) -> bool {
 
 /// For each word that a phrase may begin with, the phrases from there that stand in the documents.
 fn phrases<'q>(question: &'q str, words: &[(usize, usize)], pack: &Pack) -> Vec<&'q str> {
-    let stop = |&(from, to): &(usize, usize)| is_stop_word(&question[from..to]);
+    // Inside a sentence, a capital makes a name of any word.
+    let capital =
+        |from: usize, to: usize| from > 0 && to > from + 1 && question[from..to].starts_with(char::is_uppercase);
+    let stop = |&(from, to): &(usize, usize)| is_stop_word(&question[from..to]) && !capital(from, to);
     let mut phrases = Vec::new();
     for (i, first) in words.iter().enumerate().filter(|(_, w)| !stop(w)) {
         for last in &words[i..] {
@@ -344,6 +397,60 @@ mod tests {
             let asked = narrow(span, Kind::Define, &docs());
             assert_eq!((asked.span.as_str(), asked.owner.as_deref()), ("load", owner), "{span}");
         }
+    }
+
+    #[test]
+    fn an_owner_may_come_after_the_name() {
+        let owner = |question| choose(question, Kind::Define, &docs()).unwrap().owner;
+        assert_eq!(owner("Where is the function `load` of Config defined?"), None);
+        let docs = pack(&[("a.rs", "struct Config;\nimpl Config {\n    fn load() {}\n}\n")]);
+        let owner = |question| choose(question, Kind::Define, &docs).unwrap().owner;
+        for question in [
+            "Where is the function `load` of Config defined?",
+            "Where is `load` in the struct Config defined?",
+            "where is Config::load defined",
+        ] {
+            assert_eq!(owner(question).as_deref(), Some("Config"), "{question}");
+        }
+        assert_eq!(owner("Where is the function `load` defined in Other?"), None);
+    }
+
+    #[test]
+    fn words_that_only_serve_the_question_are_left_out() {
+        let docs = pack(&[(
+            "a.rs",
+            "mod sampler; // implemented, handled, skipped\nstruct Worker; // struct Worker\n/// chat template\nDocument\n",
+        )]);
+        for (question, kind, asked, span) in [
+            ("where is the sampler implemented?", Kind::Find, Kind::Find, "sampler"),
+            ("where is the sampler skipped?", Kind::Find, Kind::Find, "sampler"),
+            ("what is skipped?", Kind::Find, Kind::Find, "skipped"),
+            (
+                "where is the struct Worker defined?",
+                Kind::Define,
+                Kind::Define,
+                "Worker",
+            ),
+            ("where is the struct Worker?", Kind::Find, Kind::Find, "struct Worker"),
+            (
+                "what defines the chat template?",
+                Kind::Define,
+                Kind::Find,
+                "chat template",
+            ),
+            ("where does Document come from?", Kind::Find, Kind::Find, "Document"),
+        ] {
+            let chosen = choose(question, kind, &docs).unwrap();
+            assert_eq!((chosen.kind, chosen.span.as_str()), (asked, span), "{question}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_stands_nowhere_may_have_its_name_defined() {
+        let docs = pack(&[("worker.rs", "pub fn start() {}\n")]);
+        let asked = choose("where is worker::start?", Kind::Find, &docs).unwrap();
+        assert_eq!((asked.kind, asked.span.as_str()), (Kind::Define, "start"));
+        assert_eq!(asked.owner.as_deref(), Some("worker"));
     }
 
     #[test]

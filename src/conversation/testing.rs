@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::context::{Document, Layout, Pack, RunningLines};
+use crate::context::{Document, Layout, Loader, Pack, RunningLines, Selection};
 use crate::model::Tokenizer;
 
 pub(super) const ADDED: [&str; 8] = ["<pad>", "<file>", "<ln>", "<q>", "<a>", "<think>", "</think>", "<eos>"];
@@ -23,9 +23,15 @@ pub(super) fn pack_as(layout: &Layout, files: &[(&str, &str)]) -> Pack {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let paths: Vec<_> = files.iter().map(|(path, _)| dir.path().join(path)).collect();
+    let selection = Selection::of(files.iter().map(|(path, _)| dir.path().join(path)).collect());
     let interrupt = crate::compute::Interrupt::new();
-    let mut pack = crate::context::load(&paths, &tokenizer(), layout, usize::MAX, &interrupt, &|_| ()).unwrap();
+    let loader = Loader {
+        tokenizer: &tokenizer(),
+        layout,
+        limit: usize::MAX,
+        cache: None,
+    };
+    let mut pack = loader.load(&selection, &interrupt, &|_| ()).unwrap();
     for (Document { path, .. }, (short, _)) in pack.documents.iter_mut().zip(files) {
         path.clear();
         write!(path, "{short}").unwrap();

@@ -5,18 +5,18 @@
 //! A request that cannot be answered is answered by `failed`; the conversation goes on.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::chat::{Chat, ChatReply};
+use super::library::{Difference, Held, Library, Plan, changed, places};
 use super::quote::QuoteModel;
 use super::reply::QuoteReply;
-use super::{Documents, Event, Handle, Loading, Question, Request, Sink};
+use super::{Cause, Change, Documents, Event, Handle, Loading, Planned, Question, Request, Sink};
 use crate::compute::{ComputeError, Interrupt, Interrupted};
-use crate::context::{self, ContextError, Layout, Pack, Progress};
+use crate::context::{self, Cache, ContextError, Layout, Pack, Progress, Selection, Watch};
 use crate::engine::{self, Command, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket};
 use crate::model::{ChatTemplate, Tokenizer};
 
@@ -32,12 +32,18 @@ pub type StartEngine = Box<dyn FnOnce(EngineEvents) -> Result<Box<dyn Submit>, C
 
 /// What a conversation is made of.
 pub struct Setup {
-    /// Files, folders, `-` for standard input.
-    pub paths: Vec<PathBuf>,
+    pub selection: Selection,
+    /// How documents are written down for this model.
+    pub layout: Layout,
+    pub cache: Option<Cache>,
     pub tokenizer: Tokenizer,
     pub chat_template: Option<ChatTemplate>,
     /// Most tokens of documents, question and reply together.
     pub context_limit: usize,
+    /// Places in the documents that the engine remembers, so that a change after one of them does not cost what is before.
+    pub places: usize,
+    /// Changes of the documents on the disk are noticed.
+    pub watch: bool,
     /// How replies are decoded; stop ids and an open thinking tag are filled in.
     pub options: GenerateOptions,
     /// The bundled model's quotations are held to the documents while they are decoded.
@@ -73,6 +79,10 @@ enum Message {
     HungUp,
     Loading(Progress),
     Loaded(Result<Pack, ContextError>),
+    /// The plan with this number is worked out.
+    Planned(u64, Result<(Selection, Pack), String>),
+    /// Something has happened beside the documents on the disk.
+    Disk,
     Engine(engine::Event),
 }
 
@@ -115,6 +125,27 @@ struct Worker {
     questions: VecDeque<String>,
     /// Files found, as far as loading has said.
     total_files: usize,
+    inbox: Sender<Message>,
+    library: Arc<Library>,
+    selection: Selection,
+    held: Held,
+    places: usize,
+    planning: Option<Planning>,
+    plan: Option<Plan>,
+    /// The plan to be made as soon as nothing runs.
+    applying: Option<u64>,
+    plans: u64,
+    watches: bool,
+    watch: Option<Watch>,
+    /// The disk has changed while another plan was being worked out.
+    disk_changed: bool,
+}
+
+/// A plan that is being worked out.
+struct Planning {
+    id: u64,
+    cause: Cause,
+    interrupt: Interrupt,
 }
 
 impl Worker {
@@ -146,15 +177,15 @@ impl Worker {
             }
         };
         let interrupt = Interrupt::new();
-        let layout = match &protocol {
-            Protocol::Quote(model) => model.layout(),
-            Protocol::Chat(_) => Layout::Documents,
-        };
+        let library = Arc::new(Library {
+            tokenizer: setup.tokenizer.clone(),
+            layout: setup.layout,
+            limit: setup.context_limit,
+            cache: setup.cache,
+        });
         load(
-            setup.paths,
-            setup.tokenizer.clone(),
-            layout,
-            setup.context_limit,
+            library.clone(),
+            setup.selection.clone(),
             interrupt.clone(),
             inbox.clone(),
         );
@@ -170,6 +201,18 @@ impl Worker {
             ready: Err("the documents are not loaded".into()),
             questions: VecDeque::new(),
             total_files: 0,
+            inbox: inbox.clone(),
+            library,
+            selection: setup.selection,
+            held: Held::default(),
+            places: setup.places,
+            planning: None,
+            plan: None,
+            applying: None,
+            plans: 0,
+            watches: setup.watch,
+            watch: None,
+            disk_changed: false,
         })
     }
 
@@ -187,12 +230,25 @@ impl Worker {
         match message {
             Message::Request(Request::Ask(question)) => self.questions.push_back(question),
             Message::Request(Request::Cancel) => self.cancel(),
-            Message::Request(Request::Plan(_) | Request::Apply(_) | Request::Discard(_)) | Message::HungUp => {}
+            Message::Request(Request::Plan(change)) => self.plan(Cause::Asked, &change),
+            Message::Request(Request::Apply(id)) => self.applying = Some(id),
+            Message::Request(Request::Discard(id)) => self.discard(id),
+            Message::Planned(id, outcome) => self.planned(id, outcome),
+            Message::Disk => self.disk_changed = true,
+            Message::HungUp => {}
             Message::Loading(progress) => self.loading(progress),
             Message::Loaded(outcome) => self.loaded(outcome),
             Message::Engine(event) => self.engine_event(event),
         }
+        if self.disk_changed && !self.is_changing() {
+            self.disk_changed = false;
+            self.plan(Cause::Changed, &Change::default());
+        }
         while matches!(self.phase, Phase::Idle) {
+            if let Some(id) = self.applying.take() {
+                self.apply(id);
+                continue;
+            }
             let Some(question) = self.questions.pop_front() else {
                 break;
             };
@@ -241,12 +297,11 @@ impl Worker {
             return;
         }
         self.phase = Phase::Idle;
-        let prefix = outcome
+        let taken = outcome
             .map_err(|e| e.to_string())
-            .and_then(|pack| self.take_documents(pack));
-        match prefix {
-            Ok(prefix) if prefix.is_empty() => self.send(Event::Finished(nothing_to_prefill())),
-            Ok(tokens) => self.phase = Phase::Prefilling(self.engine.submit(Command::Prefill { tokens })),
+            .and_then(|pack| self.take_documents(Arc::new(pack)));
+        match taken {
+            Ok(()) => self.prefill(),
             Err(message) => {
                 self.fail(&message);
                 self.ready = Err(format!("there are no documents to ask about: {message}"));
@@ -254,34 +309,170 @@ impl Worker {
         }
     }
 
-    /// Announces the documents and gives the tokens that all prompts begin with.
-    fn take_documents(&mut self, pack: Pack) -> Result<Arc<[u32]>, String> {
+    fn prefill(&mut self) {
+        if self.held.prefix.is_empty() {
+            self.send(Event::Finished(nothing_to_prefill()));
+            return;
+        }
+        let command = Command::Prefill {
+            tokens: self.held.prefix.clone(),
+            marks: self.held.marks.clone(),
+        };
+        self.phase = Phase::Prefilling(self.engine.submit(command));
+    }
+
+    /// Announces the documents, which all prompts begin with from now on.
+    fn take_documents(&mut self, pack: Arc<Pack>) -> Result<(), String> {
         self.send(Event::Loading(Loading {
-            files: self.total_files,
-            total_files: self.total_files,
+            files: self.total_files.max(pack.documents.len()),
+            total_files: self.total_files.max(pack.documents.len()),
             tokens: pack.tokens.len(),
         }));
-        let pack = Arc::new(pack);
-        let (ready, prefix) = match self.protocol.clone() {
-            Protocol::Quote(model) => (Ready::Quote(model, pack.clone()), pack.tokens.clone()),
-            Protocol::Chat(template) => {
-                let chat = Chat::new(self.tokenizer.clone(), *template, pack.clone());
-                let prefix = chat.prefix()?;
-                (Ready::Chat(Box::new(chat), pack.clone()), prefix.into())
-            }
+        let (ready, prefix) = self.ready_with(&pack)?;
+        let offset = prefix.len() - pack.tokens.len().min(prefix.len());
+        self.held = Held {
+            marks: places(&pack, offset, self.places).into(),
+            prefix,
+            prefilled: 0,
         };
         self.ready = Ok(ready);
+        if self.watches {
+            let inbox = self.inbox.clone();
+            self.watch = Watch::start(&pack, move || drop(inbox.send(Message::Disk)));
+        }
         self.send(Event::Documents(Documents {
-            pack: pack.clone(),
-            offset: 0,
+            offset,
             files: pack.documents.len(),
             lines: pack.lines(),
             tokens: pack.tokens.len(),
             context_limit: self.context_limit,
             skipped: pack.skipped.clone(),
             notes: pack.notes.clone(),
+            pack,
         }));
-        Ok(prefix)
+        Ok(())
+    }
+
+    /// How questions are put about these documents, and the tokens that prompts begin with. What was said stays said.
+    fn ready_with(&self, pack: &Arc<Pack>) -> Result<(Ready, Arc<[u32]>), String> {
+        Ok(match self.protocol.clone() {
+            Protocol::Quote(model) => (Ready::Quote(model, pack.clone()), pack.tokens.clone()),
+            Protocol::Chat(template) => {
+                let chat = match &self.ready {
+                    Ok(Ready::Chat(chat, _)) => chat.about(pack.clone()),
+                    _ => Chat::new(self.tokenizer.clone(), *template, pack.clone()),
+                };
+                let prefix = chat.prefix()?;
+                (Ready::Chat(Box::new(chat), pack.clone()), prefix.into())
+            }
+        })
+    }
+
+    fn documents(&self) -> Arc<Pack> {
+        match &self.ready {
+            Ok(Ready::Quote(_, pack) | Ready::Chat(_, pack)) => pack.clone(),
+            Err(_) => Arc::default(),
+        }
+    }
+
+    /// Works out a change, on a thread of its own; a plan that is being worked out gives way.
+    fn plan(&mut self, cause: Cause, change: &Change) {
+        let selection = match changed(&self.selection, change, &self.documents()) {
+            Ok(selection) => selection,
+            Err(message) => return self.plan_failed(&message),
+        };
+        if let Some(before) = self.planning.take() {
+            before.interrupt.raise();
+        }
+        self.plans += 1;
+        let (id, interrupt) = (self.plans, Interrupt::new());
+        self.planning = Some(Planning {
+            id,
+            cause,
+            interrupt: interrupt.clone(),
+        });
+        let (library, inbox) = (self.library.clone(), self.inbox.clone());
+        thread::spawn(move || {
+            let outcome = library.load(&selection, &interrupt, &|_| ());
+            let outcome = outcome.map(|pack| (selection, pack)).map_err(|error| error.to_string());
+            let _ = inbox.send(Message::Planned(id, outcome));
+        });
+    }
+
+    fn plan_failed(&mut self, message: &str) {
+        self.send(Event::PlanFailed {
+            message: context::sanitize(message).into_owned(),
+        });
+    }
+
+    /// Whether the documents are being changed by other means than by the disk.
+    fn is_changing(&self) -> bool {
+        let asked = |cause| cause == Cause::Asked;
+        self.planning.as_ref().is_some_and(|planning| asked(planning.cause))
+            || self.plan.as_ref().is_some_and(|plan| asked(plan.planned.cause))
+            || matches!(self.phase, Phase::Loading(_))
+    }
+
+    fn planned(&mut self, id: u64, outcome: Result<(Selection, Pack), String>) {
+        let Some(Planning { cause, .. }) = self.planning.take_if(|planning| planning.id == id) else {
+            return;
+        };
+        let outcome = outcome.and_then(|(selection, pack)| {
+            let pack = Arc::new(pack);
+            let (_, prefix) = self.ready_with(&pack)?;
+            Ok((selection, pack, prefix))
+        });
+        let (selection, pack, prefix) = match (outcome, cause) {
+            (Ok(outcome), _) => outcome,
+            (Err(message), Cause::Asked) => return self.plan_failed(&message),
+            // Files come and go while they are written; the next change is looked at again.
+            (Err(_), Cause::Changed) => return,
+        };
+        let difference = Difference::of(&self.documents(), &pack);
+        let told = self
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.planned.cause == Cause::Changed);
+        if cause == Cause::Changed && difference.is_nothing() && !told {
+            return;
+        }
+        let planned = Planned {
+            id,
+            cause,
+            prefill: self.held.cost(&prefix),
+            tokens: pack.tokens.len(),
+            context_limit: self.context_limit,
+            added: difference.added,
+            removed: difference.removed,
+            changed: difference.changed,
+            refused: difference.refused,
+        };
+        self.plan = Some(Plan {
+            planned: planned.clone(),
+            selection,
+            pack,
+        });
+        self.send(Event::Planned(planned));
+    }
+
+    fn discard(&mut self, id: u64) {
+        self.plan.take_if(|plan| plan.planned.id == id);
+        if let Some(planning) = self.planning.take_if(|planning| planning.id == id) {
+            planning.interrupt.raise();
+        }
+    }
+
+    fn apply(&mut self, id: u64) {
+        let Some(plan) = self.plan.take_if(|plan| plan.planned.id == id) else {
+            return self.plan_failed("this change is out of date; ask for it again");
+        };
+        match self.take_documents(plan.pack) {
+            Ok(()) => {
+                self.selection = plan.selection;
+                self.prefill();
+            }
+            Err(message) => self.plan_failed(&message),
+        }
     }
 
     fn ask(&mut self, question: &str) {
@@ -337,7 +528,12 @@ impl Worker {
             _ => return,
         };
         match event.kind {
-            EventKind::Prefill(prefill) => self.send(Event::Prefill(prefill)),
+            EventKind::Prefill(prefill) => {
+                if reply.is_none() {
+                    self.held.prefilled = prefill.done;
+                }
+                self.send(Event::Prefill(prefill));
+            }
             EventKind::Token(token) => {
                 let events = reply.map(|reply| reply.token(token)).unwrap_or_default();
                 for event in events {
@@ -382,14 +578,7 @@ impl Reply {
 }
 
 /// Loads documents on a thread of their own.
-fn load(
-    paths: Vec<PathBuf>,
-    tokenizer: Tokenizer,
-    layout: Layout,
-    limit: usize,
-    interrupt: Interrupt,
-    inbox: Sender<Message>,
-) {
+fn load(library: Arc<Library>, selection: Selection, interrupt: Interrupt, inbox: Sender<Message>) {
     thread::spawn(move || {
         let reports: Mutex<(Option<Instant>, Sender<Message>)> = Mutex::new((None, inbox.clone()));
         let report = |progress| {
@@ -399,7 +588,7 @@ fn load(
                 let _ = reports.1.send(Message::Loading(progress));
             }
         };
-        let outcome = context::load(&paths, &tokenizer, &layout, limit, &interrupt, &report);
+        let outcome = library.load(&selection, &interrupt, &report);
         let _ = inbox.send(Message::Loaded(outcome));
     });
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::super::testing::{ADDED, tokenizer};
 use super::super::{Citation, Verdict};
 use super::*;
+use crate::context::{RunningLines, Template};
 use crate::engine::{Prefill, RequestId, Token};
 use crate::trace::{Channel, ThinkSplitter};
 
@@ -28,7 +29,7 @@ impl Submit for Fake {
         let (events, Ticket { id, interrupt }) = (self.events.clone(), ticket.clone());
         let send = move |kind| (events.lock().unwrap())(engine::Event { request: id, kind });
         match command {
-            Command::Prefill { tokens } => {
+            Command::Prefill { tokens, .. } => {
                 send(EventKind::Prefill(Prefill {
                     done: tokens.len(),
                     total: tokens.len(),
@@ -93,6 +94,14 @@ fn tokens(reply: &str, open: bool) -> Vec<Token> {
     ids.iter().enumerate().flat_map(report).collect()
 }
 
+fn layout(chat: bool) -> Layout {
+    if chat {
+        Layout::Documents(Template::default())
+    } else {
+        Layout::RunningLines(RunningLines { file: 1, line: 2 })
+    }
+}
+
 struct Talk {
     handle: Handle,
     events: Receiver<Event>,
@@ -101,6 +110,10 @@ struct Talk {
 
 impl Talk {
     fn start(paths: &[&Path], template: Option<&str>, limit: usize, replies: &[&'static str]) -> Self {
+        Self::watching(false, paths, template, limit, replies)
+    }
+
+    fn watching(watch: bool, paths: &[&Path], template: Option<&str>, limit: usize, replies: &[&'static str]) -> Self {
         let chat_template = template.map(|source| {
             let dir = tempfile::tempdir().unwrap();
             fs::write(dir.path().join("chat_template.jinja"), source).unwrap();
@@ -109,10 +122,14 @@ impl Talk {
         let log = Log::default();
         let (engine_log, replies) = (log.clone(), replies.iter().copied().collect());
         let setup = Setup {
-            paths: paths.iter().map(|p| p.to_path_buf()).collect(),
+            selection: Selection::of(paths.iter().map(|p| p.to_path_buf()).collect()),
+            layout: layout(chat_template.is_some()),
+            cache: None,
             tokenizer: Tokenizer::for_tests(&ADDED),
             chat_template,
             context_limit: limit,
+            places: 4,
+            watch,
             options: GenerateOptions::default(),
             grounded: true,
             start_engine: Box::new(move |events| {
@@ -132,6 +149,36 @@ impl Talk {
     fn ask(&self, question: &str) -> Vec<Event> {
         self.handle.send(Request::Ask(question.into())).unwrap();
         self.until_end()
+    }
+
+    fn plan(&self, change: Change) -> Result<Planned, String> {
+        self.handle.send(Request::Plan(change)).unwrap();
+        self.next_plan()
+    }
+
+    fn next_plan(&self) -> Result<Planned, String> {
+        loop {
+            match self.events.recv_timeout(Duration::from_secs(20)).expect("a plan") {
+                Event::Planned(planned) => return Ok(planned),
+                Event::PlanFailed { message } => return Err(message),
+                _ => {}
+            }
+        }
+    }
+
+    fn apply(&self, planned: &Planned) -> Vec<Event> {
+        self.handle.send(Request::Apply(planned.id)).unwrap();
+        self.until_end()
+    }
+
+    /// The tokens of the last prefill.
+    fn prefilled(&self) -> Arc<[u32]> {
+        let log = self.log.lock().unwrap();
+        let last = log.iter().rev().find_map(|command| match command {
+            Command::Prefill { tokens, .. } => Some(tokens.clone()),
+            Command::Generate { .. } => None,
+        });
+        last.unwrap()
     }
 
     /// Events up to the end of what is running.
@@ -183,7 +230,7 @@ fn documents_are_loaded_announced_and_prefilled() {
     let talk = Talk::start(&[dir.path()], None, 1000, &[]);
     let events = talk.until_end();
     let tokens = match talk.log.lock().unwrap().as_slice() {
-        [Command::Prefill { tokens }] => tokens.len(),
+        [Command::Prefill { tokens, .. }] => tokens.len(),
         other => panic!("{other:?}"),
     };
     let [
@@ -231,7 +278,7 @@ fn a_question_to_the_bundled_model() {
     assert_eq!(text(&events, Channel::Answer), format!("{place}\n    fn run() {{"));
     assert!(citations(&events).len() == 2 && citations(&events).iter().all(|c| c.verdict == Verdict::Verified));
     let log = talk.log.lock().unwrap();
-    let [Command::Prefill { tokens }, Command::Generate { prompt, options }] = log.as_slice() else {
+    let [Command::Prefill { tokens, .. }, Command::Generate { prompt, options }] = log.as_slice() else {
         panic!()
     };
     assert!(prompt.starts_with(tokens));
@@ -318,7 +365,7 @@ fn documents_that_cannot_be_loaded() {
     let events = talk.until_end();
     let message = failure(&events);
     assert!(
-        message.contains("the context has 10") && message.contains("a.rs: "),
+        message.contains("the context has 10") && message.contains("a.rs  (59 tokens)"),
         "{message}"
     );
     assert!(!events.iter().any(|e| matches!(e, Event::Documents(_))));
@@ -330,7 +377,7 @@ fn a_question_that_does_not_fit() {
     let tokens = {
         let talk = Talk::start(&[dir.path()], None, 1000, &[]);
         talk.until_end();
-        let Command::Prefill { tokens } = &talk.log.lock().unwrap()[0] else {
+        let Command::Prefill { tokens, .. } = &talk.log.lock().unwrap()[0] else {
             panic!()
         };
         tokens.len()
@@ -366,7 +413,7 @@ fn a_chat_keeps_its_history_and_checks_what_is_cited() {
     talk.ask("sure?");
     let log = talk.log.lock().unwrap();
     let [
-        Command::Prefill { tokens },
+        Command::Prefill { tokens, .. },
         Command::Generate { prompt: first, options },
         Command::Generate { prompt: second, .. },
     ] = log.as_slice()
@@ -402,10 +449,14 @@ fn a_chat_needs_no_documents_but_the_bundled_model_does() {
 fn a_checkpoint_without_a_protocol_is_refused() {
     let (sender, events) = channel();
     let setup = Setup {
-        paths: Vec::new(),
+        selection: Selection::default(),
+        layout: layout(false),
+        cache: None,
         tokenizer: Tokenizer::for_tests(&["<eos>"]),
         chat_template: None,
         context_limit: 10,
+        places: 4,
+        watch: false,
         options: GenerateOptions::default(),
         grounded: true,
         start_engine: Box::new(|_| unreachable!("nothing can be asked")),
@@ -421,10 +472,14 @@ fn a_checkpoint_without_a_protocol_is_refused() {
 fn an_engine_that_does_not_start_is_said() {
     let (sender, events) = channel();
     let setup = Setup {
-        paths: Vec::new(),
+        selection: Selection::default(),
+        layout: layout(false),
+        cache: None,
         tokenizer: tokenizer(),
         chat_template: None,
         context_limit: 10,
+        places: 4,
+        watch: false,
         options: GenerateOptions::default(),
         grounded: true,
         start_engine: Box::new(|_| Err(ComputeError::Backend("no memory".into()))),
@@ -446,4 +501,135 @@ fn dropping_the_handle_ends_it_all() {
     let Talk { handle, events, .. } = talk;
     drop(handle);
     assert!(events.iter().count() <= 1);
+}
+
+fn load(path: &Path) -> Change {
+    Change {
+        load: vec![path.display().to_string()],
+        ..Change::default()
+    }
+}
+
+#[test]
+fn documents_are_added_and_removed_while_running_and_the_cost_is_told_first() {
+    let dir = folder();
+    let other = tempfile::tempdir().unwrap();
+    fs::write(other.path().join("z.rs"), "fn zoo() {}\n").unwrap();
+    fs::write(other.path().join("z.bin"), b"\0").unwrap();
+    let talk = Talk::start(&[dir.path()], None, 1000, &["<think>fn zoo() {}<ln>4</think>4<eos>"]);
+    talk.until_end();
+    let before = talk.prefilled();
+
+    let planned = talk.plan(load(other.path())).unwrap();
+    let name = |path: &Path, file: &str| path.join(file).display().to_string();
+    assert_eq!(planned.added, [name(other.path(), "z.rs")]);
+    assert_eq!(
+        (planned.removed.len(), planned.changed.len(), planned.cause),
+        (0, 0, Cause::Asked)
+    );
+    assert_eq!(planned.refused[0].path, name(other.path(), "z.bin"));
+    assert_eq!(talk.prefilled(), before, "nothing is paid before it is applied");
+    let events = talk.apply(&planned);
+    let after = talk.prefilled();
+    assert_eq!(after[..before.len()], before[..], "what was there stays where it was");
+    assert_eq!(
+        (after.len(), planned.prefill),
+        (planned.tokens, after.len() - before.len())
+    );
+    let documents = events.iter().find_map(|event| match event {
+        Event::Documents(documents) => Some(documents.files),
+        _ => None,
+    });
+    assert_eq!(documents, Some(2));
+    let reply = talk.ask("Where is `zoo` defined?");
+    assert!(
+        citations(&reply)
+            .iter()
+            .any(|c| c.path.ends_with("z.rs") && c.line == 1),
+        "{reply:?}"
+    );
+
+    let unload = Change {
+        unload: vec![name(dir.path(), "a.rs")],
+        ..Change::default()
+    };
+    let planned = talk.plan(unload).unwrap();
+    assert_eq!(planned.removed, [name(dir.path(), "a.rs")]);
+    assert_eq!(planned.prefill, planned.tokens);
+    talk.apply(&planned);
+    assert_eq!(talk.prefilled().len(), planned.tokens);
+    talk.handle.send(Request::Apply(planned.id)).unwrap();
+    assert!(talk.next_plan().unwrap_err().contains("out of date"));
+}
+
+#[test]
+fn what_was_left_out_is_taken_in_by_its_name() {
+    let dir = folder();
+    fs::write(dir.path().join("Cargo.lock"), "version = 4\n").unwrap();
+    let talk = Talk::start(&[dir.path()], None, 1000, &[]);
+    talk.until_end();
+    let lock = dir.path().join("Cargo.lock").display().to_string();
+    let planned = talk
+        .plan(Change {
+            include: vec![lock.clone()],
+            ..Change::default()
+        })
+        .unwrap();
+    assert_eq!(planned.added, [lock]);
+}
+
+#[test]
+fn plans_that_cannot_be_are_told_and_change_nothing() {
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 200, &[]);
+    talk.until_end();
+    let missing = talk.plan(load(Path::new("/no/such"))).unwrap_err();
+    assert!(missing.contains("/no/such"), "{missing}");
+    let large = tempfile::tempdir().unwrap();
+    fs::write(large.path().join("large"), "word\n".repeat(200)).unwrap();
+    let too_large = talk.plan(load(large.path())).unwrap_err();
+    assert!(too_large.contains("too many"), "{too_large}");
+    talk.handle.send(Request::Apply(7)).unwrap();
+    assert!(talk.next_plan().unwrap_err().contains("out of date"));
+    let gone = talk.plan(load(large.path())).unwrap_err();
+    assert!(gone.contains("too many"), "{gone}");
+}
+
+#[test]
+fn a_file_that_is_edited_is_noticed_and_costs_what_comes_after_it() {
+    let dir = folder();
+    fs::write(dir.path().join("z.rs"), "fn last() {}\n").unwrap();
+    let talk = Talk::watching(true, &[dir.path()], None, 1000, &[]);
+    talk.until_end();
+    let before = talk.prefilled().len();
+    fs::write(dir.path().join("z.rs"), "fn very_last() {}\n").unwrap();
+    let planned = talk.next_plan().unwrap();
+    assert_eq!(planned.cause, Cause::Changed);
+    assert_eq!(planned.changed, [dir.path().join("z.rs").display().to_string()]);
+    assert!(planned.prefill < before / 2, "{} of {before}", planned.prefill);
+    talk.apply(&planned);
+    assert_eq!(talk.prefilled().len(), planned.tokens);
+}
+
+#[test]
+fn a_change_waits_until_the_reply_is_done() {
+    let dir = folder();
+    let talk = Talk::start(&[dir.path()], None, 1000, &[]);
+    talk.until_end();
+    let other = folder();
+    fs::write(other.path().join("b.rs"), "x\n").unwrap();
+    talk.handle.send(Request::Ask("find `retries`".into())).unwrap();
+    let planned = talk.plan(load(&other.path().join("b.rs"))).unwrap();
+    talk.handle.send(Request::Apply(planned.id)).unwrap();
+    talk.handle.send(Request::Cancel).unwrap();
+    let reply = talk.until_end();
+    assert!(
+        !reply.iter().any(|event| matches!(event, Event::Documents(_))),
+        "{reply:?}"
+    );
+    let change = talk.until_end();
+    assert!(
+        change.iter().any(|event| matches!(event, Event::Documents(_))),
+        "{change:?}"
+    );
 }

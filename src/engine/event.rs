@@ -17,8 +17,9 @@ pub struct RequestId(pub u64);
 /// already holds and computes the rest.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Bring the state to exactly these tokens, and remember it there.
-    Prefill { tokens: Arc<[u32]> },
+    /// Bring the state to exactly these tokens, and remember it there and after each of `marks` tokens, ascending: places
+    /// to which a later command may come back.
+    Prefill { tokens: Arc<[u32]>, marks: Arc<[usize]> },
     /// The same, then decode a reply.
     Generate {
         prompt: Arc<[u32]>,

@@ -1,7 +1,7 @@
 //! One mutable sequence of tokens and its state.
 //!
 //! A caller names the whole sequence it wants; [`Timeline::sync`] keeps what is already there. A lightning state cannot be
-//! cut back, so marks are kept at places worth returning to: the end of the documents, and each prompt before its reply.
+//! cut back, so marks are kept at places worth returning to: ends of documents, and each prompt before its reply.
 
 use super::state::{Mark, State};
 use super::{Network, Prefill};
@@ -18,8 +18,9 @@ pub(super) struct Timeline<B: Backend> {
     pub network: Network<B>,
     state: State<B>,
     tokens: Vec<u32>,
-    /// The end of the last [`Command::Prefill`](super::Command::Prefill): documents, which every prompt begins with.
-    documents: Option<Mark<B>>,
+    /// Places in and the end of the last [`Command::Prefill`](super::Command::Prefill), ascending: documents, which every
+    /// prompt begins with.
+    documents: Vec<Mark<B>>,
     marks: Vec<Mark<B>>,
     tile: usize,
 }
@@ -30,7 +31,7 @@ impl<B: Backend> Timeline<B> {
             state: State::new(&network)?,
             network,
             tokens: Vec::new(),
-            documents: None,
+            documents: Vec::new(),
             marks: Vec::new(),
             tile: tile.max(1),
         })
@@ -45,19 +46,24 @@ impl<B: Backend> Timeline<B> {
         self.state = State::new(&self.network)?;
         self.tokens.clear();
         self.marks.clear();
-        self.documents = None;
+        self.documents.clear();
         Ok(())
     }
 
     /// Makes the sequence equal to `wanted`, reporting progress; returns how many tokens were there already. When
-    /// interrupted, the tiles done so far stay.
+    /// interrupted, the tiles done so far stay. If `wanted` are documents, marks are kept where it is said.
     pub fn sync(
         &mut self,
         wanted: &[u32],
+        marks: Option<&[usize]>,
         interrupt: &Interrupt,
         progress: &mut dyn FnMut(Prefill),
     ) -> Result<usize, ComputeError> {
         let cached = self.reuse(wanted)?;
+        if let Some(marks) = marks {
+            self.documents
+                .retain(|mark| marks.binary_search(&mark.position()).is_ok());
+        }
         let mut report = Prefill {
             done: cached,
             total: wanted.len(),
@@ -66,9 +72,18 @@ impl<B: Backend> Timeline<B> {
         };
         progress(report);
         let mut window = (Instant::now(), cached);
-        for tile in wanted[cached..].chunks(self.tile) {
+        while self.position() < wanted.len() {
+            let here = self.position();
+            let mark = marks.and_then(|marks| marks.get(marks.partition_point(|&mark| mark <= here)));
+            let end = (here + self.tile)
+                .min(wanted.len())
+                .min(mark.copied().unwrap_or(usize::MAX));
+            let tile = &wanted[here..end];
             self.network.advance(&mut self.state, tile, 0, interrupt, |_, _| {})?;
             self.tokens.extend_from_slice(tile);
+            if mark == Some(&end) {
+                self.mark_documents()?;
+            }
             report.done += tile.len();
             let elapsed = window.0.elapsed();
             if report.rate == 0.0 || elapsed >= RATE_WINDOW {
@@ -92,9 +107,11 @@ impl<B: Backend> Timeline<B> {
         Ok(logits)
     }
 
-    /// Remembers this place as the end of the documents.
+    /// Remembers this place as the end of documents.
     pub fn mark_documents(&mut self) -> Result<(), ComputeError> {
-        self.documents = Some(self.state.mark(&self.network)?);
+        let here = self.position();
+        self.documents.retain(|mark| mark.position() < here);
+        self.documents.push(self.state.mark(&self.network)?);
         Ok(())
     }
 
@@ -122,9 +139,7 @@ impl<B: Backend> Timeline<B> {
             return Ok(common);
         }
         self.marks.retain(|m| m.position() <= common);
-        if self.documents.as_ref().is_some_and(|m| m.position() > common) {
-            self.documents = None;
-        }
+        self.documents.retain(|m| m.position() <= common);
         let best = self.documents.iter().chain(&self.marks).max_by_key(|m| m.position());
         let position = if let Some(mark) = best {
             self.state.rewind(mark, &self.network)?;

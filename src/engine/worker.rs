@@ -115,8 +115,12 @@ impl<B: Backend> Worker<B> {
     fn execute(&mut self, ticket: &Ticket, command: &Command) -> Result<Finished, EngineError> {
         let started = Instant::now();
         let (prompt, options) = match command {
-            Command::Prefill { tokens } => (tokens, None),
+            Command::Prefill { tokens, .. } => (tokens, None),
             Command::Generate { prompt, options } => (prompt, Some(options)),
+        };
+        let marks = match command {
+            Command::Prefill { marks, .. } => Some(&**marks),
+            Command::Generate { .. } => None,
         };
         let mut finished = Finished {
             reason: StopReason::Prefilled,
@@ -147,7 +151,7 @@ impl<B: Backend> Worker<B> {
         };
         let synced = self
             .timeline
-            .sync(&prompt[..before_reply], &ticket.interrupt, &mut progress);
+            .sync(&prompt[..before_reply], marks, &ticket.interrupt, &mut progress);
         finished.prefill = started.elapsed();
         match synced {
             Ok(cached) => finished.cached_tokens = cached,

@@ -24,6 +24,18 @@ pub struct ModelConfig {
     pub eos: Vec<u32>,
 }
 
+impl ModelConfig {
+    /// Bytes of all lightning states in f32: what it costs to remember a place in a sequence.
+    #[must_use]
+    pub fn lightning_state_bytes(&self) -> usize {
+        let state = |layer: &Layer| match &layer.mixer {
+            Mixer::Lightning(spec) => spec.heads * spec.head_dim * spec.head_dim * size_of::<f32>(),
+            Mixer::Softmax(_) => 0,
+        };
+        self.layers.iter().map(state).sum()
+    }
+}
+
 /// One layer: `h = norm(x); x = mixer_residual(h, x, mixer(h))`, then the same with the feed-forward.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {

@@ -35,6 +35,7 @@ struct Inner {
     bytes: Vec<Option<Box<[u8]>>>,
     /// The token of each single byte.
     spelling: [u32; 256],
+    fingerprint: [u8; 32],
 }
 
 /// A token outside of the vocabulary proper, such as a control token.
@@ -73,6 +74,7 @@ impl Tokenizer {
                 format!("is not a usable tokenizer.json ({what}). Download it again from the checkpoint's source"),
             )
         };
+        let fingerprint = *blake3::hash(bytes).as_bytes();
         let mut json: Value = serde_json::from_slice(bytes).map_err(|e| corrupt(&e))?;
         let kind = json["model"]["type"].as_str().unwrap_or("BPE").to_owned();
         let (true, Some(vocab)) = (kind == "BPE", json["model"]["vocab"].as_object()) else {
@@ -106,6 +108,7 @@ impl Tokenizer {
             added,
             bytes,
             spelling,
+            fingerprint,
         })))
     }
 
@@ -113,13 +116,24 @@ impl Tokenizer {
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::new();
+        self.encode_into(text, &mut ids);
+        ids
+    }
+
+    /// The same, appended to `ids`.
+    pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) {
         for chunk in chunks(text) {
             match self.0.plain.encode_fast(chunk, false) {
                 Ok(encoding) => ids.extend_from_slice(encoding.get_ids()),
                 Err(_) => ids.extend(chunk.bytes().map(|b| self.0.spelling[usize::from(b)])),
             }
         }
-        ids
+    }
+
+    /// A hash of the file it was read from: the same ids for the same text.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.0.fingerprint
     }
 
     /// The ids of text in which added tokens count: the leftmost, and of these the longest. Only for text that this

@@ -6,7 +6,8 @@ pub mod models;
 use std::path::{Path, PathBuf};
 
 use thunderhead::compute::cpu::Cpu;
-use thunderhead::conversation::{Event, Handle, Setup, start};
+use thunderhead::context::Selection;
+use thunderhead::conversation::{Event, Handle, QuoteModel, Setup, start};
 use thunderhead::engine::{Engine, EngineOptions, GenerateOptions, Network, Submit, Vocabulary};
 use thunderhead::model::bundled;
 
@@ -33,10 +34,14 @@ pub fn talk(paths: &[PathBuf], grounded: bool, on_event: impl FnMut(Event) + Sen
     let tokenizer = checkpoint.tokenizer().unwrap();
     let context_limit = checkpoint.config.max_positions;
     let setup = Setup {
-        paths: paths.to_vec(),
+        selection: Selection::of(paths.to_vec()),
+        layout: QuoteModel::recognise(&tokenizer, false).unwrap().layout(),
+        cache: None,
         tokenizer: tokenizer.clone(),
         chat_template: None,
         context_limit,
+        places: 8,
+        watch: false,
         options: GenerateOptions::default(),
         grounded,
         start_engine: Box::new(move |events| {

@@ -89,6 +89,7 @@ impl Session {
         command.args(arguments);
         command.arg(".");
         command.env("TERM", "xterm-256color");
+        command.env("THUNDERHEAD_CACHE", "");
         for variable in ["NO_COLOR", "CLICOLOR_FORCE", "THUNDERHEAD_DEBUG", "RUST_BACKTRACE"] {
             command.env_remove(variable);
         }

@@ -1,0 +1,70 @@
+//! From the command line to a selection of documents.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{OrderName, SelectionArgs};
+use super::error::CliError;
+use crate::context::{Cache, Cut, Layout, Order, Selection, Template};
+use crate::conversation::QuoteModel;
+
+pub(super) fn selection(paths: &[PathBuf], args: &SelectionArgs) -> Selection {
+    Selection {
+        paths: paths.to_vec(),
+        exclude: args.exclude.clone(),
+        only: args.only.clone(),
+        include: args.include.clone(),
+        hidden: args.hidden,
+        follow: args.follow,
+        cut: Cut {
+            head: args.head,
+            tail: args.tail,
+        },
+        order: match args.order {
+            OrderName::History => Order::History,
+            OrderName::Path => Order::Path,
+        },
+        ..Selection::default()
+    }
+}
+
+/// The layout that a model reads.
+pub(super) fn layout(quote: Option<&QuoteModel>, args: &SelectionArgs) -> Result<Layout, CliError> {
+    match (quote, &args.template) {
+        (Some(model), None) => Ok(model.layout()),
+        (Some(_), Some(_)) => Err(CliError::Usage(
+            "--template is for chat models; this model reads one layout only".to_owned(),
+        )),
+        (None, None) => Ok(Layout::Documents(Template::default())),
+        (None, Some(path)) => template(path).map(Layout::Documents),
+    }
+}
+
+fn template(path: &Path) -> Result<Template, CliError> {
+    let source = std::fs::read_to_string(path).map_err(|e| e.to_string());
+    let template = source.and_then(|source| Template::parse(&source));
+    template.map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+}
+
+/// Where tokens are kept from run to run; nowhere without a home.
+pub(super) fn cache(args: &SelectionArgs) -> Option<Cache> {
+    if args.no_cache {
+        return None;
+    }
+    cache_folder().map(|folder| Cache::open(&folder))
+}
+
+/// `$THUNDERHEAD_CACHE`, else `thunderhead` in the folder for caches of the XDG base directory specification.
+fn cache_folder() -> Option<PathBuf> {
+    let from = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(folder) = from("THUNDERHEAD_CACHE") {
+        return Some(folder);
+    }
+    let base = from("XDG_CACHE_HOME")
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(from("HOME").or_else(|| from("USERPROFILE"))?.join(".cache")))?;
+    Some(base.join("thunderhead"))
+}
