@@ -187,7 +187,6 @@ fn the_documents_are_shown_as_a_tree_with_their_tokens() {
 }
 
 #[test]
-#[ignore = "needs the worker's plans"]
 fn documents_are_loaded_besides_after_their_price_is_shown() {
     const OTHER: &str = "pub fn thimble_fn(finger: &str) {}\n";
     let documents = documents();
