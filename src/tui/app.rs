@@ -166,10 +166,7 @@ impl App {
                 self.size = size;
                 Vec::new()
             }
-            Input::Conversation(event) => {
-                self.conversation(event);
-                Vec::new()
-            }
+            Input::Conversation(event) => self.conversation(event),
             Input::ConversationEnded(reason) => {
                 self.conversation_ended(reason);
                 Vec::new()
@@ -209,7 +206,7 @@ impl App {
     /// When to send the next [`Input::Tick`]; never, if nothing on the screen depends on time.
     #[must_use]
     pub fn next_tick(&self) -> Option<Duration> {
-        let live = self.activity.is_busy() || !self.plans.working.is_empty() || self.transcript.total().is_none();
+        let live = self.activity.is_busy() || self.plans.working.is_some() || self.transcript.total().is_none();
         let beat = live.then(|| self.now + BEAT);
         [beat, self.leaving].into_iter().flatten().min()
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::super::activity::Phase;
 use super::super::format;
 use super::super::transcript::{BlockId, Kind, Level, Thought, citation_text};
-use super::App;
+use super::plans::Plans;
+use super::{App, Effect};
 use crate::conversation::{Citation, Documents, Event, Question, Verdict};
 use crate::engine::{Finished, StopReason, Token};
 use crate::trace::Channel;
@@ -32,12 +33,12 @@ pub(super) struct Reply {
 }
 
 impl App {
-    pub(super) fn conversation(&mut self, event: Event) {
+    pub(super) fn conversation(&mut self, event: Event) -> Vec<Effect> {
         let now = self.now;
         match event {
             Event::Loading(loading) => self.activity.enter(Phase::Loading(loading), now),
-            Event::Documents(documents) => self.documents(&documents),
-            Event::Planned(planned) => self.planned(planned),
+            Event::Documents(documents) => return self.documents(&documents),
+            Event::Planned(planned) => return self.planned(planned),
             Event::PlanFailed { message } => self.plan_failed(message),
             Event::Question(question) => self.question(question),
             Event::Prefill(prefill) => {
@@ -49,12 +50,12 @@ impl App {
             Event::Finished(finished) => self.finished(&finished),
             Event::Failed { message } => self.failed(message),
         }
+        Vec::new()
     }
 
     pub(super) fn conversation_ended(&mut self, reason: Option<String>) {
         self.close_reply();
-        self.forget_plans();
-        self.plans.working.clear();
+        self.plans = Plans::default();
         self.activity.enter(Phase::Ended, self.now);
         let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
         self.notice(Level::Error, format!("the conversation has ended{reason}"));
@@ -76,14 +77,14 @@ impl App {
         self.notice(Level::Error, message);
     }
 
-    fn documents(&mut self, documents: &Documents) {
+    fn documents(&mut self, documents: &Documents) -> Vec<Effect> {
         self.activity.documents(documents, self.now);
         let before = Arc::clone(self.documents.pack());
-        self.forget_plans();
+        let effects = self.plans_are_void();
         self.take_documents(documents);
         if documents.files == 0 && documents.skipped.is_empty() && documents.notes.is_empty() {
             self.notice(Level::Info, "no documents; /load PATH loads some");
-            return;
+            return effects;
         }
         let packed = [
             format::counted(documents.files, "file"),
@@ -102,6 +103,7 @@ impl App {
         for text in told.into_iter().flatten() {
             self.notice(Level::Detail, text);
         }
+        effects
     }
 
     fn question(&mut self, question: Question) {

@@ -1,9 +1,10 @@
 //! Changes to the documents: asked for, planned with what they would cost, and then made or forgotten.
 //!
-//! The conversation keeps only the plan that it made last. A plan that is still shown and not kept any more is made
-//! again when it is answered with yes, and asks once more.
+//! The conversation works out one plan at a time, and keeps only the one that it made last: a new one takes the place of
+//! both, so the newest change that was asked for is the only one that is waited for. While it keeps a plan that was asked
+//! for it does not look at the disk, so each is made or discarded, never just dropped. A plan that is still shown and
+//! not kept any more is made again when it is answered with yes, and asks once more.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use ratatui::crossterm::event::{KeyEvent, KeyModifiers};
@@ -19,12 +20,12 @@ use crate::conversation::{Cause, Change, Planned};
 
 #[derive(Debug, Default)]
 pub struct Plans {
-    /// What is being worked out, in the order of asking.
-    pub working: VecDeque<Change>,
-    /// Since when.
-    pub since: Duration,
-    /// What waits for an answer, and what was asked for.
-    pub asked: Option<(Planned, Change)>,
+    /// What was asked for last.
+    pub change: Change,
+    /// Since when it is being worked out.
+    pub working: Option<Duration>,
+    /// What was asked for, and waits for an answer.
+    pub asked: Option<Planned>,
     /// What has changed on the disk.
     pub changed: Option<Planned>,
     /// A change is being made, or will be when the reply is done.
@@ -58,12 +59,11 @@ impl App {
             );
             return Vec::new();
         }
-        if self.plans.working.is_empty() {
-            self.plans.since = self.now;
-        }
-        self.plans.asked = None;
-        self.plans.working.push_back(change.clone());
-        vec![Effect::Plan(change)]
+        let mut effects = self.forget();
+        self.plans.working = Some(self.now);
+        self.plans.change = change.clone();
+        effects.push(Effect::Plan(change));
+        effects
     }
 
     /// `/load`, `/unload`, `/include`: a change from words as in a shell.
@@ -87,7 +87,7 @@ impl App {
         }
     }
 
-    pub(super) fn planned(&mut self, planned: Planned) {
+    pub(super) fn planned(&mut self, planned: Planned) -> Vec<Effect> {
         self.plans.kept = Some(planned.id);
         let nothing = planned.added.is_empty() && planned.removed.is_empty() && planned.changed.is_empty();
         match planned.cause {
@@ -97,30 +97,31 @@ impl App {
                 self.plans.changed = (!nothing).then_some(planned);
             }
             Cause::Asked => {
-                let change = self.plans.working.pop_front().unwrap_or_default();
-                if nothing {
-                    self.notice(Level::Info, nothing_to_do(&planned));
-                } else if self.plans.working.is_empty() {
-                    self.plans.asked = Some((planned, change));
+                self.plans.working = None;
+                let told = nothing.then(|| nothing_to_do(&planned));
+                self.plans.asked = Some(planned);
+                if let Some(told) = told {
+                    self.notice(Level::Info, told);
+                    return self.forget();
                 }
             }
         }
+        Vec::new()
     }
 
     pub(super) fn plan_failed(&mut self, message: String) {
-        self.plans.working.pop_front();
+        self.plans.working = None;
         self.plans.applying = None;
         self.notice(Level::Error, message);
     }
 
-    /// The documents are new, or there will be none: what was planned for the old ones is void.
-    pub(super) fn forget_plans(&mut self) {
-        let working = std::mem::take(&mut self.plans.working);
-        self.plans = Plans {
-            working,
-            since: self.plans.since,
-            ..Plans::default()
-        };
+    /// The documents are new: what was planned for the old ones is void, and what is still asked for is planned anew.
+    pub(super) fn plans_are_void(&mut self) -> Vec<Effect> {
+        (self.plans.changed, self.plans.applying) = (None, None);
+        match &self.plans.asked {
+            Some(_) => self.plan(self.plans.change.clone()),
+            None => Vec::new(),
+        }
     }
 
     /// A key that answers what is planned; nothing if it is not for that.
@@ -144,19 +145,19 @@ impl App {
 
     fn confirm(&mut self) -> Vec<Effect> {
         match self.plans.asked.take() {
-            Some((planned, change)) if excess(&planned).is_some() => {
+            Some(planned) if excess(&planned).is_some() => {
                 // It cannot be agreed to; it stays until it is forgotten.
-                self.plans.asked = Some((planned, change));
+                self.plans.asked = Some(planned);
                 Vec::new()
             }
-            Some((planned, _)) if self.plans.kept == Some(planned.id) => self.apply(&planned),
-            Some((_, change)) => self.plan(change),
+            Some(planned) if self.plans.kept == Some(planned.id) => self.apply(&planned),
+            Some(_) => self.plan(self.plans.change.clone()),
             None => Vec::new(),
         }
     }
 
     fn forget(&mut self) -> Vec<Effect> {
-        let Some((planned, _)) = self.plans.asked.take() else {
+        let Some(planned) = self.plans.asked.take() else {
             return Vec::new();
         };
         if self.plans.kept == Some(planned.id) {

@@ -8,12 +8,14 @@ pub fn pack(documents: &[(&str, usize)]) -> Pack {
     for &(path, tokens) in documents {
         pack.documents.push(Document {
             path: path.to_owned(),
+            file: None,
             text: String::new(),
             lines: Vec::new(),
             line_tokens: Vec::new(),
             first_line: 1,
             tokens: at..at + tokens,
             sections: Vec::new(),
+            gap: None,
         });
         at += tokens;
     }

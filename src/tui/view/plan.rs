@@ -24,16 +24,16 @@ pub fn lines(app: &App, room: usize) -> Vec<(Part, String)> {
     if let Some(changed) = plans.changed.as_ref().filter(|_| plans.applying.is_none()) {
         lines.extend(wrapped(Part::Changed, &changed_line(app, changed), room));
     }
-    if let Some(change) = plans.working.back() {
-        let lasted = app.now.saturating_sub(plans.since);
+    if let Some(since) = plans.working {
+        let lasted = app.now.saturating_sub(since);
         let clock = match lasted.as_secs() {
             0 => String::new(),
             _ => format!(" {}", format::clock(lasted)),
         };
-        let text = format!("⋯ working out what it costs to {}{clock}", in_words(change));
+        let text = format!("⋯ working out what it costs to {}{clock}", in_words(&plans.change));
         lines.push((Part::Progress, clip(&text, room)));
     }
-    if let Some((planned, _)) = &plans.asked {
+    if let Some(planned) = &plans.asked {
         lines.extend(asked_lines(app, planned, room));
     }
     let applying = plans.applying.map(|applying| match applying {

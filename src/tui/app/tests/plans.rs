@@ -1,5 +1,6 @@
 //! Changes to the documents: planned, shown with their price, made or forgotten.
 
+use super::super::super::documents::testing::pack;
 use super::*;
 use crate::conversation::{Cause, Planned};
 
@@ -67,14 +68,16 @@ fn commands_ask_for_plans() {
     rig.wait(3_000);
     rig.shows("my file.md 0:03");
     rig.event(asked(1));
-    assert_eq!(rig.ask("/unload src a.rs"), [Effect::Plan(unload(&["src", "a.rs"]))]);
+    assert_eq!(
+        rig.ask("/unload src a.rs"),
+        [Effect::Discard(1), Effect::Plan(unload(&["src", "a.rs"]))]
+    );
     rig.event(asked(2));
     let include = Change {
         include: vec!["x".into()],
         ..Change::default()
     };
-    assert_eq!(rig.ask("/include x"), [Effect::Plan(include)]);
-    rig.event(asked(3));
+    assert_eq!(rig.ask("/include x"), [Effect::Discard(2), Effect::Plan(include)]);
     assert_eq!(rig.ask("/reload"), [Effect::Plan(Change::default())]);
     rig.shows("working out what it costs to read everything again");
     assert_eq!(rig.ask("/load"), []);
@@ -152,7 +155,8 @@ fn refusals_are_told_with_their_reason() {
         ..planned(2, Cause::Asked)
     };
     rig.key(KeyCode::Esc);
-    rig.event(Event::Planned(nothing));
+    let effects = rig.input(Input::Conversation(Event::Planned(nothing)));
+    assert_eq!(effects, [Effect::Discard(2)], "so that the disk is looked at again");
     rig.shows("· the documents would stay as they are\n  x0.bin stays out: binary");
     assert_eq!(rig.key(KeyCode::Enter), []);
     rig.ask("/load nowhere");
@@ -227,6 +231,31 @@ fn a_plan_that_is_not_kept_any_more_is_asked_for_again() {
     rig.event(asked(2));
     assert_eq!(rig.key(KeyCode::Esc), [Effect::Discard(2)]);
     assert_eq!(rig.key(KeyCode::Char('r')), [Effect::Plan(Change::default())]);
+}
+
+#[test]
+fn the_newest_change_is_the_one_that_is_waited_for() {
+    let mut rig = ready(80, 24);
+    rig.ask("/load a");
+    rig.ask("/load b");
+    rig.shows("to load b");
+    rig.event(asked(2));
+    rig.lacks("working out");
+    rig.shows("Enter to apply");
+    assert_eq!(rig.key(KeyCode::Enter), [Effect::Apply(2)]);
+}
+
+#[test]
+fn what_was_planned_for_other_documents_is_planned_anew() {
+    let mut rig = Rig::new(80, 24);
+    rig.ask("/load lib");
+    rig.event(asked(1));
+    let documents = Documents {
+        pack: pack(&[("a.rs", 10)]).into(),
+        ..Documents::default()
+    };
+    let effects = rig.input(Input::Conversation(Event::Documents(documents)));
+    assert_eq!(effects, [Effect::Discard(1), Effect::Plan(load(&["lib"]))]);
 }
 
 #[test]
