@@ -131,7 +131,9 @@ impl Tree {
     fn take(&mut self, entries: &Entries, pack: &Pack) {
         let mut open: Vec<(usize, NodeId)> = entries.all[0].children.iter().rev().map(|&e| (e, ROOT)).collect();
         while let Some((mut at, parent)) = open.pop() {
-            let mut name = entries.all[at].name.clone();
+            let from_root = parent == ROOT && entries.all[at].path.starts_with('/');
+            let slash = if from_root { "/" } else { "" };
+            let mut name = format!("{slash}{}", entries.all[at].name);
             while let [only] = entries.all[at].children[..]
                 && entries.all[only].kind == Kind::Folder
             {
@@ -304,12 +306,12 @@ mod tests {
                 "lib/deep/er 40 2",
                 "  b.rs 30 1",
                 "  a.rs 10 1",
-                "abs 5 1",
+                "/abs 5 1",
                 "  c.rs 5 1"
             ]
         );
         assert_eq!(
-            tree.node(tree.ids().find(|&id| tree.node(id).name == "abs").unwrap())
+            tree.node(tree.ids().find(|&id| tree.node(id).name == "/abs").unwrap())
                 .path,
             "/abs"
         );
@@ -320,7 +322,7 @@ mod tests {
                 "lib/deep/er 40 2",
                 "  a.rs 10 1",
                 "  b.rs 30 1",
-                "abs 5 1",
+                "/abs 5 1",
                 "  c.rs 5 1",
                 "d.md 100 1"
             ]

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use super::super::app::App;
 use super::super::app::plans::{Applying, excess};
 use super::super::format;
-use super::super::text::{clip, print};
+use super::super::text::{clip, print, width};
 use super::super::theme::Part;
 use super::super::wrap::Rows;
 use crate::conversation::{Change, Planned};
@@ -22,7 +22,7 @@ pub fn lines(app: &App, room: usize) -> Vec<(Part, String)> {
     let plans = &app.plans;
     let mut lines = Vec::new();
     if let Some(changed) = plans.changed.as_ref().filter(|_| plans.applying.is_none()) {
-        lines.extend(wrapped(Part::Changed, &changed_line(app, changed), room));
+        lines.extend(wrapped(Part::Changed, &changed_line(app, changed), "", room));
     }
     if let Some(since) = plans.working {
         let lasted = app.now.saturating_sub(since);
@@ -51,11 +51,19 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn wrapped(part: Part, text: &str, room: usize) -> Vec<(Part, String)> {
-    let rows = Rows::of(text, room.max(1));
-    (0..rows.count())
-        .map(|row| (part, text[rows.range(row)].trim_end().to_owned()))
-        .collect()
+/// A text, and behind it, or in rows of its own, what can be done.
+fn wrapped(part: Part, text: &str, hint: &str, room: usize) -> Vec<(Part, String)> {
+    let whole = format!("{text} — {hint}");
+    let texts = match hint {
+        "" => vec![text],
+        _ if width(&whole) <= room => vec![whole.as_str()],
+        _ => vec![text, hint],
+    };
+    let rows = texts.into_iter().flat_map(|text| {
+        let rows = Rows::of(text, room.max(1));
+        (0..rows.count()).map(move |row| text[rows.range(row)].trim_end().to_owned())
+    });
+    rows.map(|row| (part, row)).collect()
 }
 
 /// `add 3 files, remove 1: prefill 12,400 of 53,633 tokens ≈ 0:20 — Enter to apply, Esc to forget`
@@ -83,15 +91,17 @@ fn asked_lines(app: &App, planned: &Planned, room: usize) -> Vec<(Part, String)>
         Some(excess) => wrapped(
             Part::Error,
             &format!(
-                "{what}: {} tokens are {} more than the context has — Esc to forget",
+                "{what}: {} tokens are {} more than the context has",
                 format::count(planned.tokens),
                 format::count(excess)
             ),
+            "Esc to forget",
             room,
         ),
         None => wrapped(
             Part::Plan,
-            &format!("{what}: {} — Enter to apply, Esc to forget", price(app, planned, true)),
+            &format!("{what}: {}", price(app, planned, true)),
+            "Enter to apply, Esc to forget",
             room,
         ),
     };
@@ -159,7 +169,7 @@ fn price(app: &App, planned: &Planned, of_all: bool) -> String {
         (n, false) => format::counted(n, "token"),
     };
     match app.activity.prefill_time(planned.prefill) {
-        Some(time) => format!("{tokens} ≈ {}", format::clock(time)),
+        Some(time) => format!("{tokens} ≈ {}", format::duration(time)),
         None => tokens,
     }
 }

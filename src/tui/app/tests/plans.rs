@@ -132,7 +132,7 @@ fn what_does_not_fit_can_only_be_forgotten() {
     rig.shows("add 3 files, remove 1: 112,345 tokens are 12,345 more than the context has");
     assert_eq!(rig.key(KeyCode::Enter), []);
     assert_eq!(rig.key(KeyCode::Char('y')), []);
-    rig.shows("Esc\nto forget");
+    rig.shows("than the context has\nEsc to forget\n");
     assert_eq!(rig.key(KeyCode::Esc), [Effect::Discard(4)]);
 }
 
@@ -329,7 +329,7 @@ fn nothing_is_agreed_to_whose_price_cannot_be_seen() {
     }
     let mut rig = ready(40, 12);
     rig.event(asked(1));
-    rig.shows("add 3 files, remove 1: prefill 12,400 of\n53,633 tokens ≈ 0:12 — Enter to apply,\nEsc to forget\n");
+    rig.shows("add 3 files, remove 1: prefill 12,400 of\n53,633 tokens ≈ 0:12\nEnter to apply, Esc to forget\n");
     rig.shows("❯ Ask");
 }
 
