@@ -40,6 +40,8 @@ pub struct Activity {
     meter: Meter,
     /// The last rate worth showing, tokens a second.
     rate: f64,
+    /// The last that was measured of a prefill.
+    prefill_rate: f64,
 }
 
 impl Default for Activity {
@@ -54,6 +56,7 @@ impl Default for Activity {
             limit: None,
             meter: Meter::default(),
             rate: 0.0,
+            prefill_rate: 0.0,
         }
     }
 }
@@ -114,6 +117,9 @@ impl Activity {
 
     pub fn prefill(&mut self, prefill: Prefill, now: Duration) {
         self.used = prefill.done;
+        if prefill.rate > 0.0 {
+            self.prefill_rate = prefill.rate;
+        }
         self.meter = Meter::default();
         self.enter(Phase::Prefill(prefill), now);
     }
@@ -141,6 +147,11 @@ impl Activity {
             self.rate = decoded as f64 / seconds;
         }
         self.enter(Phase::Ready, now);
+    }
+
+    /// How long a prefill of so many tokens would take, going by the last one.
+    pub fn prefill_time(&self, tokens: usize) -> Option<Duration> {
+        Duration::try_from_secs_f64(tokens as f64 / self.prefill_rate).ok()
     }
 
     /// Time left of a prefill, from the rate that the engine reports, counted down since it did.

@@ -4,8 +4,11 @@
 //! outside goes out as an [`Effect`], which the driver carries out. Tests therefore drive the whole application without
 //! a terminal, an engine or a wait.
 
+mod completion;
 mod conversation;
+mod documents;
 mod keys;
+pub(super) mod plans;
 #[cfg(test)]
 mod tests;
 
@@ -18,12 +21,15 @@ use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::{Position, Rect, Size};
 
 use super::activity::Activity;
+use super::completion::{Completion, Entry};
 use super::composer::Composer;
+use super::documents::Pane;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
-use crate::conversation::Event;
+use crate::conversation::{Change, Event};
 use conversation::Reply;
+use plans::Plans;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +46,11 @@ pub enum Input {
         path: PathBuf,
         source: Result<String, String>,
     },
+    /// The entries of a folder that was asked for.
+    FolderListed {
+        path: PathBuf,
+        entries: Vec<Entry>,
+    },
     /// Time passed.
     Tick,
 }
@@ -49,6 +60,11 @@ pub enum Input {
 pub enum Effect {
     Ask(String),
     Cancel,
+    /// Work out what a change to the documents costs; make the change with this number, or forget it.
+    Plan(Change),
+    Apply(u64),
+    Discard(u64),
+    ListFolder(PathBuf),
     ReadTheme(PathBuf),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
@@ -82,6 +98,9 @@ pub struct App {
     pub(super) transcript: Transcript,
     pub(super) composer: Composer,
     pub(super) activity: Activity,
+    pub(super) documents: Pane,
+    pub(super) plans: Plans,
+    pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
@@ -109,6 +128,9 @@ impl App {
             transcript: Transcript::default(),
             composer: Composer::default(),
             activity: Activity::default(),
+            documents: Pane::default(),
+            plans: Plans::default(),
+            completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
             leaving: None,
@@ -130,7 +152,7 @@ impl App {
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);
         self.dirty = true;
-        let effects = match input {
+        let mut effects = match input {
             Input::Key(key) => self.key(key),
             Input::Paste(text) => {
                 self.paste(&text);
@@ -144,10 +166,7 @@ impl App {
                 self.size = size;
                 Vec::new()
             }
-            Input::Conversation(event) => {
-                self.conversation(event);
-                Vec::new()
-            }
+            Input::Conversation(event) => self.conversation(event),
             Input::ConversationEnded(reason) => {
                 self.conversation_ended(reason);
                 Vec::new()
@@ -156,8 +175,13 @@ impl App {
                 self.theme_read(&path, source);
                 Vec::new()
             }
+            Input::FolderListed { path, entries } => {
+                self.folder_listed(&path, entries);
+                Vec::new()
+            }
             Input::Tick => Vec::new(),
         };
+        effects.extend(self.update_completion());
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
@@ -167,15 +191,23 @@ impl App {
 
     /// Tells the transcript its size, which depends on the size of everything else.
     fn fit(&mut self) {
-        let area = view::areas(self).transcript;
-        self.transcript
-            .resize(super::transcript::text_width(area.width), usize::from(area.height));
+        let areas = view::areas(self);
+        let pane = areas.documents.height;
+        self.documents
+            .resize(usize::from(pane - super::documents::frame_rows(pane)));
+        // What is covered is not wrapped anew.
+        if !view::is_covered(self) {
+            let area = areas.transcript;
+            self.transcript
+                .resize(super::transcript::text_width(area.width), usize::from(area.height));
+        }
     }
 
     /// When to send the next [`Input::Tick`]; never, if nothing on the screen depends on time.
     #[must_use]
     pub fn next_tick(&self) -> Option<Duration> {
-        let beat = (self.activity.is_busy() || self.transcript.total().is_none()).then(|| self.now + BEAT);
+        let live = self.activity.is_busy() || self.plans.working.is_some() || self.transcript.total().is_none();
+        let beat = live.then(|| self.now + BEAT);
         [beat, self.leaving].into_iter().flatten().min()
     }
 

@@ -15,6 +15,11 @@ pub enum Action {
     Interrupt,
     Leave,
     Help,
+    Documents,
+    Load,
+    Unload,
+    Include,
+    Reload,
     Theme,
     Mouse,
     Redraw,
@@ -65,17 +70,25 @@ pub struct Chord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     Asking,
+    Documents,
     Reading,
     Writing,
     Application,
 }
 
 impl Group {
-    pub const ALL: [Self; 4] = [Self::Asking, Self::Reading, Self::Writing, Self::Application];
+    pub const ALL: [Self; 5] = [
+        Self::Asking,
+        Self::Documents,
+        Self::Reading,
+        Self::Writing,
+        Self::Application,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Asking => "Asking",
+            Self::Documents => "Documents",
             Self::Reading => "Reading",
             Self::Writing => "Writing",
             Self::Application => "Application",
@@ -151,7 +164,7 @@ const fn hidden(command: Command) -> Command {
 pub const COMMANDS: &[Command] = &{
     use Action as A;
     use Argument::{None, Optional};
-    use Group::{Application, Asking, Reading, Writing};
+    use Group::{Application, Asking, Documents, Reading, Writing};
     use KeyCode as K;
     use When::{Empty, Slash};
     const CTRL: KeyModifiers = KeyModifiers::CONTROL;
@@ -177,6 +190,36 @@ pub const COMMANDS: &[Command] = &{
             "cancel what runs; what is done is kept",
         ),
         command(Asking, A::Interrupt, &[ctrl('c')], "cancel what runs; again, leave"),
+        slash(
+            "docs",
+            None,
+            command(
+                Documents,
+                A::Documents,
+                &[key(K::F(2)), alt(K::Char('d'))],
+                "show or close the documents",
+            ),
+        ),
+        slash(
+            "load",
+            Optional("PATH…"),
+            command(Documents, A::Load, &[], "load files and folders besides"),
+        ),
+        slash(
+            "unload",
+            Optional("NAME…"),
+            command(Documents, A::Unload, &[], "take documents or folders of them out"),
+        ),
+        slash(
+            "include",
+            Optional("NAME…"),
+            command(Documents, A::Include, &[], "take in what was left out"),
+        ),
+        slash(
+            "reload",
+            None,
+            command(Documents, A::Reload, &[], "read again what has changed on the disk"),
+        ),
         command(
             Reading,
             A::CycleFold,
@@ -316,7 +359,7 @@ pub const COMMANDS: &[Command] = &{
 
 impl Chord {
     /// The chord that was pressed. Shift is part of a character, not a modifier of it, and means nothing to Backspace.
-    fn of(event: KeyEvent) -> Self {
+    pub fn of(event: KeyEvent) -> Self {
         let known = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT;
         let mut modifiers = event.modifiers & known;
         if matches!(event.code, KeyCode::Char(_) | KeyCode::Backspace) {
@@ -342,6 +385,7 @@ impl std::fmt::Display for Chord {
             }
         }
         match self.code {
+            KeyCode::Char(' ') => f.write_str("Space"),
             KeyCode::Char(c) if self.modifiers.is_empty() => write!(f, "{c}"),
             KeyCode::Char(c) => write!(f, "{}", c.to_uppercase()),
             KeyCode::F(n) => write!(f, "F{n}"),

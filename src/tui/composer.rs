@@ -4,6 +4,8 @@
 //! functions that everything else is drawn with. Rows are wrapped one column narrower than the field, so that the
 //! cursor after the last character has a place.
 
+use std::ops::Range;
+
 use super::text::{cells, clean, clusters, width};
 use super::wrap::Rows;
 
@@ -28,6 +30,11 @@ struct History {
 impl Composer {
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// A byte offset.
+    pub fn cursor(&self) -> usize {
+        self.cursor
     }
 
     pub fn is_empty(&self) -> bool {
@@ -56,6 +63,15 @@ impl Composer {
         let text = clean(text);
         self.text.insert_str(self.cursor, &text);
         self.move_to(self.cursor + text.len());
+    }
+
+    /// Puts `text` in the place of what stands there, and the cursor after it.
+    pub fn splice(&mut self, range: Range<usize>, text: &str) {
+        if self.text.get(range.clone()).is_some() {
+            self.text.replace_range(range.clone(), "");
+            self.cursor = range.start;
+            self.insert(text);
+        }
     }
 
     /// What was inserted may join with its neighbours to one cluster: the cursor never stays inside of one.

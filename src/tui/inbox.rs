@@ -4,10 +4,12 @@
 //! application's thread waits for the channel and for nothing else.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use super::app::Input;
+use super::completion::Entry;
 use crate::conversation::Sink;
 
 /// A reason to wake up.
@@ -45,6 +47,46 @@ impl Inbox {
             let _ = guard.0.send(Message::Input(Input::Conversation(event)));
         })
     }
+}
+
+impl Inbox {
+    /// Lists a folder on a thread of its own, for it may lie on a disk that is slow. One that cannot be read is empty.
+    pub fn list_folder(&self, path: PathBuf) -> io::Result<()> {
+        let sender = self.sender.clone();
+        spawn("folder", move || {
+            let entries = entries(&path);
+            let _ = sender.send(Message::Input(Input::FolderListed { path, entries }));
+        })
+    }
+}
+
+/// Entries of a folder that are looked at; who has more writes a part of the name.
+const ENTRIES: usize = 10_000;
+
+/// A path that begins with `~/`, in the person's home: here no shell does it.
+pub fn at_home(path: &str) -> String {
+    let home = std::env::home_dir().and_then(|home| home.into_os_string().into_string().ok());
+    match (path.strip_prefix('~'), home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => home + rest,
+        _ => path.to_owned(),
+    }
+}
+
+fn entries(path: &Path) -> Vec<Entry> {
+    let path = path
+        .to_str()
+        .map_or_else(|| path.to_owned(), |path| at_home(path).into());
+    let listed = std::fs::read_dir(path).into_iter().flatten().flatten();
+    listed
+        .take(ENTRIES)
+        .filter_map(|entry| {
+            Some(Entry {
+                name: entry.file_name().into_string().ok()?,
+                // Through symbolic links.
+                is_folder: entry.path().is_dir(),
+            })
+        })
+        .collect()
 }
 
 struct EndGuard(Sender<Message>);
@@ -211,5 +253,30 @@ mod other {
     /// There is no shell that would continue it.
     pub fn suspend() -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_begins_at_home_is_moved_there() {
+        for path in ["a", "a~", "~someone/x", "./~", "/~/x", ""] {
+            assert_eq!(at_home(path), path);
+        }
+        assert!(!at_home("~/x").is_empty());
+    }
+
+    #[test]
+    fn a_folder_is_listed_and_what_is_none_is_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        std::fs::create_dir(folder.path().join("folder")).unwrap();
+        let mut listed = entries(folder.path());
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+        let listed: Vec<_> = listed.iter().map(|entry| (&*entry.name, entry.is_folder)).collect();
+        assert_eq!(listed, [("file", false), ("folder", true)]);
+        assert_eq!(entries(&folder.path().join("file")), []);
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Files, each with one idea: `inbox` (what wakes us), `decode` (what the terminal sends), `terminal` (taking it,
 //! drawing on it, giving it back), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
-//! scroll), `composer` (writing), `activity` (what the engine does), `view` (layout and drawing), `theme`, and below
+//! scroll), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does), `view` (layout and drawing), `theme`, and below
 //! them `text` (cells), `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
@@ -17,8 +17,10 @@
 mod activity;
 mod app;
 mod command;
+mod completion;
 mod composer;
 mod decode;
+mod documents;
 pub(crate) mod format;
 mod inbox;
 mod terminal;
@@ -26,6 +28,7 @@ mod text;
 mod theme;
 mod transcript;
 mod view;
+mod words;
 mod wrap;
 
 use std::io::{self, Write};
@@ -181,7 +184,7 @@ fn drive(
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
             for effect in app.handle(began.elapsed(), input) {
-                if let Some(outcome) = carry_out(effect, app, screen, &handle, began)? {
+                if let Some(outcome) = carry_out(effect, app, screen, &handle, inbox, began)? {
                     return Ok(outcome);
                 }
             }
@@ -201,12 +204,22 @@ fn carry_out(
     app: &mut App,
     screen: &mut Screen<impl Write>,
     handle: &Handle,
+    inbox: &Inbox,
     began: Instant,
 ) -> Result<Option<Outcome>, Error> {
     // A conversation that has ended says so by itself; what is sent to it then is lost with it.
     match effect {
         Effect::Ask(question) => drop(handle.send(Request::Ask(question))),
         Effect::Cancel => drop(handle.send(Request::Cancel)),
+        Effect::Plan(mut change) => {
+            for path in &mut change.load {
+                *path = inbox::at_home(path);
+            }
+            drop(handle.send(Request::Plan(change)));
+        }
+        Effect::Apply(id) => drop(handle.send(Request::Apply(id))),
+        Effect::Discard(id) => drop(handle.send(Request::Discard(id))),
+        Effect::ListFolder(path) => inbox.list_folder(path)?,
         Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
         Effect::Redraw => screen.redraw(),
         Effect::Suspend => {

@@ -49,7 +49,34 @@ parts! {
     Help = "help",
     HelpTitle = "help-title",
     HelpKey = "help-key",
+    Folder = "folder",
+    Document = "document",
+    LeftOut = "left-out",
+    Waiting = "waiting",
+    Prefilling = "prefilling",
+    Prefilled = "prefilled",
+    Changed = "changed",
+    Cursor = "cursor",
+    Plan = "plan",
+    Candidate = "candidate",
+    Match = "match",
 }
+
+/// What a part looks like in a theme that neither mentions it nor inherits: as another part. So themes from before there
+/// were these parts stay whole.
+const LIKE: &[(Part, Part)] = &[
+    (Part::Folder, Part::Question),
+    (Part::Document, Part::Answer),
+    (Part::LeftOut, Part::Detail),
+    (Part::Waiting, Part::Detail),
+    (Part::Prefilling, Part::Progress),
+    (Part::Prefilled, Part::Verified),
+    (Part::Changed, Part::Unverified),
+    (Part::Cursor, Part::Selected),
+    (Part::Plan, Part::Notice),
+    (Part::Candidate, Part::Composer),
+    (Part::Match, Part::Prompt),
+];
 
 /// Built in, by name.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -186,6 +213,16 @@ impl Theme {
             }
             theme.styles[known as usize] = style;
         }
+        if file.inherit.is_none() {
+            for &(part, like) in LIKE {
+                let is_mentioned = PARTS
+                    .iter()
+                    .any(|&(name, known)| known == part && file.styles.contains_key(name));
+                if !is_mentioned {
+                    theme.styles[part as usize] = theme.styles[like as usize];
+                }
+            }
+        }
         Ok(theme)
     }
 
@@ -272,6 +309,14 @@ mod tests {
             theme.style(Part::Verified),
             Theme::built_in("storm").unwrap().style(Part::Verified)
         );
+    }
+
+    #[test]
+    fn parts_that_a_theme_does_not_know_look_like_others() {
+        let theme = Theme::parse("mine", "[styles]\nselected = 'red'\ndetail = 'blue'\nwaiting = 'green'").unwrap();
+        assert_eq!(theme.style(Part::Cursor), Style::new().fg(Color::Red));
+        assert_eq!(theme.style(Part::LeftOut), Style::new().fg(Color::Blue));
+        assert_eq!(theme.style(Part::Waiting), Style::new().fg(Color::Green));
     }
 
     #[test]

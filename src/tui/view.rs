@@ -1,10 +1,14 @@
 //! Where everything is on the screen, and drawing it.
 //!
-//! From the top: transcript, queued questions, one line of progress, a rule, the composer, the status line. With little
-//! room they go in the order status, rule, progress, queue; the composer is always there. Every area is a pure function
+//! From the top: transcript, queued questions, what is planned for the documents, one line of progress, a rule, the
+//! composer, the status line. With little room they go in the order status, rule, progress, queue; the composer is
+//! always there. The documents stand to the left of all this but the status line; where there is no room for both, and
+//! only while they have the keys, in its place, with what is planned and the status line below them. Every area is a pure function
 //! of the application's state and size, so that the mouse and the drawing agree.
 
+pub mod completion;
 pub mod help;
+pub mod plan;
 mod progress;
 mod status;
 
@@ -22,12 +26,18 @@ const QUEUE: usize = 3;
 const PROMPT_FROM: u16 = 8;
 const PROMPT: &str = "❯ ";
 const PLACEHOLDER: &str = "Ask about the documents";
+/// From this width on the documents stand beside the transcript.
+const SIDE_FROM: u16 = 100;
+/// Columns of the documents there, with the line that parts them.
+const SIDE: std::ops::RangeInclusive<u16> = 32..=60;
 
 /// The areas of the screen; empty where there is no room or nothing to show.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Areas {
+    pub documents: Rect,
     pub transcript: Rect,
     pub queue: Rect,
+    pub plan: Rect,
     pub progress: Rect,
     pub rule: Rect,
     pub composer: Rect,
@@ -45,14 +55,37 @@ pub fn field_width(width: u16) -> usize {
     usize::from(width - prompt)
 }
 
+/// Columns of the documents beside the transcript.
+fn side_width(app: &App) -> u16 {
+    if app.documents.shown && app.size.width >= SIDE_FROM {
+        (app.size.width / 3).clamp(*SIDE.start(), *SIDE.end())
+    } else {
+        0
+    }
+}
+
+/// Columns of the transcript and the composer.
+#[must_use]
+pub fn main_width(app: &App) -> u16 {
+    app.size.width - side_width(app)
+}
+
+/// Whether the documents stand in the place of the transcript.
+#[must_use]
+pub fn is_covered(app: &App) -> bool {
+    app.documents.shown && app.documents.focused && side_width(app) == 0
+}
+
 #[must_use]
 pub fn areas(app: &App) -> Areas {
-    let (width, height) = (app.size.width, app.size.height);
+    let (side, width, height) = (side_width(app), main_width(app), app.size.height);
     if width == 0 || height == 0 {
         return Areas::default();
     }
+    let covered = is_covered(app);
     let wanted = app.composer.layout(field_width(width)).0.count();
     let composer = wanted.min(usize::from((height / 3).max(1))) as u16;
+    let composer = if covered { 0 } else { composer };
     let mut left = height - composer;
     let mut take = |wanted: u16, keep: u16| {
         let rows = if left >= wanted + keep { wanted } else { 0 };
@@ -60,13 +93,17 @@ pub fn areas(app: &App) -> Areas {
         rows
     };
     let status = take(1, 1);
-    let rule = take(1, 2);
+    let rule = take(u16::from(!covered), 2);
     let progress = take(u16::from(progress::line(app, usize::from(width)).is_some()), 2);
-    let queue = take(app.queue.len().min(QUEUE) as u16, 3);
+    let plan = plan::lines(app, usize::from(width)).len().min(usize::from(height / 2)) as u16;
+    let room = height - composer - status - rule - progress;
+    let plan = take(plan.min(room.saturating_sub(1)), 1);
+    let queued = if covered { 0 } else { app.queue.len().min(QUEUE) };
+    let queue = take(queued as u16, 3);
     let mut y = 0;
     let mut next = |rows: u16| {
         let area = Rect {
-            x: 0,
+            x: side,
             y,
             width,
             height: rows,
@@ -74,13 +111,31 @@ pub fn areas(app: &App) -> Areas {
         y += rows;
         area
     };
+    let top = next(left);
+    let beside = Rect {
+        x: 0,
+        y: 0,
+        width: side,
+        height: height - status,
+    };
+    let (documents, transcript) = if covered {
+        (top, Rect { height: 0, ..top })
+    } else {
+        (beside, top)
+    };
     Areas {
-        transcript: next(left),
+        documents,
+        transcript,
         queue: next(queue),
+        plan: next(plan),
         progress: next(progress),
         rule: next(rule),
         composer: next(composer),
-        status: next(status),
+        status: Rect {
+            x: 0,
+            width: app.size.width,
+            ..next(status)
+        },
     }
 }
 
@@ -88,20 +143,36 @@ pub fn areas(app: &App) -> Areas {
 pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     buf.set_style(area, app.setup.theme.style(Part::Background));
     let areas = areas(app);
-    if areas.composer.is_empty() {
+    if app.size.width == 0 || app.size.height == 0 {
         return None;
     }
+    let written = draw_documents(app, &areas, buf);
     app.transcript.draw(areas.transcript, buf, &app.setup.theme, app.now);
     draw_queue(app, areas.queue, buf);
+    plan::draw(app, areas.plan, buf);
     progress::draw(app, areas.progress, buf);
     draw_rule(app, &areas, buf);
-    let cursor = draw_composer(app, areas.composer, buf);
+    let cursor = (!areas.composer.is_empty()).then(|| draw_composer(app, areas.composer, buf));
     status::draw(app, areas.status, buf);
+    completion::draw(app, &areas, buf);
     if app.help.is_some() {
         help::draw(app, area, buf);
         return None;
     }
-    Some(cursor)
+    if app.documents.focused { written } else { cursor }
+}
+
+/// The pane, and the line between it and the transcript. Where the cursor is if something is written in it.
+fn draw_documents(app: &App, areas: &Areas, buf: &mut Buffer) -> Option<Position> {
+    let theme = &app.setup.theme;
+    let mut area = areas.documents;
+    if side_width(app) > 0 && !area.is_empty() {
+        area.width -= 1;
+        for y in area.top()..area.bottom() {
+            print(buf, area.right(), y, 1, "│", theme.style(Part::Rule));
+        }
+    }
+    super::documents::draw(&app.documents, area, buf, theme)
 }
 
 fn draw_queue(app: &App, area: Rect, buf: &mut Buffer) {

@@ -147,6 +147,82 @@ fn control_characters_of_documents_never_reach_the_terminal() {
 }
 
 #[test]
+fn the_documents_are_shown_as_a_tree_with_their_tokens() {
+    let documents = documents();
+    fs::write(documents.path().join("src/logo.png"), b"\x89PNG\r\n\x1a\n\0\0").unwrap();
+    let mut session = start(documents.path());
+    ready(&session);
+    session.send("\u{1b}OQ");
+    session.wait_for("the tree", |screen| {
+        screen.contains("▾ ● src/")
+            && screen.contains("● x.rs")
+            && screen.contains("– logo.png")
+            && screen.contains("3 files, ")
+            && screen.contains(" of 1,048,576 tokens")
+    });
+    session.send("h");
+    session.wait_for("a folded folder", |screen| {
+        screen.contains("▸ ● src/") && !screen.contains("x.rs")
+    });
+    session.send("l");
+    session.send("/read");
+    session.wait_for("what is filtered", |screen| {
+        screen.contains("/read") && screen.contains("README.md") && !screen.contains("x.rs")
+    });
+    session.send("\u{1b}");
+    session.resize(120, 30);
+    session.wait_for("both side by side", |screen| {
+        screen.contains("● x.rs") && screen.contains("│❯ Ask")
+    });
+    session.send("\t@srcx\t");
+    session.wait_for("a name that is completed", |screen| screen.contains("❯ @src/x.rs"));
+    session.send("\u{15}/docs\r");
+    session.send("q");
+    session.wait_for("no tree", |screen| !screen.contains("● x.rs"));
+    session.send("/load s");
+    session.wait_for("names from the disk", |screen| screen.contains("  src/\n"));
+    session.send("\u{15}\u{4}");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
+#[test]
+fn documents_are_loaded_besides_after_their_price_is_shown() {
+    const OTHER: &str = "pub fn thimble_fn(finger: &str) {}\n";
+    let documents = documents();
+    let other = TempDir::new().unwrap();
+    fs::write(other.path().join("z.rs"), format!("// a comment\n{OTHER}")).unwrap();
+    let mut session = Session::start(documents.path(), &[], 120, 30);
+    ready(&session);
+    session.send(&format!("/load '{}'\r", other.path().display()));
+    session.wait_for("the price", |screen| {
+        screen.contains("add 1 file: prefill ") && screen.contains("Enter to apply")
+    });
+    session.send("\r");
+    session.wait_for("the documents with it", |screen| {
+        screen.contains("4 files, ") && screen.contains("ready") && !screen.contains("prefill")
+    });
+    session.send("Where is `thimble_fn` defined?\r");
+    session.wait_for("its place", |screen| {
+        screen.contains("z.rs:2 verified") && screen.contains("ready")
+    });
+
+    fs::write(documents.path().join("src/y.rs"), "fn another() {}\n").unwrap();
+    session.wait_for("the change on the disk", |screen| {
+        screen.contains("1 file changed: press r to reload ")
+    });
+    session.send("r");
+    session.wait_for("what is on the disk", |screen| {
+        !screen.contains("press r") && screen.contains("ready") && !screen.contains("prefill")
+    });
+    session.send("Where is `another` defined?\r");
+    session.wait_for("its place", |screen| screen.contains("y.rs:1 verified"));
+    session.send("\u{4}");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
+#[test]
 fn a_missing_path_is_said_and_the_application_can_be_left() {
     let documents = documents();
     let mut session = Session::start_with(documents.path(), &["nowhere.rs"], &[], 80, 24);

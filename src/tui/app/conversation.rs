@@ -1,11 +1,14 @@
 //! What the conversation's events do to the transcript.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::activity::Phase;
 use super::super::format;
 use super::super::transcript::{BlockId, Kind, Level, Thought, citation_text};
-use super::App;
+use super::plans::Plans;
+use super::{App, Effect};
 use crate::conversation::{Citation, Documents, Event, Question, Verdict};
 use crate::engine::{Finished, StopReason, Token};
 use crate::trace::Channel;
@@ -30,23 +33,29 @@ pub(super) struct Reply {
 }
 
 impl App {
-    pub(super) fn conversation(&mut self, event: Event) {
+    pub(super) fn conversation(&mut self, event: Event) -> Vec<Effect> {
         let now = self.now;
         match event {
             Event::Loading(loading) => self.activity.enter(Phase::Loading(loading), now),
-            Event::Documents(documents) => self.documents(&documents),
-            Event::Planned(_) | Event::PlanFailed { .. } => {}
+            Event::Documents(documents) => return self.documents(&documents),
+            Event::Planned(planned) => return self.planned(planned),
+            Event::PlanFailed { message } => self.plan_failed(message),
             Event::Question(question) => self.question(question),
-            Event::Prefill(prefill) => self.activity.prefill(prefill, now),
+            Event::Prefill(prefill) => {
+                self.activity.prefill(prefill, now);
+                self.documents_read(prefill.done);
+            }
             Event::Token(token) => self.token(&token),
             Event::Citation(citation) => self.citation(citation),
             Event::Finished(finished) => self.finished(&finished),
             Event::Failed { message } => self.failed(message),
         }
+        Vec::new()
     }
 
     pub(super) fn conversation_ended(&mut self, reason: Option<String>) {
         self.close_reply();
+        self.plans = Plans::default();
         self.activity.enter(Phase::Ended, self.now);
         let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
         self.notice(Level::Error, format!("the conversation has ended{reason}"));
@@ -64,14 +73,18 @@ impl App {
             self.transcript.push(Kind::Question, question);
         }
         self.activity.enter(Phase::Ready, self.now);
+        self.plans.applying = None;
         self.notice(Level::Error, message);
     }
 
-    fn documents(&mut self, documents: &Documents) {
+    fn documents(&mut self, documents: &Documents) -> Vec<Effect> {
         self.activity.documents(documents, self.now);
+        let before = Arc::clone(self.documents.pack());
+        let effects = self.plans_are_void();
+        self.take_documents(documents);
         if documents.files == 0 && documents.skipped.is_empty() && documents.notes.is_empty() {
-            self.notice(Level::Info, "no documents; name files or folders when starting");
-            return;
+            self.notice(Level::Info, "no documents; /load PATH loads some");
+            return effects;
         }
         let packed = [
             format::counted(documents.files, "file"),
@@ -79,18 +92,28 @@ impl App {
             format::counted(documents.tokens, "token"),
         ];
         self.notice(Level::Info, packed.join(", "));
+        // Of documents that change, only what is new is told.
+        let known: HashSet<_> = before.skipped.iter().map(|file| (&*file.path, &*file.reason)).collect();
         let skipped = documents.skipped.iter().map(|file| (&*file.path, &*file.reason));
+        let skipped: Vec<_> = skipped.filter(|file| !known.contains(file)).collect();
+        let known: HashSet<_> = before.notes.iter().map(|file| (&*file.path, &*file.note)).collect();
         let altered = documents.notes.iter().map(|file| (&*file.path, &*file.note));
-        let told = [by_reason("skipped", skipped), by_reason("altered", altered)];
+        let altered: Vec<_> = altered.filter(|file| !known.contains(file)).collect();
+        let told = [by_reason("skipped", &skipped), by_reason("altered", &altered)];
         for text in told.into_iter().flatten() {
             self.notice(Level::Detail, text);
         }
+        effects
     }
 
     fn question(&mut self, question: Question) {
         self.close_reply();
-        self.queue.pop_front();
-        self.transcript.push(Kind::Question, question.text);
+        // Shown as it was written, if that is what was sent.
+        let written = self
+            .queue
+            .pop_front()
+            .filter(|text| self.as_sent(text) == question.text);
+        self.transcript.push(Kind::Question, written.unwrap_or(question.text));
         if let Some(asked_as) = question.asked_as {
             self.notice(Level::Detail, format!("asked as: {asked_as}"));
         }
@@ -170,7 +193,13 @@ impl App {
     }
 
     fn finished(&mut self, finished: &Finished) {
+        let partial = finished.reason == StopReason::Cancelled && matches!(self.activity.phase(), Phase::Prefill(_));
         self.activity.finished(finished, self.now);
+        self.documents_read(if partial {
+            self.activity.context().0
+        } else {
+            finished.prompt_tokens
+        });
         let reply = self.close_reply();
         let text = match finished.reason {
             StopReason::Prefilled => return,
@@ -196,10 +225,10 @@ impl App {
 }
 
 /// `9 files skipped` and, a line each, the reasons with the files: `binary: a.bin, b.bin, c.bin and 6 more`.
-fn by_reason<'f>(what: &str, files: impl ExactSizeIterator<Item = (&'f str, &'f str)>) -> Option<String> {
+fn by_reason(what: &str, files: &[(&str, &str)]) -> Option<String> {
     let mut lines = vec![format!("{} {what}", format::counted(files.len(), "file"))];
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for (path, reason) in files {
+    for &(path, reason) in files {
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, paths)) => paths.push(path),
             None => reasons.push((reason, vec![path])),

@@ -9,6 +9,7 @@ use super::super::command::{self, Action, Typed};
 use super::super::transcript::Level;
 use super::super::view;
 use super::{App, Effect, LEAVING};
+use crate::conversation::Change;
 
 /// Rows that the wheel moves.
 const WHEEL: isize = 3;
@@ -26,6 +27,12 @@ impl App {
             self.help_key(key, action);
             return Vec::new();
         }
+        if self.completion_key(key, action) {
+            return Vec::new();
+        }
+        if let Some(effects) = self.plan_key(key).or_else(|| self.documents_key(key, action)) {
+            return effects;
+        }
         match (action, key.code) {
             (Some(action), _) => self.perform(action, ""),
             (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
@@ -38,6 +45,11 @@ impl App {
 
     pub(super) fn paste(&mut self, text: &str) {
         self.help = None;
+        if self.documents.is_filtering() {
+            self.documents.write_filter(text);
+            return;
+        }
+        self.documents.focused = false;
         self.composer.insert(text);
     }
 
@@ -66,6 +78,10 @@ impl App {
             MouseEventKind::Down(MouseButton::Left) => return self.click(mouse.column, mouse.row),
             _ => return,
         };
+        let at = ratatui::layout::Position::new(mouse.column, mouse.row);
+        if self.help.is_none() && self.documents_wheel(at, wheel) {
+            return;
+        }
         match self.help {
             Some(at) => self.help = Some(at.saturating_add_signed(wheel).min(view::help::last_scroll(self))),
             None => self.transcript.scroll(wheel),
@@ -78,6 +94,9 @@ impl App {
             return;
         }
         let areas = view::areas(self);
+        if self.completion_click(at) || self.documents_click(at, &areas) {
+            return;
+        }
         if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
             self.transcript.follow();
         } else if areas.transcript.contains(at)
@@ -87,8 +106,8 @@ impl App {
         }
     }
 
-    fn perform(&mut self, action: Action, argument: &str) -> Vec<Effect> {
-        let field = view::field_width(self.size.width);
+    pub(super) fn perform(&mut self, action: Action, argument: &str) -> Vec<Effect> {
+        let field = view::field_width(view::main_width(self));
         let page = self.transcript.page();
         match action {
             Action::Send => return self.send(),
@@ -98,6 +117,26 @@ impl App {
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
             Action::Help => self.help = Some(0),
+            Action::Documents => self.toggle_documents(),
+            Action::Load => {
+                return self.plan_of_words(argument, "load", |load| Change {
+                    load,
+                    ..Change::default()
+                });
+            }
+            Action::Unload => {
+                return self.plan_of_words(argument, "unload", |unload| Change {
+                    unload,
+                    ..Change::default()
+                });
+            }
+            Action::Include => {
+                return self.plan_of_words(argument, "include", |include| Change {
+                    include,
+                    ..Change::default()
+                });
+            }
+            Action::Reload => return self.reload(),
             Action::Theme => return self.choose_theme(argument),
             Action::Mouse => {
                 self.mouse = !self.mouse;
@@ -134,8 +173,14 @@ impl App {
                     self.transcript.follow();
                 }
             }
-            Action::Up => self.composer.up(field),
-            Action::Down => self.composer.down(field),
+            Action::Up => {
+                self.completion.hold();
+                self.composer.up(field);
+            }
+            Action::Down => {
+                self.completion.hold();
+                self.composer.down(field);
+            }
             Action::Backspace => self.composer.backspace(),
             Action::Delete => self.composer.delete(),
             Action::KillWord => self.composer.kill_word(),
@@ -174,7 +219,7 @@ impl App {
                 let text = self.composer.take().trim().to_owned();
                 self.queue.push_back(text.clone());
                 self.transcript.follow();
-                vec![Effect::Ask(text)]
+                vec![Effect::Ask(self.as_sent(&text))]
             }
         }
     }

@@ -1,6 +1,9 @@
 //! The application without a terminal: inputs in, effects, state and frames out.
 
 mod any_order;
+mod completion;
+mod documents;
+mod plans;
 mod rig;
 
 use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};

@@ -5,12 +5,14 @@ use ratatui::layout::Rect;
 
 use super::super::app::App;
 use super::super::command::{Argument, COMMANDS, Command, Group};
+use super::super::documents::keys;
 use super::super::text::{clip, print, width};
 use super::super::theme::Part;
 
 /// Widest column of keys.
 const KEYS: usize = 32;
 const WIDEST: u16 = 84;
+const IN_DOCUMENTS: &str = "In the documents";
 
 /// A line of the help: a heading, or what to press and what it does.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,8 +33,24 @@ fn lines() -> Vec<Line> {
             .iter()
             .filter(|command| command.group == group && !command.hidden);
         lines.extend(commands.map(|command| Line::Entry(ways(command), command.help)));
+        if group == Group::Documents {
+            lines.extend([Line::Blank, Line::Title("A change to the documents that is planned")]);
+            lines.extend(keys::help(keys::ANSWERS).map(entry));
+            lines.extend([Line::Blank, Line::Title(IN_DOCUMENTS)]);
+            lines.extend(keys::help(keys::PANE).map(entry));
+        }
     }
     lines
+}
+
+fn entry((keys, help): (String, &'static str)) -> Line {
+    Line::Entry(keys, help)
+}
+
+/// Where the keys of the documents pane begin.
+pub fn in_documents(app: &App) -> usize {
+    let line = lines().iter().position(|line| *line == Line::Title(IN_DOCUMENTS));
+    line.unwrap_or(0).min(last_scroll(app))
 }
 
 /// `F1, ?, /help`
@@ -165,7 +183,8 @@ mod tests {
             .into_iter()
             .filter(|line| matches!(line, Line::Entry(..)))
             .count();
-        assert_eq!(entries, COMMANDS.iter().filter(|command| !command.hidden).count());
+        let commands = COMMANDS.iter().filter(|command| !command.hidden).count();
+        assert_eq!(entries, commands + keys::ANSWERS.len() + keys::PANE.len());
         let all = format!("{:?}", lines());
         assert!(all.contains("F1, ?, /help") && all.contains("/theme NAME") && !all.contains("panic"));
     }

@@ -119,6 +119,8 @@ fn context(app: &App) -> (String, String) {
 fn hint(app: &App) -> &'static str {
     if app.is_leaving() {
         "Ctrl-C again leaves"
+    } else if app.documents.focused {
+        "? keys · Tab back"
     } else if app.activity.is_cancelling() {
         "Ctrl-C leaves"
     } else if app.activity.is_busy() {

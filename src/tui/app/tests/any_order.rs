@@ -2,7 +2,11 @@
 
 use proptest::prelude::*;
 
+use super::super::super::completion::Entry;
+use super::super::super::documents::testing::pack;
 use super::*;
+use crate::context::Pack;
+use crate::conversation::{Cause, Planned};
 
 fn any_input() -> impl Strategy<Value = Input> {
     let key = prop_oneof![
@@ -23,6 +27,7 @@ fn any_input() -> impl Strategy<Value = Input> {
             KeyCode::Backspace,
             KeyCode::Delete,
             KeyCode::F(1),
+            KeyCode::F(2),
         ]),
     ];
     let modifiers = prop::sample::select(vec![
@@ -40,13 +45,47 @@ fn any_input() -> impl Strategy<Value = Input> {
     ]);
     let token = |channel| move |text: String| token_event(channel, text);
     let numbers = prop::sample::select(vec![0, 1, 7, usize::MAX]);
+    let path = "(a|b|你| |\u{1b}|é|\n){0,3}(/(a|b|你|\u{202e}| |c){0,3}){0,3}";
+    let paths = prop::collection::vec(path, 0..5);
+    let cause = prop::sample::select(vec![Cause::Asked, Cause::Changed]);
+    let command = prop::sample::select(vec![
+        "",
+        "@",
+        "x @",
+        "@\"",
+        "/load ",
+        "/unload ",
+        "/include ",
+        "/reload",
+    ]);
     prop_oneof![
+        3 => (command, path).prop_map(|(command, path)| Input::Paste(format!("{command}{path}"))),
+        3 => (numbers.clone(), numbers.clone(), paths.clone(), paths.clone()).prop_map(|(offset, limit, documents, skipped)| {
+            let documents: Vec<_> = documents.iter().map(|path| (path.as_str(), path.len())).collect();
+            let skipped: Vec<_> = skipped.into_iter().map(|path| Skipped::new(path, Exclusion::Hidden, "hidden")).collect();
+            let pack = Pack { skipped: skipped.clone(), ..pack(&documents) };
+            Input::Conversation(Event::Documents(Documents {
+                offset, files: documents.len(), lines: 1, tokens: pack.tokens.len(), context_limit: limit, skipped, notes: Vec::new(), pack: pack.into(),
+            }))
+        }),
+        2 => (cause, numbers.clone(), numbers.clone(), paths.clone(), paths.clone()).prop_map(|(cause, tokens, prefill, added, changed)| {
+            Input::Conversation(Event::Planned(Planned {
+                id: 1, cause, tokens, context_limit: 7, prefill,
+                refused: added.iter().map(|path| Skipped::new(path, Exclusion::Binary, path.as_str())).collect(),
+                added, removed: changed.clone(), changed,
+            }))
+        }),
+        1 => text.prop_map(|message| Input::Conversation(Event::PlanFailed { message })),
+        1 => (path, paths).prop_map(|(path, names)| Input::FolderListed {
+            path: path.into(),
+            entries: names.into_iter().map(|name| Entry { is_folder: name.len() > 3, name }).collect(),
+        }),
         4 => (key, modifiers).prop_map(|(code, modifiers)| Input::Key(KeyEvent::new(code, modifiers))),
         1 => text.prop_map(Input::Paste),
-        1 => (mouse, 0u16..60, 0u16..30).prop_map(|(kind, column, row)| {
+        1 => (mouse, 0u16..110, 0u16..30).prop_map(|(kind, column, row)| {
             Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
         }),
-        2 => (0u16..60, 0u16..30).prop_map(|(width, height)| Input::Resize(Size { width, height })),
+        2 => (prop_oneof![3 => 0u16..60, 1 => 99u16..130], 0u16..30).prop_map(|(width, height)| Input::Resize(Size { width, height })),
         2 => text.prop_map(token(Channel::Thinking)),
         2 => text.prop_map(token(Channel::Answer)),
         1 => text.prop_map(|text| Input::Conversation(Event::Question(Question { asked_as: Some(text.clone()), text }))),
@@ -95,7 +134,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn no_order_of_anything_at_any_size_panics_or_leaks(inputs in prop::collection::vec(any_input(), 0..80), width in 1u16..60, height in 1u16..30) {
+    fn no_order_of_anything_at_any_size_panics_or_leaks(inputs in prop::collection::vec(any_input(), 0..80), width in prop_oneof![1u16..60, 99u16..130], height in 1u16..30) {
         let mut rig = Rig::new(width, height);
         for input in inputs {
             rig.now += Duration::from_millis(40);

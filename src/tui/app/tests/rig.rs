@@ -1,5 +1,6 @@
 //! The application with a clock and a screen, in words that read like what a person does and sees.
 
+use super::super::super::documents::testing::pack;
 use super::*;
 
 /// An application with a clock and a screen.
@@ -60,7 +61,9 @@ impl Rig {
 
     pub fn write(&mut self, text: &str) {
         for c in text.chars() {
-            assert_eq!(self.key(KeyCode::Char(c)), []);
+            let effects = self.key(KeyCode::Char(c));
+            let only_looks = effects.iter().all(|effect| matches!(effect, Effect::ListFolder(_)));
+            assert!(only_looks, "{effects:?} from writing {text:?}");
         }
     }
 
@@ -82,6 +85,31 @@ impl Rig {
             skipped,
             notes: vec![note],
             ..Documents::default()
+        }));
+    }
+
+    /// Documents by path and tokens, behind 100 tokens of something else, in a context of 100,000.
+    pub fn pack(&mut self, documents: &[(&str, usize)], skipped: Vec<Skipped>) {
+        let mut pack = pack(documents);
+        pack.skipped.clone_from(&skipped);
+        self.event(Event::Documents(Documents {
+            offset: 100,
+            files: documents.len(),
+            lines: 1,
+            tokens: pack.tokens.len(),
+            context_limit: 100_000,
+            skipped,
+            notes: Vec::new(),
+            pack: pack.into(),
+        }));
+    }
+
+    pub fn prefill(&mut self, done: usize, total: usize) {
+        self.event(Event::Prefill(Prefill {
+            done,
+            total,
+            cached: 0,
+            rate: 1_000.0,
         }));
     }
 

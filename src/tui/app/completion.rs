@@ -1,0 +1,93 @@
+//! Completing names in the composer: which keys choose, and what is put into the text.
+
+use std::path::Path;
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::layout::Position;
+
+use super::super::command::Action;
+use super::super::completion::{Entry, Source, word};
+use super::super::documents::Pane;
+use super::super::view;
+use super::{App, Effect};
+
+impl Source for Pane {
+    fn documents(&self) -> Vec<(String, usize)> {
+        self.names().collect()
+    }
+
+    fn left_out(&self) -> Vec<(String, usize)> {
+        self.left_out_names().collect()
+    }
+}
+
+impl App {
+    /// Offers what could complete the text as it is now.
+    pub(super) fn update_completion(&mut self) -> Option<Effect> {
+        let (text, cursor) = (self.composer.text(), self.composer.cursor());
+        self.completion
+            .update(text, cursor, &self.documents)
+            .map(Effect::ListFolder)
+    }
+
+    pub(super) fn folder_listed(&mut self, path: &Path, entries: Vec<Entry>) {
+        self.completion.listed(path, entries, &self.documents);
+    }
+
+    /// A key while names are offered; whether it was for them.
+    pub(super) fn completion_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+        let Some(offer) = &self.completion.offer else {
+            return false;
+        };
+        if view::completion::area(self, &view::areas(self)).is_empty() {
+            return false;
+        }
+        match (action, key.code) {
+            (Some(Action::Up), _) => self.completion.choose(-1),
+            (Some(Action::Down), _) => self.completion.choose(1),
+            (_, KeyCode::Tab) => self.take_completion(),
+            (Some(Action::Send), _) if offer.takes_enter() => self.take_completion(),
+            (Some(Action::Cancel), _) => self.completion.dismiss(),
+            _ => return false,
+        }
+        true
+    }
+
+    /// A click on what is offered; whether it was there.
+    pub(super) fn completion_click(&mut self, at: Position) -> bool {
+        let area = view::completion::area(self, &view::areas(self));
+        if !area.contains(at) {
+            return false;
+        }
+        if let Some(offer) = &self.completion.offer {
+            let first = view::completion::first(offer, area);
+            self.completion.pick(first + usize::from(at.y - area.y));
+            self.take_completion();
+        }
+        true
+    }
+
+    fn take_completion(&mut self) {
+        if let Some(offer) = self.completion.offer.take() {
+            self.composer.splice(offer.word.range.clone(), &offer.text());
+        }
+    }
+
+    /// Names a document in the question that is being written.
+    pub(super) fn mention(&mut self, path: &str) {
+        let before = &self.composer.text()[..self.composer.cursor()];
+        let space = if before.is_empty() || before.ends_with(char::is_whitespace) {
+            ""
+        } else {
+            " "
+        };
+        let quote = if path.contains(char::is_whitespace) { "\"" } else { "" };
+        let text = format!("{space}@{quote}{path}{quote} ");
+        self.composer.insert(&text);
+    }
+
+    /// A question as the model gets it: a document that is named with `@` is named without.
+    pub(super) fn as_sent(&self, text: &str) -> String {
+        word::without_marks(text, |name| self.documents.knows(name))
+    }
+}

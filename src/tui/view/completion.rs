@@ -1,0 +1,121 @@
+//! The names that are offered, above the composer.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::app::App;
+use super::super::completion::Offer;
+use super::super::completion::fuzzy::Found;
+use super::super::format;
+use super::super::text::{cells, clusters, print, width};
+use super::super::theme::{Part, Theme};
+use super::Areas;
+
+/// Rows of names.
+const ROWS: u16 = 8;
+/// From this width on there are tokens.
+const TOKENS_FROM: usize = 24;
+/// Columns before a name: as the composer's prompt.
+const MARGIN: usize = 2;
+
+/// Where they are: over the last rows of the transcript; empty if nothing is offered or there is no room.
+pub fn area(app: &App, areas: &Areas) -> Rect {
+    let over = areas.transcript;
+    let names = app.completion.offer.as_ref().map_or(0, |offer| offer.found.len());
+    let height = (names.min(usize::from(ROWS)) as u16).min(over.height);
+    if height == 0 || areas.composer.is_empty() || app.documents.focused {
+        return Rect::default();
+    }
+    Rect {
+        y: over.bottom() - height,
+        height,
+        ..over
+    }
+}
+
+/// The first name in view.
+pub fn first(offer: &Offer, area: Rect) -> usize {
+    (offer.chosen + 1).saturating_sub(usize::from(area.height))
+}
+
+pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
+    let area = area(app, areas);
+    let Some(offer) = app.completion.offer.as_ref().filter(|_| !area.is_empty()) else {
+        return;
+    };
+    let theme = &app.setup.theme;
+    for position in area.positions() {
+        buf[position].reset();
+    }
+    buf.set_style(area, theme.style(Part::Background));
+    let first = first(offer, area);
+    let in_view = first..offer.found.len().min(first + usize::from(area.height));
+    let columns = Columns::of(&offer.found[in_view.clone()], usize::from(area.width));
+    for (line, index) in area.rows().zip(in_view) {
+        draw_name(&offer.found[index], &columns, line, buf, theme);
+        if index == offer.chosen {
+            buf.set_style(line, theme.style(Part::Cursor));
+        }
+    }
+}
+
+/// Widths of the names and of their tokens; these stand beside the longest name.
+struct Columns {
+    margin: usize,
+    names: usize,
+    tokens: usize,
+}
+
+impl Columns {
+    fn of(found: &[Found], room: usize) -> Self {
+        let tokens = found.iter().map(|found| width(&tokens(found))).max().unwrap_or(0);
+        let tokens = if room >= TOKENS_FROM { tokens } else { 0 };
+        let names = found.iter().map(|found| width(&found.name)).max().unwrap_or(0);
+        let margin = MARGIN.min(room.saturating_sub(1));
+        Self {
+            margin,
+            names: names.min(room.saturating_sub(margin + tokens)),
+            tokens,
+        }
+    }
+}
+
+fn tokens(found: &Found) -> String {
+    let tokens = found.tokens.map(|tokens| format::counted(tokens, "token"));
+    tokens.map_or_else(String::new, |tokens| format!("  {tokens} "))
+}
+
+fn draw_name(found: &Found, columns: &Columns, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    buf.set_style(line, theme.style(Part::Candidate));
+    let mut x = line.x + columns.margin as u16;
+    let at = x + columns.names as u16;
+    if columns.tokens > 0 {
+        let tokens = tokens(found);
+        let at = at + (columns.tokens - width(&tokens)) as u16;
+        print(
+            buf,
+            at,
+            line.y,
+            line.right().saturating_sub(at),
+            &tokens,
+            theme.style(Part::Status),
+        );
+    }
+    let room = columns.names;
+    // The end of a long name says more than its beginning.
+    let mut hidden = width(&found.name).saturating_sub(room);
+    if hidden > 0 && room > 0 {
+        x = print(buf, x, line.y, 1, "…", theme.style(Part::Detail));
+        hidden += 1;
+    }
+    let mut matched = found.matched.iter().copied().peekable();
+    for (index, (_, cluster)) in clusters(&found.name).enumerate() {
+        let is_matched = matched.next_if_eq(&index).is_some();
+        if hidden > 0 {
+            hidden = hidden.saturating_sub(cells(cluster, 0));
+            continue;
+        }
+        let part = if is_matched { Part::Match } else { Part::Candidate };
+        x = print(buf, x, line.y, at.saturating_sub(x), cluster, theme.style(part));
+    }
+}
