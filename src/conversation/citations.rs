@@ -8,9 +8,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::evidence::{only_place, unverified};
-use super::words::{contains_word, is_word, kind_of_file};
+use super::places::{Place, places};
+use super::words::contains_word;
 use super::{Citation, Verdict};
-use crate::context::{Document, Pack, sanitize};
+use crate::context::{Pack, sanitize};
 use crate::trace::Channel;
 
 /// Among more lines than these, a short quotation stands by chance.
@@ -22,15 +23,6 @@ pub(super) struct Scanner {
     channel: Channel,
     line: String,
     fenced: bool,
-}
-
-struct Place<'p> {
-    /// Where it stands in the line of the reply.
-    at: Range<usize>,
-    path: String,
-    document: Option<&'p Document>,
-    first: usize,
-    last: usize,
 }
 
 impl Scanner {
@@ -132,83 +124,6 @@ fn nearest(quote: &Range<usize>, places: &[Place<'_>]) -> Option<usize> {
         }
     };
     (0..places.len()).min_by_key(|&i| distance(&places[i]))
-}
-
-/// All places that a line of text names.
-fn places<'p>(line: &str, pack: &'p Pack) -> Vec<Place<'p>> {
-    let mut places: Vec<Place<'p>> = Vec::new();
-    for (colon, _) in line.match_indices(':') {
-        let Some((first, last, length)) = line_numbers(&line[colon + 1..]) else {
-            continue;
-        };
-        let Some((path, document)) = path_before(&line[..colon], pack) else {
-            continue;
-        };
-        let start = colon - path.len();
-        if places.last().is_some_and(|before| before.at.end > start) {
-            continue;
-        }
-        places.push(Place {
-            at: start..colon + 1 + length,
-            path: document.map_or_else(|| path.to_owned(), |d| d.path.clone()),
-            document,
-            first,
-            last,
-        });
-    }
-    places
-}
-
-/// `12` or `12-34` at the beginning of a text, and its length. A number too large for any file is 0, which none has.
-fn line_numbers(text: &str) -> Option<(usize, usize, usize)> {
-    let number = |text: &str| {
-        let length = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        (length > 0).then(|| (text[..length].parse().unwrap_or(0), length))
-    };
-    let (first, length) = number(text)?;
-    let rest = &text[length..];
-    let dash = ['-', '–']
-        .into_iter()
-        .find(|&dash| rest.starts_with(dash))
-        .map_or(0, char::len_utf8);
-    let (last, length) = match number(&rest[dash..]).filter(|_| dash > 0) {
-        Some((last, more)) => (last, length + dash + more),
-        None => (first, length),
-    };
-    (!text[length..].starts_with(is_word)).then_some((first, last, length))
-}
-
-/// The path that a text ends with, as it is written, and the document it means. A path that looks like a document's but
-/// is none is a wrong citation; anything else before a colon is no citation.
-fn path_before<'t, 'p>(text: &'t str, pack: &'p Pack) -> Option<(&'t str, Option<&'p Document>)> {
-    let begins = |path: &str| !text[..text.len() - path.len()].ends_with(|c: char| is_word(c) || "/\\.-~".contains(c));
-    let exact = pack
-        .documents
-        .iter()
-        .filter(|d| text.ends_with(d.path.as_str()) && begins(&d.path));
-    if let Some(document) = exact.max_by_key(|d| d.path.len()) {
-        let path = &text[text.len() - document.path.len()..];
-        let other = pack.documents.iter().filter(|d| d.path == document.path).nth(1);
-        return Some((path, other.is_none().then_some(document)));
-    }
-    let start = text
-        .rfind(|c: char| c.is_whitespace() || "`'\"()[]{}<>,;|*".contains(c))
-        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-    let path = &text[start..];
-    let bare = path.trim_start_matches("./");
-    if bare.is_empty() || path.contains("://") || path.starts_with("//") {
-        return None;
-    }
-    let mut inside = pack
-        .documents
-        .iter()
-        .filter(|d| d.path == bare || d.path.strip_suffix(bare).is_some_and(|rest| rest.ends_with('/')));
-    if let (Some(document), None) = (inside.next(), inside.next()) {
-        return Some((path, Some(document)));
-    }
-    let kind = kind_of_file(bare);
-    let like_ours = bare.contains('.') && pack.documents.iter().any(|d| kind_of_file(&d.path) == kind);
-    like_ours.then_some((path, None))
 }
 
 /// Byte ranges of what stands between backquotes.

@@ -8,6 +8,7 @@ mod event;
 mod evidence;
 mod grounded;
 mod handle;
+pub(crate) mod places;
 mod quote;
 mod reply;
 mod span;

@@ -8,6 +8,7 @@ mod conversation;
 mod keys;
 #[cfg(test)]
 mod tests;
+mod viewing;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -21,7 +22,9 @@ use super::activity::Activity;
 use super::composer::Composer;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
+use super::links::Linker;
 use super::view;
+use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::conversation::Event;
 use conversation::Reply;
 
@@ -40,6 +43,8 @@ pub enum Input {
         path: PathBuf,
         source: Result<String, String>,
     },
+    /// Colours that were asked for.
+    Highlighted(Highlighted),
     /// Time passed.
     Tick,
 }
@@ -50,6 +55,8 @@ pub enum Effect {
     Ask(String),
     Cancel,
     ReadTheme(PathBuf),
+    /// Find the colours of what is in view.
+    Highlight(Wanted),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     Redraw,
@@ -86,6 +93,9 @@ pub struct App {
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
     pub(super) help: Option<usize>,
+    /// The open document, which takes keys and mouse.
+    pub(super) viewer: Option<Viewer>,
+    linker: Linker,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -111,6 +121,8 @@ impl App {
             activity: Activity::default(),
             queue: VecDeque::new(),
             help: None,
+            viewer: None,
+            linker: Linker::default(),
             leaving: None,
             reply: None,
             mouse: true,
@@ -130,7 +142,7 @@ impl App {
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);
         self.dirty = true;
-        let effects = match input {
+        let mut effects = match input {
             Input::Key(key) => self.key(key),
             Input::Paste(text) => {
                 self.paste(&text);
@@ -156,12 +168,20 @@ impl App {
                 self.theme_read(&path, source);
                 Vec::new()
             }
+            Input::Highlighted(highlighted) => {
+                self.highlighted(highlighted);
+                Vec::new()
+            }
             Input::Tick => Vec::new(),
         };
+        if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
+            viewer.go_on();
+        }
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
         self.fit();
+        effects.extend(self.highlight());
         effects
     }
 
@@ -170,13 +190,18 @@ impl App {
         let area = view::areas(self).transcript;
         self.transcript
             .resize(super::transcript::text_width(area.width), usize::from(area.height));
+        if let Some(viewer) = &mut self.viewer {
+            viewer.resize(self.size);
+        }
     }
 
     /// When to send the next [`Input::Tick`]; never, if nothing on the screen depends on time.
     #[must_use]
     pub fn next_tick(&self) -> Option<Duration> {
         let beat = (self.activity.is_busy() || self.transcript.total().is_none()).then(|| self.now + BEAT);
-        [beat, self.leaving].into_iter().flatten().min()
+        let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
+        let search = search.map(|_| self.now);
+        [beat, self.leaving, search].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

@@ -5,6 +5,8 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::viewer::{Step, keys};
+
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -22,6 +24,12 @@ pub enum Action {
     Panic,
     CycleFold,
     SelectThinking,
+    NextLink,
+    PreviousLink,
+    FollowLink,
+    LastCitation,
+    Open,
+    View(Step),
     RowUp,
     RowDown,
     PageUp,
@@ -52,6 +60,8 @@ pub enum When {
     Empty,
     /// What has been written begins with `/`.
     Slash,
+    /// A document is open in the viewer.
+    Viewing,
 }
 
 /// A key with its modifiers.
@@ -66,17 +76,25 @@ pub struct Chord {
 pub enum Group {
     Asking,
     Reading,
+    Viewing,
     Writing,
     Application,
 }
 
 impl Group {
-    pub const ALL: [Self; 4] = [Self::Asking, Self::Reading, Self::Writing, Self::Application];
+    pub const ALL: [Self; 5] = [
+        Self::Asking,
+        Self::Reading,
+        Self::Viewing,
+        Self::Writing,
+        Self::Application,
+    ];
 
     pub fn title(self) -> &'static str {
         match self {
             Self::Asking => "Asking",
             Self::Reading => "Reading",
+            Self::Viewing => "In an open document",
             Self::Writing => "Writing",
             Self::Application => "Application",
         }
@@ -157,6 +175,12 @@ pub const COMMANDS: &[Command] = &{
     const CTRL: KeyModifiers = KeyModifiers::CONTROL;
     const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
     [
+        command(
+            Reading,
+            A::FollowLink,
+            &[when(Empty, key(K::Enter))],
+            "open the selected link (or click on it)",
+        ),
         command(Asking, A::Send, &[key(K::Enter)], "send the question"),
         command(
             Asking,
@@ -188,6 +212,29 @@ pub const COMMANDS: &[Command] = &{
             A::SelectThinking,
             &[key(K::BackTab), with(K::BackTab, SHIFT)],
             "select earlier thinking",
+        ),
+        command(
+            Reading,
+            A::NextLink,
+            &[alt(K::Char('n'))],
+            "select the next link to a document",
+        ),
+        command(
+            Reading,
+            A::PreviousLink,
+            &[alt(K::Char('p'))],
+            "select the link before",
+        ),
+        command(
+            Reading,
+            A::LastCitation,
+            &[key(K::F(3)), ctrl('o')],
+            "open what the last answer cites",
+        ),
+        slash(
+            "open",
+            Optional("PATH:LINE"),
+            command(Reading, A::Open, &[], "open a document"),
         ),
         command(Reading, A::PageUp, &[key(K::PageUp)], "a page up"),
         command(Reading, A::PageDown, &[key(K::PageDown)], "a page down"),
@@ -316,7 +363,7 @@ pub const COMMANDS: &[Command] = &{
 
 impl Chord {
     /// The chord that was pressed. Shift is part of a character, not a modifier of it, and means nothing to Backspace.
-    fn of(event: KeyEvent) -> Self {
+    pub(super) fn of(event: KeyEvent) -> Self {
         let known = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT;
         let mut modifiers = event.modifiers & known;
         if matches!(event.code, KeyCode::Char(_) | KeyCode::Backspace) {
@@ -342,6 +389,7 @@ impl std::fmt::Display for Chord {
             }
         }
         match self.code {
+            KeyCode::Char(' ') if self.modifiers.is_empty() => f.write_str("Space"),
             KeyCode::Char(c) if self.modifiers.is_empty() => write!(f, "{c}"),
             KeyCode::Char(c) => write!(f, "{}", c.to_uppercase()),
             KeyCode::F(n) => write!(f, "F{n}"),
@@ -354,6 +402,11 @@ impl std::fmt::Display for Chord {
     }
 }
 
+/// The whole table: what is done in the application, and in an open document.
+pub fn all() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().chain(keys::COMMANDS)
+}
+
 /// What a key means while `text` is in the field.
 #[must_use]
 pub fn find_key(event: KeyEvent, text: &str) -> Option<Action> {
@@ -362,6 +415,7 @@ pub fn find_key(event: KeyEvent, text: &str) -> Option<Action> {
         When::Always => true,
         When::Empty => text.is_empty(),
         When::Slash => text.starts_with('/'),
+        When::Viewing => false,
     };
     let bound = |command: &&Command| {
         command
@@ -436,15 +490,18 @@ mod tests {
 
     #[test]
     fn no_key_has_two_meanings_at_once() {
-        let all: Vec<_> = COMMANDS
-            .iter()
-            .flat_map(|command| command.keys.iter().map(move |key| (command, key)))
-            .collect();
-        for (i, (_, a)) in all.iter().enumerate() {
-            for (_, b) in &all[i + 1..] {
-                assert!(a != b, "{} is bound twice", a.1);
+        let bound = |commands: &'static [Command]| -> Vec<_> {
+            let keys = |command: &'static Command| command.keys.iter().map(move |key| (command, key));
+            commands.iter().flat_map(keys).collect()
+        };
+        for all in [bound(COMMANDS), bound(keys::COMMANDS)] {
+            for (i, (_, a)) in all.iter().enumerate() {
+                for (_, b) in &all[i + 1..] {
+                    assert!(a != b, "{} is bound twice", a.1);
+                }
             }
         }
+        let all = bound(COMMANDS);
         for (i, (command, (_, chord))) in all.iter().enumerate() {
             let shadowed = all[..i]
                 .iter()

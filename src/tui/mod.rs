@@ -21,11 +21,13 @@ mod composer;
 mod decode;
 pub(crate) mod format;
 mod inbox;
+mod links;
 mod terminal;
 mod text;
 mod theme;
 mod transcript;
 mod view;
+mod viewer;
 mod wrap;
 
 use std::io::{self, Write};
@@ -219,6 +221,7 @@ fn carry_out(
             let source = read(&path);
             app.handle(began.elapsed(), Input::ThemeRead { path, source });
         }
+        Effect::Highlight(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

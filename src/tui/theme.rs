@@ -46,10 +46,49 @@ parts! {
     Placeholder = "placeholder",
     Status = "status",
     StatusStrong = "status-strong",
+    Link = "link",
+    LinkSelected = "link-selected",
+    Doubtful = "doubtful",
+    Document = "document",
+    LineNumber = "line-number",
+    CursorNumber = "cursor-number",
+    Target = "target",
+    TargetNumber = "target-number",
+    Match = "match",
+    MatchCurrent = "match-current",
+    SyntaxComment = "syntax-comment",
+    SyntaxString = "syntax-string",
+    SyntaxNumber = "syntax-number",
+    SyntaxConstant = "syntax-constant",
+    SyntaxKeyword = "syntax-keyword",
+    SyntaxType = "syntax-type",
+    SyntaxFunction = "syntax-function",
+    SyntaxAttribute = "syntax-attribute",
+    SyntaxHeading = "syntax-heading",
     Help = "help",
     HelpTitle = "help-title",
     HelpKey = "help-key",
 }
+
+impl Part {
+    fn name(self) -> &'static str {
+        PARTS[self as usize].0
+    }
+}
+
+/// What marks something must be seen in any theme: one that neither mentions it nor inherits has it look like another
+/// part, and so besides.
+const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
+    (Part::Link, None, Modifier::UNDERLINED),
+    (Part::LinkSelected, Some(Part::Selected), Modifier::REVERSED),
+    (Part::Doubtful, Some(Part::Unverified), Modifier::ITALIC),
+    (Part::LineNumber, Some(Part::Detail), Modifier::empty()),
+    (Part::CursorNumber, None, Modifier::BOLD),
+    (Part::Target, None, Modifier::BOLD),
+    (Part::TargetNumber, None, Modifier::REVERSED),
+    (Part::Match, None, Modifier::UNDERLINED),
+    (Part::MatchCurrent, None, Modifier::REVERSED),
+];
 
 /// Built in, by name.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -186,6 +225,14 @@ impl Theme {
             }
             theme.styles[known as usize] = style;
         }
+        if file.inherit.is_none() {
+            for &(part, like, modifier) in OTHERWISE {
+                if !file.styles.contains_key(part.name()) {
+                    let like = like.map_or_else(Style::new, |like| theme.style(like));
+                    theme.styles[part as usize] = like.add_modifier(modifier);
+                }
+            }
+        }
         Ok(theme)
     }
 
@@ -272,6 +319,36 @@ mod tests {
             theme.style(Part::Verified),
             Theme::built_in("storm").unwrap().style(Part::Verified)
         );
+    }
+
+    #[test]
+    fn a_theme_that_knows_nothing_of_a_mark_shows_it_all_the_same() {
+        let theme = Theme::parse("mine", "[styles]\nunverified = 'red'\nmatch = 'blue'").unwrap();
+        assert_eq!(theme.style(Part::Link), Style::new().add_modifier(Modifier::UNDERLINED));
+        assert_eq!(
+            theme.style(Part::Doubtful),
+            Style::new().fg(Color::Red).add_modifier(Modifier::ITALIC)
+        );
+        assert_eq!(theme.style(Part::Match), Style::new().fg(Color::Blue));
+        for (index, &(name, part)) in PARTS.iter().enumerate() {
+            assert_eq!((part as usize, part.name()), (index, name));
+        }
+    }
+
+    #[test]
+    fn marks_are_told_apart_in_every_theme() {
+        for name in names() {
+            let theme = Theme::built_in(name).unwrap().without_colour();
+            for marks in [
+                &[Part::Answer, Part::Link, Part::LinkSelected, Part::Doubtful][..],
+                &[Part::Document, Part::Target, Part::Match, Part::MatchCurrent],
+            ] {
+                for (index, &a) in marks.iter().enumerate() {
+                    let same = marks[index + 1..].iter().find(|&&b| theme.style(a) == theme.style(b));
+                    assert_eq!(same, None, "{name}: as {a:?}");
+                }
+            }
+        }
     }
 
     #[test]

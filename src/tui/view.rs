@@ -91,6 +91,15 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     if areas.composer.is_empty() {
         return None;
     }
+    if let Some(viewer) = &app.viewer {
+        let hint = app.is_leaving().then_some("Ctrl-C again leaves");
+        let cursor = viewer.draw(area, buf, &app.setup.theme, hint);
+        if app.help.is_some() {
+            help::draw(app, area, buf);
+            return None;
+        }
+        return cursor;
+    }
     app.transcript.draw(areas.transcript, buf, &app.setup.theme, app.now);
     draw_queue(app, areas.queue, buf);
     progress::draw(app, areas.progress, buf);

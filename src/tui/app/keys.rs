@@ -11,7 +11,7 @@ use super::super::view;
 use super::{App, Effect, LEAVING};
 
 /// Rows that the wheel moves.
-const WHEEL: isize = 3;
+pub(super) const WHEEL: isize = 3;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -21,6 +21,9 @@ impl App {
         let action = command::find_key(key, self.composer.text());
         if action != Some(Action::Interrupt) {
             self.leaving = None;
+        }
+        if self.viewer_key(key) {
+            return Vec::new();
         }
         if self.help.is_some() && !matches!(action, Some(Action::Interrupt | Action::Leave)) {
             self.help_key(key, action);
@@ -38,7 +41,10 @@ impl App {
 
     pub(super) fn paste(&mut self, text: &str) {
         self.help = None;
-        self.composer.insert(text);
+        match &mut self.viewer {
+            Some(viewer) if viewer.is_prompting() => viewer.write(text),
+            _ => self.composer.insert(text),
+        }
     }
 
     fn help_key(&mut self, key: KeyEvent, action: Option<Action>) {
@@ -54,12 +60,15 @@ impl App {
             (Some(Action::PageDown), _) | (_, KeyCode::Char(' ')) => Some((at + page).min(last)),
             (Some(Action::ToStart | Action::Home), _) => Some(0),
             (Some(Action::Follow | Action::End), _) => Some(last),
-            (Some(Action::Cancel | Action::Help | Action::Send), _) | (_, KeyCode::Char('q')) => None,
+            (Some(Action::Cancel | Action::Help | Action::Send | Action::FollowLink), _) | (_, KeyCode::Char('q')) => None,
             _ => Some(at),
         };
     }
 
     pub(super) fn mouse(&mut self, mouse: MouseEvent) {
+        if self.viewer_mouse(mouse) {
+            return;
+        }
         let wheel = match mouse.kind {
             MouseEventKind::ScrollUp => -WHEEL,
             MouseEventKind::ScrollDown => WHEEL,
@@ -81,6 +90,7 @@ impl App {
         if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
             self.transcript.follow();
         } else if areas.transcript.contains(at)
+            && !self.click_link(column, row)
             && let Some(id) = self.transcript.header_at(usize::from(row - areas.transcript.y))
         {
             self.transcript.cycle_fold(id);
@@ -118,6 +128,12 @@ impl App {
                 }
             }
             Action::SelectThinking => self.transcript.select_previous_thinking(),
+            Action::NextLink => self.transcript.select_link(true),
+            Action::PreviousLink => self.transcript.select_link(false),
+            Action::FollowLink => self.open_selected(),
+            Action::LastCitation => self.open_last_citation(),
+            Action::Open => self.open_written(argument),
+            Action::View(step) => self.view(step),
             Action::RowUp => self.transcript.scroll(-1),
             Action::RowDown => self.transcript.scroll(1),
             Action::PageUp => self.transcript.scroll(-page),
@@ -181,6 +197,9 @@ impl App {
 
     /// Completes the name of a command as far as all that begin so agree.
     fn complete(&mut self) {
+        if self.complete_path() {
+            return;
+        }
         let text = self.composer.text().to_owned();
         let Some(begun) = text.strip_prefix('/') else {
             return;
@@ -213,6 +232,7 @@ impl App {
             vec![Effect::Cancel]
         } else {
             self.transcript.select(None);
+            self.transcript.forget_link();
             Vec::new()
         }
     }

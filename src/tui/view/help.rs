@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::app::App;
-use super::super::command::{Argument, COMMANDS, Command, Group};
+use super::super::command::{self, Argument, Command, Group};
 use super::super::text::{clip, print, width};
 use super::super::theme::Part;
 
@@ -27,9 +27,7 @@ fn lines() -> Vec<Line> {
             lines.push(Line::Blank);
         }
         lines.push(Line::Title(group.title()));
-        let commands = COMMANDS
-            .iter()
-            .filter(|command| command.group == group && !command.hidden);
+        let commands = command::all().filter(|command| command.group == group && !command.hidden);
         lines.extend(commands.map(|command| Line::Entry(ways(command), command.help)));
     }
     lines
@@ -165,7 +163,7 @@ mod tests {
             .into_iter()
             .filter(|line| matches!(line, Line::Entry(..)))
             .count();
-        assert_eq!(entries, COMMANDS.iter().filter(|command| !command.hidden).count());
+        assert_eq!(entries, command::all().filter(|command| !command.hidden).count());
         let all = format!("{:?}", lines());
         assert!(all.contains("F1, ?, /help") && all.contains("/theme NAME") && !all.contains("panic"));
     }
