@@ -9,6 +9,7 @@ mod evidence;
 mod grounded;
 mod handle;
 pub(crate) mod places;
+mod quotations;
 mod quote;
 mod reply;
 mod span;

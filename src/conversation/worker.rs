@@ -301,7 +301,7 @@ impl Worker {
                 options.thinking_open = prompt.thinking_open;
                 let reply = Reply::Chat {
                     question: question.to_owned(),
-                    reply: ChatReply::new(pack.clone()),
+                    reply: ChatReply::new(pack.clone(), question),
                 };
                 (prompt.tokens, None, reply)
             }),

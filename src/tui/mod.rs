@@ -20,6 +20,7 @@ mod command;
 mod composer;
 mod decode;
 pub(crate) mod format;
+mod highlight;
 mod inbox;
 mod links;
 mod terminal;
@@ -36,8 +37,12 @@ use std::time::{Duration, Instant};
 
 use crate::conversation::{Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
+use highlight::Highlighter;
 use inbox::{Inbox, Message};
 use terminal::Screen;
+use viewer::Wanted;
+
+pub(crate) use transcript::citation_text;
 
 pub use theme::{Theme, ThemeError, names as theme_names};
 
@@ -147,6 +152,7 @@ fn drive(
     inbox.read_terminal()?;
     let handle = start(inbox.sink());
     let mut failure = None;
+    let mut highlighter = None;
     loop {
         let wake = if app.is_dirty() {
             Some(drawn + FRAME)
@@ -183,6 +189,10 @@ fn drive(
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
             for effect in app.handle(began.elapsed(), input) {
+                if let Effect::Highlight(wanted) = effect {
+                    ask_for_colours(&mut highlighter, inbox, wanted);
+                    continue;
+                }
                 if let Some(outcome) = carry_out(effect, app, screen, &handle, began)? {
                     return Ok(outcome);
                 }
@@ -194,6 +204,20 @@ fn drive(
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
+    }
+}
+
+/// The thread that colours is started when it is needed first. Without it everything stays plain.
+fn ask_for_colours(highlighter: &mut Option<Highlighter>, inbox: &Inbox, wanted: Wanted) {
+    if highlighter.is_none() {
+        let sender = inbox.sender.clone();
+        *highlighter = Highlighter::start(move |highlighted| {
+            let _ = sender.send(Message::Input(Input::Highlighted(highlighted)));
+        })
+        .ok();
+    }
+    if let Some(highlighter) = highlighter {
+        highlighter.ask(wanted);
     }
 }
 

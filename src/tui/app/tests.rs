@@ -2,6 +2,7 @@
 
 mod any_order;
 mod rig;
+mod viewing;
 
 use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 

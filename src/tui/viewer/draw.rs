@@ -41,7 +41,7 @@ pub fn areas(viewer: &Viewer) -> Areas {
     let footer = u16::from(height >= 2 || (height == 1 && viewer.prompt.is_some()));
     let header = u16::from(height >= 3);
     let digits = viewer.text.lines().ilog10() as u16 + 1;
-    let gutter = Some(digits.max(3) + 2).filter(|gutter| width >= gutter + TEXT_FROM).unwrap_or(0);
+    let gutter = Some(digits.max(3) + 3).filter(|gutter| width >= gutter + TEXT_FROM).unwrap_or(0);
     let bar = u16::from(width >= SCROLLBAR_FROM);
     let rows = height - header - footer;
     let part = |x, y, width, height| Rect { x, y, width, height };
@@ -105,8 +105,8 @@ impl Viewer {
         let style = theme.style(part);
         let mark = if here { "❯" } else { " " };
         print(buf, area.x, area.y, 1, mark, theme.style(Part::Prompt));
-        let wide = usize::from(area.width) - 2;
-        print(buf, area.x + 1, area.y, area.width - 2, &format!("{number:>wide$}"), style);
+        let wide = usize::from(area.width) - 3;
+        print(buf, area.x + 2, area.y, area.width - 3, &format!("{number:>wide$}"), style);
     }
 
     fn draw_text(&self, row: &Row, area: Rect, buf: &mut Buffer, theme: &Theme) {
