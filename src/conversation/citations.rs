@@ -93,7 +93,9 @@ impl Scanner {
     fn of_line(&mut self, line: &str) -> Vec<Citation> {
         let pack = Arc::clone(&self.pack);
         let places = places(line, &pack);
-        let named = in_marks(line).into_iter().filter(|quote| is_quotation(&line[quote.clone()]));
+        let named = in_marks(line)
+            .into_iter()
+            .filter(|quote| is_quotation(&line[quote.clone()]));
         let mut quotes = backquoted(line);
         quotes.extend(named);
         quotes.retain(|quote| !places.iter().any(|p| p.at.start < quote.end && quote.start < p.at.end));
@@ -333,7 +335,13 @@ mod tests {
     fn quotations_without_a_place_are_looked_for() {
         let nowhere = Some("it stands nowhere in the documents".to_owned());
         for (text, path, line, quote, reason) in [
-            ("It says “let   retries = 10;”.", "src/a.rs", 2, "let   retries = 10;", None),
+            (
+                "It says “let   retries = 10;”.",
+                "src/a.rs",
+                2,
+                "let   retries = 10;",
+                None,
+            ),
             ("It says \"tea tea tea\" twice.", "", 0, "tea tea tea", nowhere.clone()),
             ("`let retries = 11` is there", "", 0, "let retries = 11", nowhere),
             (
@@ -381,7 +389,10 @@ mod tests {
     fn a_long_quotation_may_begin_at_its_place() {
         assert_eq!(only("src/a.rs:1 has “run() { let retries”").3, None);
         let reason = only("src/a.rs:3 has “run() { let retries”").3;
-        assert_eq!(reason.as_deref(), Some("the quotation does not stand there; it stands at src/a.rs:1"));
+        assert_eq!(
+            reason.as_deref(),
+            Some("the quotation does not stand there; it stands at src/a.rs:1")
+        );
     }
 
     #[test]

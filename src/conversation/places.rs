@@ -97,7 +97,11 @@ fn path_before<'t, 'p>(text: &'t str, pack: &'p Pack) -> Option<(&'t str, Option
 
 /// The documents whose paths stand in a line of text without a number, and where. `is_name` tells whether a document's file
 /// has this name: most words are no paths, and there may be thousands of documents.
-pub(crate) fn paths<'p>(line: &str, pack: &'p Pack, is_name: impl Fn(&str) -> bool) -> Vec<(Range<usize>, &'p Document)> {
+pub(crate) fn paths<'p>(
+    line: &str,
+    pack: &'p Pack,
+    is_name: impl Fn(&str) -> bool,
+) -> Vec<(Range<usize>, &'p Document)> {
     let between = |c: char| c.is_whitespace() || "`'\"()[]{}<>,;|*“”«»".contains(c);
     let mut found = Vec::new();
     let mut end = 0;

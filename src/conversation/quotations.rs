@@ -100,7 +100,9 @@ fn patterns(quote: &str) -> impl Iterator<Item = Regex> {
     let pieces = quote.split('…').flat_map(|piece| piece.split("..."));
     let whole = pieces.max_by_key(|piece| piece.len()).unwrap_or_default().trim();
     let bare = whole.trim_end_matches(['.', ',', ';', ':', '!', '?']);
-    [whole, if bare == whole { "" } else { bare }].into_iter().filter_map(pattern)
+    [whole, if bare == whole { "" } else { bare }]
+        .into_iter()
+        .filter_map(pattern)
 }
 
 fn pattern(text: &str) -> Option<Regex> {
@@ -140,7 +142,10 @@ mod tests {
 
     fn place(quote: &str) -> Option<(String, usize)> {
         let files = [
-            ("book.txt", "Call me Ishmael. Some years\nago - never mind how\nlong precisely - it’s so.\n"),
+            (
+                "book.txt",
+                "Call me Ishmael. Some years\nago - never mind how\nlong precisely - it’s so.\n",
+            ),
             ("a.rs", "fn run() {\n    let retries = 10;\n    run();\n}\n"),
         ];
         let pack = pack_as(&Layout::Documents, &files);
@@ -162,14 +167,29 @@ mod tests {
             let expected = (!path.is_empty()).then(|| (path.to_owned(), line));
             assert_eq!(place(quote), expected, "{quote}");
         }
-        for quote in ["call me Ishmael", "all me Ishmael", "Call me Ish", "Ishmael years", "", "…", ". ! "] {
+        for quote in [
+            "call me Ishmael",
+            "all me Ishmael",
+            "Call me Ish",
+            "Ishmael years",
+            "",
+            "…",
+            ". ! ",
+        ] {
             assert_eq!(place(quote), None, "{quote}");
         }
     }
 
     #[test]
     fn names_and_words_are_no_quotations() {
-        for text in ["retries", "a_very_long_identifier_of_one_word", "let x", "a - b", "", "src/a.rs:12-34"] {
+        for text in [
+            "retries",
+            "a_very_long_identifier_of_one_word",
+            "let x",
+            "a - b",
+            "",
+            "src/a.rs:12-34",
+        ] {
             assert!(!is_quotation(text), "{text}");
         }
         for text in ["let retries = 10", "never mind how", "considerable circumspection"] {
@@ -179,7 +199,8 @@ mod tests {
 
     #[test]
     fn marks_of_every_kind() {
-        let inside = |line: &'static str| -> Vec<&str> { in_marks(line).into_iter().map(|quote| &line[quote]).collect() };
+        let inside =
+            |line: &'static str| -> Vec<&str> { in_marks(line).into_iter().map(|quote| &line[quote]).collect() };
         assert_eq!(inside("a \"b c\" “d” «e» `\"f\"` \"g"), ["b c", "d", "e"]);
         assert_eq!(inside("“a \"b\" c”"), ["b"]);
         assert_eq!(inside("5\" x"), [""; 0]);

@@ -20,9 +20,9 @@ use ratatui::layout::{Position, Rect, Size};
 
 use super::activity::Activity;
 use super::composer::Composer;
+use super::links::Linker;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
-use super::links::Linker;
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::conversation::Event;

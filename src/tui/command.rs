@@ -219,12 +219,7 @@ pub const COMMANDS: &[Command] = &{
             &[alt(K::Char('n'))],
             "select the next link to a document",
         ),
-        command(
-            Reading,
-            A::PreviousLink,
-            &[alt(K::Char('p'))],
-            "select the link before",
-        ),
+        command(Reading, A::PreviousLink, &[alt(K::Char('p'))], "select the link before"),
         command(
             Reading,
             A::LastCitation,

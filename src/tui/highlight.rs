@@ -101,12 +101,7 @@ impl<'s> Document<'s> {
     }
 
     /// Sends the colours of these chunks, unless `stop` says that something else is wanted.
-    fn highlight(
-        &mut self,
-        chunks: Range<usize>,
-        send: &mut impl FnMut(Highlighted),
-        stop: &mut impl FnMut() -> bool,
-    ) {
+    fn highlight(&mut self, chunks: Range<usize>, send: &mut impl FnMut(Highlighted), stop: &mut impl FnMut() -> bool) {
         let chunks = chunks.start..chunks.end.min(self.text.lines().div_ceil(CHUNK));
         let Some(syntax) = self.syntax else {
             for chunk in chunks {

@@ -103,14 +103,31 @@ fn file_name(path: &str) -> &str {
 }
 
 /// The documents that a person may mean by a part of a path, the likeliest first: by its end, by a part, by its letters.
-pub fn matching<'p>(pack: &'p Pack, written: &str) -> Vec<(usize, &'p str)> {
+pub fn matching<'p>(pack: &'p Pack, written: &str) -> Vec<&'p str> {
+    ranked(pack, written).into_iter().map(|(.., path)| path).collect()
+}
+
+/// The number of the one document that is meant, if there is no doubt.
+pub fn meant(pack: &Pack, written: &str) -> Option<usize> {
+    let ranked = ranked(pack, written);
+    let &(first, index, _) = ranked.first()?;
+    let alone = ranked
+        .get(1)
+        .is_none_or(|&(second, ..)| first <= AT_END && second > first);
+    alone.then_some(index)
+}
+
+/// Of a path that ends like this; less is better.
+const AT_END: usize = 1;
+
+fn ranked<'p>(pack: &'p Pack, written: &str) -> Vec<(usize, usize, &'p str)> {
     let wanted = written.trim().trim_start_matches("./").to_lowercase();
     let rank = |path: &str| {
         let path = path.to_lowercase();
         if path == wanted {
             Some(0)
         } else if path.strip_suffix(&*wanted).is_some_and(|rest| rest.ends_with('/')) {
-            Some(1)
+            Some(AT_END)
         } else if file_name(&path).starts_with(&*wanted) {
             Some(2)
         } else if path.contains(&*wanted) {
@@ -120,12 +137,12 @@ pub fn matching<'p>(pack: &'p Pack, written: &str) -> Vec<(usize, &'p str)> {
             wanted.chars().all(|c| rest.any(|other| other == c)).then_some(4)
         }
     };
-    let ranked = pack.documents.iter().enumerate();
-    let mut ranked: Vec<_> = ranked
-        .filter_map(|(index, d)| Some((rank(&d.path)?, d.path.len(), index, d.path.as_str())))
+    let documents = pack.documents.iter().enumerate();
+    let mut ranked: Vec<_> = documents
+        .filter_map(|(index, d)| Some((rank(&d.path)?, index, d.path.as_str())))
         .collect();
-    ranked.sort_unstable();
-    ranked.into_iter().map(|(.., index, path)| (index, path)).collect()
+    ranked.sort_by_key(|&(rank, index, path)| (rank, path.len(), index));
+    ranked
 }
 
 /// `path`, `path:12`, `path:12-34`: the path and the lines, from 1; 0 if there are none.
@@ -186,7 +203,18 @@ mod tests {
 
     #[test]
     fn other_words_are_none() {
-        for text in ["d.rs:2", "xa.rs", "e.g. this", "at 12:30", "Makefile", "a::b", "", "..", "./", "/"] {
+        for text in [
+            "d.rs:2",
+            "xa.rs",
+            "e.g. this",
+            "at 12:30",
+            "Makefile",
+            "a::b",
+            "",
+            "..",
+            "./",
+            "/",
+        ] {
             assert_eq!(found(text), [], "{text}");
         }
         assert_eq!(Linker::default().links("src/a.rs:2"), []);
@@ -202,15 +230,24 @@ mod tests {
     #[test]
     fn what_is_written_is_matched_by_end_part_and_letters() {
         let linker = linker();
-        let paths = |written| -> Vec<_> {
-            matching(linker.pack(), written).into_iter().map(|(_, path)| path).collect()
-        };
+        let paths = |written| matching(linker.pack(), written);
         assert_eq!(paths("src/a.rs")[0], "src/a.rs");
         assert_eq!(paths("A.RS")[..2], ["src/a.rs", "src/b/a.rs"]);
         assert_eq!(paths("note"), ["my notes.txt"]);
         assert_eq!(paths("sbc"), ["src/b/c.rs"]);
         assert_eq!(paths("zzz"), [""; 0]);
         assert_eq!(paths("").len(), 5);
+        for (written, index) in [
+            ("src/a.rs", Some(0)),
+            ("b/a.rs", Some(1)),
+            ("c.rs", Some(2)),
+            ("a.rs", None),
+            ("make", Some(4)),
+            ("s", None),
+            ("zzz", None),
+        ] {
+            assert_eq!(meant(linker.pack(), written), index, "{written}");
+        }
     }
 
     #[test]

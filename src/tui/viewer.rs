@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use ratatui::layout::{Position, Size};
 
-pub use colours::{CHUNK, Highlighted, Paint, Wanted};
 use colours::Colours;
+pub use colours::{CHUNK, Highlighted, Paint, Wanted};
 pub use keys::Step;
 use prompt::Prompt;
 pub use rows::{Spot, Text};
@@ -438,7 +438,11 @@ impl Viewer {
             let (column, room) = (width(before), draw::text_width(self));
             let needed = (column + found.len().min(room)).saturating_sub(room);
             if column < self.left || needed > self.left {
-                self.left = if needed == 0 { 0 } else { column.saturating_sub(room / 2) };
+                self.left = if needed == 0 {
+                    0
+                } else {
+                    column.saturating_sub(room / 2)
+                };
             }
         }
     }

@@ -134,8 +134,13 @@ impl Session {
         let screen = state.terminal.screen();
         let (rows, columns) = screen.size();
         (0..rows.get()).any(|row| {
-            let line: Vec<_> = (0..columns.get()).filter_map(|column| screen.cell(row, column)).collect();
-            let shown: String = line.iter().map(|cell| if cell.has_contents() { cell.contents() } else { " " }).collect();
+            let line: Vec<_> = (0..columns.get())
+                .filter_map(|column| screen.cell(row, column))
+                .collect();
+            let shown: String = line
+                .iter()
+                .map(|cell| if cell.has_contents() { cell.contents() } else { " " })
+                .collect();
             let at = shown.find(text).map(|at| shown[..at].chars().count());
             at.and_then(|at| line.get(at)).is_some_and(|cell| cell.bold())
         })
@@ -144,8 +149,13 @@ impl Session {
     /// Whether the keyword that a line of code begins with has a colour.
     pub fn has_colour_of_code(state: &vt100::Screen) -> bool {
         (0..state.size().0.get()).any(|row| {
-            let first: String = (7..10).filter_map(|column| Some(state.cell(row, column)?.contents())).collect();
-            first == "pub" && state.cell(row, 7).is_some_and(|cell| cell.fgcolor() != vt100::Color::Default)
+            let first: String = (6..9)
+                .filter_map(|column| Some(state.cell(row, column)?.contents()))
+                .collect();
+            first == "pub"
+                && state
+                    .cell(row, 6)
+                    .is_some_and(|cell| cell.fgcolor() != vt100::Color::Default)
         })
     }
 

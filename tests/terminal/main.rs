@@ -123,9 +123,15 @@ fn thinking_is_seen_while_it_is_written_and_can_be_stopped() {
 /// The viewer with the definition in its line, which is pointed at.
 fn opened_at_the_definition(session: &Session) {
     session.wait_for("the document at its line", |screen| {
-        screen.starts_with("src/x.rs") && screen.contains("line 12/14") && screen.contains(&format!("❯  12 {DEFINITION}"))
+        screen.starts_with("src/x.rs")
+            && screen.contains("line 12/14")
+            && screen.contains(&format!("❯  12 {DEFINITION}"))
     });
-    assert!(session.is_bold(DEFINITION), "the line is highlighted\n{}", session.screen());
+    assert!(
+        session.is_bold(DEFINITION),
+        "the line is highlighted\n{}",
+        session.screen()
+    );
     assert!(!session.is_bold("// line 11"), "and no other");
 }
 

@@ -60,7 +60,9 @@ impl App {
             (Some(Action::PageDown), _) | (_, KeyCode::Char(' ')) => Some((at + page).min(last)),
             (Some(Action::ToStart | Action::Home), _) => Some(0),
             (Some(Action::Follow | Action::End), _) => Some(last),
-            (Some(Action::Cancel | Action::Help | Action::Send | Action::FollowLink), _) | (_, KeyCode::Char('q')) => None,
+            (Some(Action::Cancel | Action::Help | Action::Send | Action::FollowLink), _) | (_, KeyCode::Char('q')) => {
+                None
+            }
             _ => Some(at),
         };
     }

@@ -66,32 +66,26 @@ impl App {
         } else {
             links::parse(written)
         };
-        let matching = links::matching(self.linker.pack(), path);
-        let only = matching.len() == 1 || matching.first().is_some_and(|(_, found)| *found == path);
-        match matching.first() {
-            Some(&(index, _)) if only => {
-                if let Some(text) = Text::new(self.linker.pack(), index) {
-                    self.show(text, first, last);
-                }
-            }
-            Some(_) => {
-                let named: Vec<_> = matching.iter().take(NAMED).map(|(_, path)| *path).collect();
-                let more = match matching.len().saturating_sub(NAMED) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
-                let text = format!("{path} may be {}{more}; write more of it", named.join(", "));
-                self.notice(Level::Error, text);
-            }
-            None => self.notice(Level::Error, format!("no document is called {path}")),
+        let meant = links::meant(self.linker.pack(), path);
+        if let Some(text) = meant.and_then(|index| Text::new(self.linker.pack(), index)) {
+            return self.show(text, first, last);
         }
+        let matching = links::matching(self.linker.pack(), path);
+        if matching.is_empty() {
+            return self.notice(Level::Error, format!("no document is called {path}"));
+        }
+        let named = matching[..matching.len().min(NAMED)].join(", ");
+        let more = match matching.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.notice(Level::Error, format!("{path} may be {named}{more}; write more of it"));
     }
 
     /// The documents that `/open …` may mean, likeliest first; nothing if something else is being written.
     pub(in crate::tui) fn openable(&self) -> Option<Vec<&str>> {
         let written = self.composer.text().strip_prefix("/open ")?;
-        let matching = links::matching(self.linker.pack(), links::parse(written).0);
-        Some(matching.into_iter().map(|(_, path)| path).collect())
+        Some(links::matching(self.linker.pack(), links::parse(written).0))
     }
 
     /// Completes the path after `/open`; whether that is what is being written.

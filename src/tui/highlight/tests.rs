@@ -19,7 +19,9 @@ fn colours(path: &str, text: &str) -> Vec<Vec<(String, Part)>> {
 /// The part of the first stretch of this text.
 fn part_of(lines: &[Vec<(String, Part)>], text: &str) -> Option<Part> {
     let all = lines.iter().flatten();
-    all.into_iter().find(|(stretch, _)| stretch.trim() == text).map(|&(_, part)| part)
+    all.into_iter()
+        .find(|(stretch, _)| stretch.trim() == text)
+        .map(|&(_, part)| part)
 }
 
 #[test]
@@ -42,7 +44,10 @@ fn code_has_the_colours_of_the_theme() {
     let lines = colours("script", "#!/usr/bin/env python\nx = None\n");
     assert_eq!(part_of(&lines, "None"), Some(Part::SyntaxConstant), "{lines:?}");
     let lines = colours("x.md", "# Title\n\ntext `code`\n");
-    assert!(lines[0].iter().any(|(_, part)| *part == Part::SyntaxHeading), "{lines:?}");
+    assert!(
+        lines[0].iter().any(|(_, part)| *part == Part::SyntaxHeading),
+        "{lines:?}"
+    );
     assert_eq!(colours("x.txt", "fn main() {}\n").concat(), []);
 }
 
@@ -63,7 +68,9 @@ fn far_away_a_guess_comes_first_and_then_the_truth() {
     let mut document = Document::new(text_of("x.rs", &text), &syntaxes);
     let mut found = Vec::new();
     let part = |found: &Highlighted| found.lines[1].first().map(|paint| paint.part);
-    document.highlight(30..31, &mut |f| found.push((f.chunk, f.settled, part(&f))), &mut || false);
+    document.highlight(30..31, &mut |f| found.push((f.chunk, f.settled, part(&f))), &mut || {
+        false
+    });
     assert_eq!(
         found,
         [

@@ -20,7 +20,11 @@ impl Block {
     /// Recognises the links of the lines that have been completed, or of all there is.
     fn find_links(&mut self, linker: &Linker, all: bool) {
         let new = &self.source()[self.linked..];
-        let end = if all { Some(new.len()) } else { new.rfind('\n').map(|at| at + 1) };
+        let end = if all {
+            Some(new.len())
+        } else {
+            new.rfind('\n').map(|at| at + 1)
+        };
         let Some(end) = end.filter(|&end| end > 0) else {
             return;
         };
@@ -124,17 +128,16 @@ impl Transcript {
     }
 
     pub fn select_link(&mut self, forward: bool) {
-        let found = match self.link {
-            Some(anchor) => self.beside(anchor.block, Some(anchor.spot), forward),
+        let found = if let Some(anchor) = self.link {
+            self.beside(anchor.block, Some(anchor.spot), forward)
+        } else {
             // The first one in view, or the last; there may be none.
-            None => {
-                let first = self.first();
-                let after = self.down(first, self.view);
-                let all = self.links_between(first, after);
-                let found = if forward { all.first() } else { all.last() };
-                let edge = if forward { first.block } else { after.block };
-                found.copied().or_else(|| self.beside(edge, None, forward))
-            }
+            let first = self.first();
+            let after = self.down(first, self.view);
+            let all = self.links_between(first, after);
+            let found = if forward { all.first() } else { all.last() };
+            let edge = if forward { first.block } else { after.block };
+            found.copied().or_else(|| self.beside(edge, None, forward))
         };
         if found.is_some() {
             self.link = found;
@@ -169,15 +172,21 @@ impl Transcript {
 
     /// The next link after a place in a block, or the one before it.
     fn beside(&self, block: BlockId, spot: Option<Spot>, forward: bool) -> Option<Anchor> {
-        let of = |id: BlockId| self.blocks.get(id).into_iter().flat_map(Block::leading).map(|(spot, _)| spot);
+        let of = |id: BlockId| {
+            self.blocks
+                .get(id)
+                .into_iter()
+                .flat_map(Block::leading)
+                .map(|(spot, _)| spot)
+        };
         let anchor = |block, spot| Anchor { block, spot };
         if forward {
             let here = of(block).find(|at| spot.is_none_or(|spot| *at > spot));
             let later = || (block + 1..self.blocks.len()).find_map(|id| Some(anchor(id, of(id).next()?)));
             here.map(|spot| anchor(block, spot)).or_else(later)
         } else {
-            let here = of(block).filter(|at| spot.is_none_or(|spot| *at < spot)).last();
-            let earlier = || (0..block).rev().find_map(|id| Some(anchor(id, of(id).last()?)));
+            let here = of(block).rfind(|at| spot.is_none_or(|spot| *at < spot));
+            let earlier = || (0..block).rev().find_map(|id| Some(anchor(id, of(id).next_back()?)));
             here.map(|spot| anchor(block, spot)).or_else(earlier)
         }
     }
@@ -224,6 +233,9 @@ impl Transcript {
             return named;
         }
         let thoughts = reply.iter().filter_map(Block::thought);
-        thoughts.flat_map(|thought| &thought.citations).filter_map(Target::of).collect()
+        thoughts
+            .flat_map(|thought| &thought.citations)
+            .filter_map(Target::of)
+            .collect()
     }
 }

@@ -97,7 +97,10 @@ mod tests {
         assert_eq!(colours.wanted(&(100..140)), Some(0..2));
         colours.take(0, Vec::new(), true);
         colours.take(0, vec![vec![]], false);
-        assert!(colours.chunks[&0].1.is_empty(), "a guess does not replace what is known");
+        assert!(
+            colours.chunks[&0].1.is_empty(),
+            "a guess does not replace what is known"
+        );
         assert_eq!(colours.wanted(&(100..140)), Some(1..2));
         assert_eq!(colours.wanted(&(0..40)), None);
     }

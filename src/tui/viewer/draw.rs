@@ -41,7 +41,9 @@ pub fn areas(viewer: &Viewer) -> Areas {
     let footer = u16::from(height >= 2 || (height == 1 && viewer.prompt.is_some()));
     let header = u16::from(height >= 3);
     let digits = viewer.text.lines().ilog10() as u16 + 1;
-    let gutter = Some(digits.max(3) + 3).filter(|gutter| width >= gutter + TEXT_FROM).unwrap_or(0);
+    let gutter = Some(digits.max(3) + 3)
+        .filter(|gutter| width >= gutter + TEXT_FROM)
+        .unwrap_or(0);
     let bar = u16::from(width >= SCROLLBAR_FROM);
     let rows = height - header - footer;
     let part = |x, y, width, height| Rect { x, y, width, height };
@@ -72,8 +74,16 @@ impl Viewer {
         if !areas.body.is_empty() {
             let mut numbered = None;
             for (row, y) in self.visible().zip(areas.body.top()..) {
-                let gutter = Rect { y, height: 1, ..areas.gutter };
-                let line = Rect { y, height: 1, ..areas.body };
+                let gutter = Rect {
+                    y,
+                    height: 1,
+                    ..areas.gutter
+                };
+                let line = Rect {
+                    y,
+                    height: 1,
+                    ..areas.body
+                };
                 self.draw_text(&row, line, buf, theme);
                 self.draw_gutter(&row, numbered == Some(row.line), gutter, buf, theme);
                 numbered = Some(row.line);
@@ -106,7 +116,14 @@ impl Viewer {
         let mark = if here { "❯" } else { " " };
         print(buf, area.x, area.y, 1, mark, theme.style(Part::Prompt));
         let wide = usize::from(area.width) - 3;
-        print(buf, area.x + 2, area.y, area.width - 3, &format!("{number:>wide$}"), style);
+        print(
+            buf,
+            area.x + 2,
+            area.y,
+            area.width - 3,
+            &format!("{number:>wide$}"),
+            style,
+        );
     }
 
     fn draw_text(&self, row: &Row, area: Rect, buf: &mut Buffer, theme: &Theme) {
@@ -143,7 +160,11 @@ impl Viewer {
             let to = shown.partition_point(|(at, ..)| *at < to);
             if from < to {
                 let (x, end) = (shown[from].1, shown[to - 1].2);
-                let part = Rect { x: area.x + x as u16, width: (end - x) as u16, ..area };
+                let part = Rect {
+                    x: area.x + x as u16,
+                    width: (end - x) as u16,
+                    ..area
+                };
                 buf.set_style(part, style);
             }
         };
@@ -151,7 +172,11 @@ impl Viewer {
         for colour in self.colours.of(row.line) {
             let (from, to) = (colour.from as usize, colour.to as usize);
             if to > first && from <= last {
-                paint(from.saturating_sub(row.from), to.saturating_sub(row.from), theme.style(colour.part));
+                paint(
+                    from.saturating_sub(row.from),
+                    to.saturating_sub(row.from),
+                    theme.style(colour.part),
+                );
             }
         }
         if target {
@@ -162,7 +187,11 @@ impl Viewer {
             let bytes = start + first - row.from..start + last - row.from + 1;
             for (found, current) in search.within(bytes) {
                 let part = if current { Part::MatchCurrent } else { Part::Match };
-                paint(found.start.saturating_sub(start), found.end.saturating_sub(start), theme.style(part));
+                paint(
+                    found.start.saturating_sub(start),
+                    found.end.saturating_sub(start),
+                    theme.style(part),
+                );
             }
         }
         let style = theme.style(Part::Detail);
@@ -205,7 +234,6 @@ impl Viewer {
         if area.is_empty() {
             return;
         }
-        buf.set_style(area, theme.style(Part::Status));
         let room = usize::from(area.width);
         let (line, lines) = (self.cursor.line + 1, self.text.lines());
         let share = self.share();
@@ -246,8 +274,7 @@ impl Viewer {
             return None;
         }
         let room = usize::from(area.width);
-        let (status, strong) = (theme.style(Part::Status), theme.style(Part::StatusStrong));
-        buf.set_style(area, status);
+        let strong = theme.style(Part::StatusStrong);
         let mut left = String::new();
         let mut right = String::new();
         let mut cursor = None;
@@ -264,7 +291,7 @@ impl Viewer {
             }
         }
         if let Some(hint) = hint {
-            right = hint.to_owned();
+            hint.clone_into(&mut right);
         }
         let right = clip(&right, room);
         let gap = usize::from(!right.is_empty()) * 2;
@@ -307,6 +334,8 @@ fn clip_start(text: &str, room: usize) -> String {
     if all <= room {
         return text.to_owned();
     }
-    let rest = columns(text).find(|(.., to)| all - to < room).map_or("", |(at, cluster, ..)| &text[at + cluster.len()..]);
+    let rest = columns(text)
+        .find(|(.., to)| all - to < room)
+        .map_or("", |(at, cluster, ..)| &text[at + cluster.len()..]);
     if room == 0 { String::new() } else { format!("…{rest}") }
 }

@@ -77,7 +77,11 @@ pub const COMMANDS: &[Command] = &{
             "to the end; after a number, to that line",
         ),
         step(S::GoTo, &[char(':')], "to the line whose number you write"),
-        step(S::Search, &[char('/')], "search; capital letters matter if there are some"),
+        step(
+            S::Search,
+            &[char('/')],
+            "search; capital letters matter if there are some",
+        ),
         step(S::NextMatch, &[char('n')], "the next match"),
         step(S::PreviousMatch, &[char('N')], "the match before"),
         step(S::NextSection, &[char(']')], "the next chapter, page or heading"),

@@ -16,7 +16,10 @@ pub struct Prompt {
 enum Purpose {
     Line,
     /// Where one was before.
-    Search { cursor: Spot, top: Spot },
+    Search {
+        cursor: Spot,
+        top: Spot,
+    },
 }
 
 impl Prompt {

@@ -4,9 +4,10 @@
 //! line of ten megabytes costs no more to show than any other. With soft wrapping a piece has as many rows as it needs.
 //! There is no table of rows: the row of a place, the one after it and the one before it are found from the text.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::super::wrap;
+use super::super::wrap::{self, Rows};
 use crate::context::{Document, Pack};
 
 /// Bytes that are laid out at once.
@@ -17,6 +18,9 @@ pub const PIECE: usize = 4096;
 pub struct Text {
     pack: Arc<Pack>,
     index: usize,
+    /// Bytes that have been laid out or drawn, for tests of how much work something is.
+    #[cfg(test)]
+    pub work: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl PartialEq for Text {
@@ -58,6 +62,8 @@ impl Text {
         Some(Self {
             pack: Arc::clone(pack),
             index,
+            #[cfg(test)]
+            work: Arc::default(),
         })
     }
 
@@ -91,6 +97,22 @@ impl Text {
 
     /// The row that has a place. `wrap` is the width at which lines are wrapped, if they are.
     pub fn row(&self, spot: Spot, wrap: Option<usize>) -> Row {
+        let (line, at, piece) = self.piece(spot);
+        match wrap {
+            None => Row {
+                line,
+                from: piece.start,
+                to: piece.end,
+            },
+            Some(width) => {
+                let rows = self.wrapped(line, &piece, width);
+                of_piece(line, &piece, &rows, rows.row_of(at - piece.start))
+            }
+        }
+    }
+
+    /// The piece of a line that has a place, as bytes of the line; the place as it is there.
+    fn piece(&self, spot: Spot) -> (usize, usize, Range<usize>) {
         let number = spot.line.min(self.lines() - 1);
         let line = self.line(number);
         let last = line.floor_char_boundary(line.len().saturating_sub(1));
@@ -101,25 +123,43 @@ impl Text {
         if edge(piece + 1) <= at {
             piece += 1;
         }
-        let (start, end) = (edge(piece), edge(piece + 1));
-        let (from, to) = match wrap {
-            None => (start, end),
-            Some(width) => {
-                let rows = wrap::Rows::of(&line[start..end], width);
-                let row = rows.range(rows.row_of(at.saturating_sub(start)));
-                (start + row.start, start + row.end)
-            }
-        };
-        Row { line: number, from, to }
+        self.count(1);
+        (number, at, edge(piece).min(at)..edge(piece + 1))
+    }
+
+    fn wrapped(&self, line: usize, piece: &Range<usize>, width: usize) -> Rows {
+        self.count(piece.len());
+        Rows::of(&self.line(line)[piece.clone()], width)
     }
 
     pub fn after(&self, row: &Row, wrap: Option<usize>) -> Option<Row> {
-        let (line, at) = if row.to < self.line(row.line).len() {
-            (row.line, row.to)
-        } else {
-            (row.line + 1, 0)
-        };
-        (line < self.lines()).then(|| self.row(Spot { line, at }, wrap))
+        let line = self.line(row.line);
+        if row.to >= line.len() {
+            let next = Spot {
+                line: row.line + 1,
+                at: 0,
+            };
+            return (next.line < self.lines()).then(|| self.first_row(next, wrap));
+        }
+        Some(self.first_row(
+            Spot {
+                line: row.line,
+                at: row.to,
+            },
+            wrap,
+        ))
+    }
+
+    /// The row that begins at a place: what comes after it is not wrapped.
+    fn first_row(&self, spot: Spot, wrap: Option<usize>) -> Row {
+        let (line, at, piece) = self.piece(spot);
+        let text = &self.line(line)[at..piece.end];
+        let next = wrap.and_then(|width| wrap::next_row(text, 0, width));
+        let to = next.map_or(piece.end, |next| at + next);
+        if wrap.is_some() {
+            self.count(to - at);
+        }
+        Row { line, from: at, to }
     }
 
     pub fn before(&self, row: &Row, wrap: Option<usize>) -> Option<Row> {
@@ -133,22 +173,57 @@ impl Text {
     /// The row so many rows away, or the first or last.
     pub fn moved(&self, spot: Spot, rows: isize, wrap: Option<usize>) -> Row {
         let mut row = self.row(spot, wrap);
-        for _ in 0..rows.unsigned_abs() {
-            let next = if rows < 0 {
-                self.before(&row, wrap)
-            } else {
+        let mut left = rows.unsigned_abs();
+        while left > 0 {
+            let next = if rows > 0 {
                 self.after(&row, wrap)
+            } else {
+                if let Some(width) = wrap {
+                    // As far as this piece goes, at once.
+                    let (line, at, piece) = self.piece(row.spot());
+                    let rows = self.wrapped(line, &piece, width);
+                    let here = rows.row_of(at - piece.start);
+                    let up = here.min(left);
+                    row = of_piece(line, &piece, &rows, here - up);
+                    left -= up;
+                    if left == 0 {
+                        break;
+                    }
+                }
+                self.before(&row, wrap)
             };
-            match next {
-                Some(next) => row = next,
-                None => break,
-            }
+            let Some(next) = next else {
+                break;
+            };
+            row = next;
+            left -= 1;
         }
         row
     }
 
+    #[cfg(test)]
+    fn count(&self, bytes: usize) {
+        self.work.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// Only tests count.
+    #[cfg(not(test))]
+    #[allow(clippy::unused_self)]
+    fn count(&self, _: usize) {}
+
     pub fn text_of(&self, row: &Row) -> &str {
+        self.count(row.to - row.from);
         self.line(row.line).get(row.from..row.to).unwrap_or_default()
+    }
+}
+
+/// A row of a wrapped piece.
+fn of_piece(line: usize, piece: &Range<usize>, rows: &Rows, index: usize) -> Row {
+    let row = rows.range(index);
+    Row {
+        line,
+        from: piece.start + row.start,
+        to: piece.start + row.end,
     }
 }
 
@@ -189,6 +264,12 @@ mod tests {
             let source = format!("{source}{}{source}", "你好a".repeat(long * 700));
             let text = text_of("x.txt", &source);
             let rows = all(&text, wrap);
+            let last = rows.len() - 1;
+            for up in [0, 1, 7, last, last + 5] {
+                let end = Spot { line: usize::MAX, at: usize::MAX };
+                prop_assert_eq!(&text.moved(end, -up.cast_signed(), wrap), &rows[last.saturating_sub(up)]);
+                prop_assert_eq!(&text.moved(Spot::default(), up.cast_signed(), wrap), &rows[up.min(last)]);
+            }
             let shown: String = rows.iter().map(|row| text.text_of(row)).collect();
             prop_assert_eq!(shown, source.replace('\n', ""));
             for pair in rows.windows(2) {

@@ -1,5 +1,12 @@
 //! The viewer by itself: moving, searching, sections, and how much work that is.
 
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::super::theme::Theme;
 use super::testing::{document, pack, text_of};
 use super::*;
 use crate::context::{Section, SectionKind};
@@ -69,7 +76,12 @@ fn lines_are_gone_to_by_number() {
 fn a_search_follows_what_is_typed_and_goes_around() {
     let mut viewer = open("x.rs", &numbered(300), 40, 12);
     viewer.step(Step::Search);
-    let found = |viewer: &Viewer| (at(viewer).1, viewer.search.as_ref().map(Search::count).unwrap_or_default());
+    let found = |viewer: &Viewer| {
+        (
+            at(viewer).1,
+            viewer.search.as_ref().map(Search::count).unwrap_or_default(),
+        )
+    };
     viewer.write("LINE 1");
     assert_eq!(found(&viewer), (1, "no match".into()));
     viewer.erase_all();
@@ -129,7 +141,12 @@ fn sections_begin_at_the_top() {
         level: 1,
         line,
     };
-    book.sections = vec![section(10, "One"), section(40, "Two"), section(98, "Three"), section(999, "Gone")];
+    book.sections = vec![
+        section(10, "One"),
+        section(40, "Two"),
+        section(98, "Three"),
+        section(999, "Gone"),
+    ];
     let pack = Arc::new(Pack {
         documents: vec![book],
         ..Pack::default()
@@ -153,7 +170,9 @@ fn sections_begin_at_the_top() {
 
 #[test]
 fn wrapping_and_width_keep_the_place() {
-    let text = (1..=50).fold(String::new(), |text, line| text + &format!("{line} {}\n", "word ".repeat(30)));
+    let text = (1..=50).fold(String::new(), |text, line| {
+        text + &format!("{line} {}\n", "word ".repeat(30))
+    });
     let mut viewer = open("book.md", &text, 40, 12);
     assert!(viewer.wrap, "prose is wrapped");
     viewer.point_at(20, 20);
@@ -173,4 +192,53 @@ fn a_document_read_again_stays_open_where_it_was() {
     assert_eq!((viewer.text.lines(), at(&viewer).1), (50, 50));
     viewer.renew(&pack(&[("a.rs", "a\n")]));
     assert_eq!(viewer.path(), "x.rs", "what is gone is still shown");
+}
+
+/// A frame of a large document is as much work as one of a small one, wherever one looks: at most what stands in a few
+/// screens of the longest rows.
+#[test]
+fn the_work_of_a_frame_does_not_grow_with_the_document() {
+    let line = |n: usize| format!("    let value_{n} = compute({n}, \"text\");\n");
+    let million_tokens: String = (0..120_000).map(line).collect();
+    let one_line = format!("start\n{}\nend\n", "word 你好 ".repeat(900_000));
+    let thirty = million_tokens.repeat(6) + &one_line.repeat(2);
+    let area = Rect::new(0, 0, 200, 60);
+    let most = 4 * usize::from(area.height) * rows::PIECE;
+    for (name, text) in [("a.rs", million_tokens), ("b.txt", one_line), ("c.md", thirty)] {
+        let size = text.len();
+        let mut viewer = Viewer::new(text_of(name, &text), area.as_size());
+        let theme = Theme::default();
+        let mut slowest = Duration::ZERO;
+        for wrap in [false, true] {
+            viewer.keep_cursor(|viewer| viewer.wrap = wrap);
+            let steps = [Step::Bottom, Step::PageUp, Step::LineEnd, Step::Right, Step::Top];
+            let pages = [Step::PageDown; 100];
+            for step in steps
+                .into_iter()
+                .chain(pages)
+                .chain([Step::HalfUp, Step::Up, Step::Wrap, Step::Wrap])
+            {
+                let (before, began) = (viewer.text.work.load(Ordering::Relaxed), Instant::now());
+                viewer.step(step);
+                viewer.draw(area, &mut Buffer::empty(area), &theme, None);
+                viewer.wanted();
+                slowest = slowest.max(began.elapsed());
+                let work = viewer.text.work.load(Ordering::Relaxed) - before;
+                assert!(work <= most, "{name}, wrapped: {wrap}, {step:?}: {work} bytes");
+            }
+        }
+        let (mut slice, mut slices) = (Duration::ZERO, 0);
+        let mut search = Search::new("text", Spot::default());
+        while !search.is_done() {
+            let began = Instant::now();
+            search.go_on(&text);
+            slice = slice.max(began.elapsed());
+            slices += 1;
+        }
+        assert!(
+            slices <= 2 + size / 1_000_000 + search.found.len() / 10_000,
+            "{slices} parts"
+        );
+        println!("{name}: {size} bytes, frame at most {slowest:?}, search in {slices} parts of at most {slice:?}");
+    }
 }

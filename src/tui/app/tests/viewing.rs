@@ -72,7 +72,10 @@ fn the_citation_of_the_last_answer_opens_at_its_line_and_closes_again() {
             "q back  / search  Tab citations  123 G line  w wrap  ? help",
         ]
     );
-    assert!(look(&mut rig, "fn needle").1.contains(Modifier::BOLD), "the line is highlighted");
+    assert!(
+        look(&mut rig, "fn needle").1.contains(Modifier::BOLD),
+        "the line is highlighted"
+    );
     assert!(look(&mut rig, "12 fn").1.contains(Modifier::REVERSED));
     assert!(!look(&mut rig, "let x").1.contains(Modifier::BOLD));
     assert_eq!(rig.key(KeyCode::Char('q')), []);
@@ -87,9 +90,17 @@ fn the_citation_of_the_last_answer_opens_at_its_line_and_closes_again() {
 fn links_are_seen_walked_and_clicked() {
     let mut rig = loaded(70, 20);
     rig.question("Where?");
-    rig.token(Channel::Answer, "In src/x.rs:12-13,\nand notes.md, not y.rs:3.\nAnd books/long.txt:900");
+    rig.token(
+        Channel::Answer,
+        "In src/x.rs:12-13,\nand notes.md, not y.rs:3.\nAnd books/long.txt:900",
+    );
     rig.finish(StopReason::EndOfSequence);
-    for (text, link) in [("src/x.rs:12-13", true), ("notes.md", true), ("y.rs:3", false), ("books/long", true)] {
+    for (text, link) in [
+        ("src/x.rs:12-13", true),
+        ("notes.md", true),
+        ("y.rs:3", false),
+        ("books/long", true),
+    ] {
         assert_eq!(look(&mut rig, text).1.contains(Modifier::UNDERLINED), link, "{text}");
     }
     let alt = |rig: &mut Rig, c| rig.press(KeyCode::Char(c), KeyModifiers::ALT);
@@ -111,7 +122,10 @@ fn links_are_seen_walked_and_clicked() {
     rig.key(KeyCode::Esc);
     assert!(rig.app.transcript.selected_link().is_none());
     alt(&mut rig, 'p');
-    assert!(look(&mut rig, "books/long").1.contains(Modifier::REVERSED), "from the end");
+    assert!(
+        look(&mut rig, "books/long").1.contains(Modifier::REVERSED),
+        "from the end"
+    );
 
     let (row, _) = look(&mut rig, "notes.md");
     let effects = rig.click("notes.md");
@@ -244,7 +258,11 @@ fn a_search_shows_its_matches_and_their_number() {
     rig.ask("/open long");
     rig.key(KeyCode::Char('/'));
     let mut buf = rig.buffer();
-    assert_eq!(rig.app.draw(buf.area, &mut buf), Some(Position::new(1, 13)), "the cursor is in the prompt");
+    assert_eq!(
+        rig.app.draw(buf.area, &mut buf),
+        Some(Position::new(1, 13)),
+        "the cursor is in the prompt"
+    );
     for c in "line 99".chars() {
         rig.key(KeyCode::Char(c));
     }
@@ -315,7 +333,16 @@ fn what_is_open_is_drawn_at_every_size() {
     let mut rig = loaded(80, 24);
     rig.reply("Where?");
     rig.ctrl('o');
-    for (width, height) in [(40, 12), (80, 24), (200, 60), (20, 14), (7, 3), (1, 1), (3, 2), (80, 24)] {
+    for (width, height) in [
+        (40, 12),
+        (80, 24),
+        (200, 60),
+        (20, 14),
+        (7, 3),
+        (1, 1),
+        (3, 2),
+        (80, 24),
+    ] {
         rig.input(Input::Resize(Size { width, height }));
         let frame = rig.frame();
         assert_eq!(frame.len(), usize::from(height));
@@ -358,7 +385,10 @@ fn documents_read_again_keep_what_is_open() {
         })
     };
     let effects = rig.input(Input::Conversation(again("one\ntwo\n")));
-    assert!(matches!(&effects[..], [Effect::Highlight(_)]), "its colours are asked for anew");
+    assert!(
+        matches!(&effects[..], [Effect::Highlight(_)]),
+        "its colours are asked for anew"
+    );
     rig.shows("❯   2 two");
     rig.key(KeyCode::Esc);
     rig.ask("/open notes");
