@@ -100,9 +100,20 @@ fn patterns(quote: &str) -> impl Iterator<Item = Regex> {
     let pieces = quote.split('…').flat_map(|piece| piece.split("..."));
     let whole = pieces.max_by_key(|piece| piece.len()).unwrap_or_default().trim();
     let bare = whole.trim_end_matches(['.', ',', ';', ':', '!', '?']);
-    [whole, if bare == whole { "" } else { bare }]
-        .into_iter()
-        .filter_map(pattern)
+    let other = (bare != whole).then(|| bare.to_owned());
+    let candidates = [Some(whole.to_owned()), other, without_numbers(whole)];
+    candidates.into_iter().flatten().filter_map(|text| pattern(&text))
+}
+
+/// A quotation that took over the numbers of its lines: a chat model reads each line after its number.
+fn without_numbers(text: &str) -> Option<String> {
+    let bare = |line: &str| {
+        let (number, line) = line.trim_start().split_once(':')?;
+        let numbered = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        numbered.then(|| line.to_owned())
+    };
+    let lines: Option<Vec<String>> = text.lines().map(bare).collect();
+    lines.map(|lines| lines.join("\n"))
 }
 
 fn pattern(text: &str) -> Option<Regex> {
@@ -163,6 +174,7 @@ mod tests {
             ("fn run() {\n  let retries = 10;\n}", "", 0),
             ("fn run() {\n  let retries = 10;", "a.rs", 1),
             ("run();", "a.rs", 3),
+            ("2:    let retries = 10;\n3:    run();", "a.rs", 2),
         ] {
             let expected = (!path.is_empty()).then(|| (path.to_owned(), line));
             assert_eq!(place(quote), expected, "{quote}");

@@ -2,8 +2,9 @@
 //!
 //! A line's colours depend on all lines before it, so the state of the parser is kept at every chunk; what lies behind a
 //! state is never parsed again. Far beyond the last of them a guess comes first, from a little above, and then the truth,
-//! when the parser has come there. A newer wish ends the older one between two chunks. Nothing is loaded before the first
-//! wish, and files that are too large, and lines that are too long, stay plain.
+//! when the parser has come there. A parser reads some twenty thousand lines a second, and shares the machine with the
+//! model: farther than that the guess is all. A newer wish ends the older one between two chunks. Nothing is loaded before
+//! the first wish, and files that are too large, and lines that are too long, stay plain.
 
 mod scopes;
 
@@ -17,13 +18,15 @@ use super::viewer::{CHUNK, Highlighted, Paint, Text, Wanted};
 use scopes::Scopes;
 
 /// A larger file stays plain.
-const LARGEST: usize = 8 * 1024 * 1024;
+const LARGEST: usize = 32 * 1024 * 1024;
 /// A longer line stays plain, and is taken for one without effect on those after it.
 const LONGEST_LINE: usize = 2048;
 /// So many chunks are parsed before a wish is answered; farther, and a guess comes first.
 const NEAR: usize = 16;
+/// So many chunks are parsed after a guess, at most.
+const FAR: usize = 160;
 /// A guess begins so many chunks above.
-const RUN_UP: usize = 1;
+const RUN_UP: usize = 4;
 
 /// The thread that colours. It ends with this.
 pub struct Highlighter(Sender<Wanted>);
@@ -109,16 +112,20 @@ impl<'s> Document<'s> {
             }
             return;
         };
-        if chunks.start >= self.states.len() + NEAR {
+        let distance = chunks.start.saturating_sub(self.states.len());
+        if distance >= NEAR {
             let mut state = State::new(syntax);
             for chunk in chunks.start.saturating_sub(RUN_UP)..chunks.end {
                 let lines = self.parse(chunk, &mut state);
                 if chunks.contains(&chunk) {
-                    send(self.answer(chunk, lines, false));
+                    send(self.answer(chunk, lines, distance >= FAR));
                 }
                 if stop() {
                     return;
                 }
+            }
+            if distance >= FAR {
+                return;
             }
         }
         // The chunk whose state is the last one known is the first that has not been parsed.

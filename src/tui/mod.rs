@@ -7,8 +7,9 @@
 //!
 //! Files, each with one idea: `inbox` (what wakes us), `decode` (what the terminal sends), `terminal` (taking it,
 //! drawing on it, giving it back), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
-//! scroll), `composer` (writing), `activity` (what the engine does), `view` (layout and drawing), `theme`, and below
-//! them `text` (cells), `wrap`, `format`.
+//! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
+//! thread), `composer` (writing), `activity` (what the engine does), `view` (layout and drawing), `theme`, and below them
+//! `text` (cells), `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
 //! from its last rows on; no control character of a document or of the model is written; nothing is drawn, and nobody
@@ -245,6 +246,7 @@ fn carry_out(
             let source = read(&path);
             app.handle(began.elapsed(), Input::ThemeRead { path, source });
         }
+        // The loop has asked for them.
         Effect::Highlight(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));

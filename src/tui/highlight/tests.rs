@@ -89,6 +89,20 @@ fn far_away_a_guess_comes_first_and_then_the_truth() {
 }
 
 #[test]
+fn very_far_away_the_guess_is_all() {
+    let text = format!("/*\n{}*/\n", "fn f() {}\n".repeat(400 * CHUNK));
+    let syntaxes = two_face::syntax::extra_newlines();
+    let mut document = Document::new(text_of("x.rs", &text), &syntaxes);
+    let (mut found, mut parsed) = (Vec::new(), 0);
+    document.highlight(390..391, &mut |f| found.push((f.chunk, f.settled)), &mut || {
+        parsed += 1;
+        false
+    });
+    assert_eq!(found, [(390, true)]);
+    assert_eq!(parsed, RUN_UP + 1, "the work for a wish is bounded");
+}
+
+#[test]
 fn a_newer_wish_ends_an_older_one() {
     let text = "fn f() {}\n".repeat(40 * CHUNK);
     let syntaxes = two_face::syntax::extra_newlines();
