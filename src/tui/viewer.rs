@@ -7,6 +7,8 @@
 mod colours;
 mod draw;
 pub mod keys;
+mod matches;
+mod outline;
 mod prompt;
 mod rows;
 mod search;
@@ -28,7 +30,7 @@ pub use rows::{Spot, Text};
 use search::Search;
 
 use super::text::{cells, clusters, width};
-use crate::context::{Pack, Section};
+use crate::context::Pack;
 
 /// Columns that Left and Right move by.
 const SIDEWAYS: usize = 8;
@@ -60,6 +62,8 @@ pub struct Viewer {
     prompt: Option<Prompt>,
     search: Option<Search>,
     colours: Colours,
+    /// The section that is chosen in the list of all, while that is open.
+    outline: Option<usize>,
 }
 
 impl Viewer {
@@ -79,6 +83,7 @@ impl Viewer {
             prompt: None,
             search: None,
             colours: Colours::default(),
+            outline: None,
         }
     }
 
@@ -114,6 +119,7 @@ impl Viewer {
     /// Points at these lines, from 1; lines that are not there are left out. 0 is the document as a whole.
     pub fn point_at(&mut self, first: usize, last: usize) {
         let lines = self.text.lines();
+        self.outline = None;
         self.target = (1..=lines)
             .contains(&first)
             .then(|| first - 1..=last.clamp(first, lines) - 1);
@@ -132,6 +138,7 @@ impl Viewer {
             self.target = None;
             self.search = None;
             self.prompt = None;
+            self.outline = None;
             self.colours = Colours::default();
             self.cursor = self.row(self.cursor).spot();
             self.look_at(self.top);
@@ -214,6 +221,9 @@ impl Viewer {
     }
 
     pub fn scroll(&mut self, rows: isize) {
+        if self.outline_step(if rows < 0 { Step::Up } else { Step::Down }) {
+            return;
+        }
         self.look_at(self.moved(self.top, rows));
     }
 
@@ -253,7 +263,13 @@ impl Viewer {
         if !clicked.contains(at) {
             return;
         }
-        let row = self.visible().nth(usize::from(at.y - clicked.y));
+        let row = usize::from(at.y - clicked.y);
+        if let Some(selected) = self.outline {
+            self.outline = Some(self.outline_top(selected) + row);
+            self.choose_section();
+            return;
+        }
+        let row = self.visible().nth(row);
         self.cursor = row.map_or(self.cursor, |row| row.spot());
     }
 
@@ -261,6 +277,9 @@ impl Viewer {
     pub fn step(&mut self, step: Step) -> bool {
         let number: Option<usize> = std::mem::take(&mut self.digits).parse().ok();
         let page = self.page();
+        if self.outline_step(step) {
+            return true;
+        }
         match step {
             Step::Close | Step::NextCitation | Step::PreviousCitation => return false,
             Step::Down => self.step_to(self.moved(self.cursor, 1)),
@@ -286,6 +305,7 @@ impl Viewer {
             Step::Search => self.prompt = Some(Prompt::search(self.cursor, self.top)),
             Step::NextMatch => self.next_match(true),
             Step::PreviousMatch => self.next_match(false),
+            Step::Outline => self.open_outline(),
             Step::NextSection => self.next_section(),
             Step::PreviousSection => self.previous_section(),
         }
@@ -322,16 +342,19 @@ impl Viewer {
 
     /// A digit of a line number; whether it was one.
     pub fn digit(&mut self, c: char) -> bool {
-        let counts = c.is_ascii_digit() && (c != '0' || !self.digits.is_empty()) && self.digits.len() < 18;
+        let counts = self.outline.is_none()
+            && c.is_ascii_digit()
+            && (c != '0' || !self.digits.is_empty())
+            && self.digits.len() < 18;
         if counts {
             self.digits.push(c);
         }
         counts
     }
 
-    /// Enter: to the line whose number was typed.
+    /// Enter: to the section that was chosen, or to the line whose number was typed.
     pub fn enter(&mut self) {
-        if !self.digits.is_empty() {
+        if !self.choose_section() && !self.digits.is_empty() {
             self.step(Step::Bottom);
         }
     }
@@ -342,109 +365,6 @@ impl Viewer {
 
     pub fn forget_digits(&mut self) {
         self.digits.clear();
-    }
-
-    /// The section that the cursor is in.
-    fn section(&self) -> Option<&Section> {
-        let sections = &self.text.document().sections;
-        let after = sections.partition_point(|section| section.line <= self.cursor.line + 1);
-        after.checked_sub(1).map(|index| &sections[index])
-    }
-
-    fn next_section(&mut self) {
-        let sections = &self.text.document().sections;
-        let next = sections.partition_point(|section| section.line <= self.cursor.line + 1);
-        if let Some(line) = sections.get(next).map(|section| section.line) {
-            self.show_section(line);
-        }
-    }
-
-    fn previous_section(&mut self) {
-        let sections = &self.text.document().sections;
-        let here = sections.partition_point(|section| section.line < self.cursor.line + 1);
-        if let Some(line) = here.checked_sub(1).map(|index| sections[index].line) {
-            self.show_section(line);
-        }
-    }
-
-    /// A section begins at the top of the view.
-    fn show_section(&mut self, line: usize) {
-        let line = line.saturating_sub(1).min(self.text.lines() - 1);
-        self.cursor = Spot { line, at: 0 };
-        self.look_at(self.cursor);
-        self.step_to(Spot { line, at: 0 });
-    }
-
-    fn next_match(&mut self, forward: bool) {
-        let Some(search) = &mut self.search else {
-            return;
-        };
-        let here = self.text.offset(self.cursor);
-        let index = match (search.current, forward) {
-            // The cursor was moved away from it: from where the cursor is.
-            (Some(current), _) if !self.on_match(current) => self.from(here, forward),
-            (Some(current), true) if current + 1 < self.found() => Some(current + 1),
-            (Some(_), true) => (!self.is_searching()).then_some(0),
-            (Some(current), false) => current.checked_sub(1).or(self.found().checked_sub(1)),
-            (None, _) => self.from(here, forward),
-        };
-        if let Some(index) = index.filter(|&index| index < self.found()) {
-            self.show_match(index);
-        }
-    }
-
-    fn found(&self) -> usize {
-        self.search.as_ref().map_or(0, |search| search.found.len())
-    }
-
-    fn from(&self, offset: usize, forward: bool) -> Option<usize> {
-        let search = self.search.as_ref()?;
-        if forward {
-            search.first_from(offset)
-        } else {
-            search.last_before(offset)
-        }
-    }
-
-    /// Whether the cursor is in the row of this match.
-    fn on_match(&self, index: usize) -> bool {
-        let found = self.search.as_ref().and_then(|search| search.found.get(index));
-        found.is_some_and(|found| self.row(self.text.spot(found.start)).spot() == self.row(self.cursor).spot())
-    }
-
-    /// Goes to the match that is being looked for, when it has been found.
-    fn arrive(&mut self) {
-        let Some(search) = self.search.as_ref().filter(|search| search.current.is_none()) else {
-            return;
-        };
-        if let Some(index) = search.first_from(self.text.offset(search.origin)) {
-            self.show_match(index);
-        }
-    }
-
-    fn show_match(&mut self, index: usize) {
-        let Some(search) = &mut self.search else {
-            return;
-        };
-        let Some(found) = search.found.get(index).cloned() else {
-            return;
-        };
-        search.current = Some(index);
-        let spot = self.text.spot(found.start);
-        self.go_to(spot);
-        if !self.wrap {
-            let row = self.row(spot);
-            let before = self.text.text_of(&row).get(..spot.at - row.from).unwrap_or_default();
-            let (column, room) = (width(before), draw::text_width(self));
-            let needed = (column + found.len().min(room)).saturating_sub(room);
-            if column < self.left || needed > self.left {
-                self.left = if needed == 0 {
-                    0
-                } else {
-                    column.saturating_sub(room / 2)
-                };
-            }
-        }
     }
 }
 

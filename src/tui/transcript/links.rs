@@ -6,6 +6,10 @@ use super::block::{Row, Spot};
 use super::{Anchor, Block, BlockId, Kind, Place, Transcript};
 use crate::conversation::Citation;
 
+/// What quotations begin and end with.
+const OPENING: [char; 4] = ['`', '"', '“', '«'];
+const CLOSING: [char; 4] = ['`', '"', '”', '»'];
+
 impl Target {
     pub fn of(citation: &Citation) -> Option<Self> {
         (!citation.path.is_empty()).then(|| Self {
@@ -81,7 +85,8 @@ impl Transcript {
         self.blocks[id].find_links(linker, all);
     }
 
-    /// Marks a quotation in the newest answer, where it stands first without a mark.
+    /// Marks a quotation in the newest answer, where it stands first without a mark: between quotation marks, or by itself
+    /// if it is more than a word.
     pub fn mark_quotation(&mut self, quote: &str, mark: &Mark) {
         let Some(block) = self.blocks.iter_mut().rfind(|block| block.kind == Kind::Answer) else {
             return;
@@ -90,7 +95,16 @@ impl Transcript {
         if quote.is_empty() {
             return;
         }
-        let places: Vec<usize> = block.source().match_indices(quote).map(|(at, _)| at).collect();
+        let source = block.source();
+        let quoted = |at: usize| {
+            let (before, after) = (source[..at].trim_end(), source[at + quote.len()..].trim_start());
+            before.ends_with(OPENING) && after.starts_with(CLOSING)
+        };
+        let all = source.match_indices(quote).map(|(at, _)| at);
+        let (mut places, others): (Vec<usize>, Vec<usize>) = all.partition(|&at| quoted(at));
+        if quote.contains(char::is_whitespace) {
+            places.extend(others);
+        }
         for at in places {
             let (at, before) = (at..at + quote.len(), block.links.len());
             block.mark(Link { at, mark: mark.clone() });

@@ -20,6 +20,7 @@ const HINTS: &[(&str, &str)] = &[
     ("n N", "matches"),
     ("Tab", "citations"),
     ("[ ]", "sections"),
+    ("o", "outline"),
     ("123 G", "line"),
     ("w", "wrap"),
     ("?", "help"),
@@ -71,7 +72,9 @@ impl Viewer {
             return None;
         }
         self.draw_header(areas.header, buf, theme);
-        if !areas.body.is_empty() {
+        if let Some(selected) = self.outline {
+            self.draw_outline(selected, areas.gutter.union(areas.body), buf, theme);
+        } else if !areas.body.is_empty() {
             let mut numbered = None;
             for (row, y) in self.visible().zip(areas.body.top()..) {
                 let gutter = Rect {
@@ -314,7 +317,7 @@ impl Viewer {
         let mut x = area.x;
         let sections = !self.text.document().sections.is_empty();
         for (key, meaning) in HINTS {
-            if (*key == "[ ]" && !sections) || (*key == "n N" && self.search.is_none()) {
+            if (["[ ]", "o"].contains(key) && !sections) || (*key == "n N" && self.search.is_none()) {
                 continue;
             }
             let gap = u16::from(x > area.x) * 2;

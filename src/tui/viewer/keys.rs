@@ -27,6 +27,7 @@ pub enum Step {
     PreviousMatch,
     NextSection,
     PreviousSection,
+    Outline,
     NextCitation,
     PreviousCitation,
     Wrap,
@@ -86,6 +87,11 @@ pub const COMMANDS: &[Command] = &{
         step(S::PreviousMatch, &[char('N')], "the match before"),
         step(S::NextSection, &[char(']')], "the next chapter, page or heading"),
         step(S::PreviousSection, &[char('[')], "the chapter, page or heading before"),
+        step(
+            S::Outline,
+            &[char('o')],
+            "all chapters, pages or headings, to choose from",
+        ),
         step(S::NextCitation, &[key(K::Tab)], "the next place that the answer cites"),
         step(
             S::PreviousCitation,

@@ -169,6 +169,47 @@ fn sections_begin_at_the_top() {
 }
 
 #[test]
+fn a_section_is_chosen_from_the_outline() {
+    let mut book = document("book.md", &numbered(500));
+    let section = |index: usize| Section {
+        kind: SectionKind::Page,
+        title: format!("page {index}"),
+        level: 1 + u8::from(index.is_multiple_of(2)),
+        line: index * 10,
+    };
+    book.sections = (1..=40).map(section).collect();
+    let pack = Arc::new(Pack {
+        documents: vec![book],
+        ..Pack::default()
+    });
+    let mut viewer = Viewer::new(Text::new(&pack, 0).unwrap(), Size::new(40, 12));
+    viewer.point_at(205, 205);
+    viewer.step(Step::Outline);
+    let area = Rect::new(0, 0, 40, 12);
+    let mut buf = Buffer::empty(area);
+    viewer.draw(area, &mut buf, &Theme::default(), None);
+    let row = |y: u16| -> String { (0..39).map(|x| buf[(x, y)].symbol()).collect() };
+    assert_eq!(row(6), "❯   page 20                         200");
+    assert_eq!(row(7), "  page 21                           210");
+    viewer.step(Step::Down);
+    viewer.step(Step::PageDown);
+    assert!(!viewer.digit('3'), "nothing is typed there");
+    viewer.enter();
+    assert_eq!(at(&viewer), (290..299, 290));
+    viewer.step(Step::Outline);
+    viewer.step(Step::Bottom);
+    viewer.step(Step::Close);
+    assert_eq!(at(&viewer), (290..299, 290), "closed, and nothing else");
+    viewer.step(Step::Outline);
+    viewer.step(Step::Top);
+    viewer.click(Position::new(5, 3));
+    assert_eq!(at(&viewer).1, 30);
+    let mut plain = open("x.rs", "text", 40, 12);
+    plain.step(Step::Outline);
+    assert_eq!(plain.outline, None);
+}
+
+#[test]
 fn wrapping_and_width_keep_the_place() {
     let text = (1..=50).fold(String::new(), |text, line| {
         text + &format!("{line} {}\n", "word ".repeat(30))

@@ -197,6 +197,49 @@ fn quotations_lead_to_their_place_or_are_doubtful() {
 }
 
 #[test]
+fn a_quoted_word_is_not_taken_for_a_part_of_another() {
+    let mut rig = loaded(90, 20);
+    rig.question("Where?");
+    rig.token(Channel::Answer, "The index has `x` (src/x.rs:1).\n");
+    rig.event(Event::Citation(Citation {
+        channel: Channel::Answer,
+        path: "src/x.rs".into(),
+        line: 1,
+        quote: "x".into(),
+        verdict: Verdict::Unverified { reason: "no".into() },
+    }));
+    rig.finish(StopReason::EndOfSequence);
+    let doubtful = rig.app.setup.theme.style(Part::Doubtful).add_modifier;
+    assert_ne!(look(&mut rig, "x has").1, doubtful);
+    assert_eq!(look(&mut rig, "x` (").1, doubtful);
+}
+
+#[test]
+fn without_colour_an_open_document_has_none() {
+    for name in names() {
+        let mut rig = loaded(60, 14);
+        rig.app.setup.colour = false;
+        rig.ask(&format!("/theme {name}"));
+        rig.reply("q");
+        rig.ctrl('o');
+        rig.key(KeyCode::Char('/'));
+        rig.key(KeyCode::Char('l'));
+        let text = rig.app.viewer.as_ref().unwrap().text().clone();
+        let part = Part::SyntaxString;
+        rig.input(Input::Highlighted(Highlighted {
+            text,
+            chunk: 0,
+            lines: vec![vec![Paint { from: 0, to: 9, part }]; 44],
+            settled: true,
+        }));
+        let buf = rig.buffer();
+        let plain = |colour| matches!(colour, ratatui::style::Color::Reset);
+        let coloured = buf.content.iter().find(|cell| !plain(cell.fg) || !plain(cell.bg));
+        assert_eq!(coloured, None, "{name}");
+    }
+}
+
+#[test]
 fn a_document_is_opened_by_name() {
     let mut rig = loaded(70, 20);
     rig.write("/open x");
