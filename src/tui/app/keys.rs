@@ -109,7 +109,7 @@ impl App {
             Action::Cancel => return self.cancel(),
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
-            Action::Help => self.help = Some(0),
+            Action::Help => self.open_help(),
             Action::Theme => return self.choose_theme(argument),
             Action::Mouse => {
                 self.mouse = !self.mouse;

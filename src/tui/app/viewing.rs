@@ -5,7 +5,7 @@
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::super::command::{self, Action};
+use super::super::command::{self, Action, Group};
 use super::super::links::{self, Linker, Mark, Target};
 use super::super::transcript::Level;
 use super::super::view;
@@ -144,6 +144,15 @@ impl App {
         }
     }
 
+    /// The help begins with what can be done here.
+    pub(super) fn open_help(&mut self) {
+        let line = match self.viewer {
+            Some(_) => view::help::line_of(Group::Viewing),
+            None => 0,
+        };
+        self.help = Some(line.min(view::help::last_scroll(self)));
+    }
+
     /// A key while a document is open; whether it was for the viewer.
     pub(super) fn viewer_key(&mut self, key: KeyEvent) -> bool {
         let Some(viewer) = self.viewer.as_mut().filter(|_| self.help.is_none()) else {
@@ -173,7 +182,7 @@ impl App {
             (KeyCode::Char(c), _) if typed && viewer.digit(c) => {}
             (KeyCode::Esc, _) if viewer.has_digits() => viewer.forget_digits(),
             (_, Some(step)) => self.view(step),
-            (KeyCode::Char('?'), None) => self.help = Some(0),
+            (KeyCode::Char('?'), None) => self.open_help(),
             (KeyCode::Enter, None) => viewer.enter(),
             _ => viewer.forget_digits(),
         }

@@ -33,6 +33,12 @@ fn lines() -> Vec<Line> {
     lines
 }
 
+/// The line that a group begins with.
+pub fn line_of(group: Group) -> usize {
+    let title = Line::Title(group.title());
+    lines().iter().position(|line| *line == title).unwrap_or(0)
+}
+
 /// `F1, ?, /help`
 fn ways(command: &Command) -> String {
     let mut ways: Vec<_> = command.keys.iter().map(|(_, chord)| chord.to_string()).collect();

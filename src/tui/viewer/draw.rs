@@ -202,6 +202,10 @@ impl Viewer {
             print(buf, area.x, area.y, 1, "‹", style);
         }
         if cut && !self.wrap && room > 1 {
+            // Half of a wide character cannot be covered.
+            if let Some(&(_, from, _)) = shown.last().filter(|(_, from, to)| to - from > 1 && *to == room) {
+                print(buf, area.x + from as u16, area.y, 1, " ", Style::new());
+            }
             print(buf, area.right() - 1, area.y, 1, "›", style);
         }
     }

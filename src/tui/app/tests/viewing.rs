@@ -285,6 +285,8 @@ fn keys_of_the_viewer_do_not_reach_the_composer_and_ctrl_c_does_what_it_does() {
     rig.key(KeyCode::Esc);
     rig.key(KeyCode::Char('?'));
     rig.shows("╭─ help");
+    rig.shows("│ In an open document");
+    rig.shows("back to where you were");
     rig.key(KeyCode::Esc);
     rig.lacks("help ─");
     rig.shows("line ");
@@ -317,6 +319,7 @@ fn a_search_shows_its_matches_and_their_number() {
     rig.key(KeyCode::Char('n'));
     rig.shows("❯  990 line 990");
     rig.shows("2/11");
+    assert!(!rig.app.is_dirty() && rig.app.next_tick().is_none(), "nobody wakes up");
     assert!(look(&mut rig, "line 991").1.contains(Modifier::UNDERLINED));
     rig.input(Input::Paste("pasted".into()));
     rig.key(KeyCode::Char('/'));
@@ -326,6 +329,28 @@ fn a_search_shows_its_matches_and_their_number() {
     rig.shows("❯  990 line 990");
     rig.key(KeyCode::Esc);
     assert_eq!(rig.app.composer.text(), "pasted");
+}
+
+#[test]
+fn a_large_document_is_searched_between_frames() {
+    let mut rig = Rig::new(60, 14);
+    let text = "a line of some text\n".repeat(150_000) + "needle\n";
+    rig.event(Event::Documents(Documents {
+        pack: pack(&[("x.txt", &text)]),
+        ..Documents::default()
+    }));
+    rig.finish(StopReason::Prefilled);
+    rig.ask("/open x.txt");
+    rig.key(KeyCode::Char('/'));
+    rig.input(Input::Paste("needle".into()));
+    rig.shows("line 1/150,001");
+    assert_eq!(rig.app.next_tick(), Some(rig.now), "more is searched at once");
+    for _ in 0..5 {
+        rig.wait(0);
+    }
+    rig.shows("❯ 150001 needle");
+    rig.shows("1/1");
+    assert_eq!(rig.app.next_tick(), None);
 }
 
 #[test]
@@ -413,6 +438,30 @@ fn control_characters_of_a_document_are_not_drawn() {
         let screen = rig.frame().concat();
         assert!(!screen.contains(|c: char| c.is_control() || c == '\u{202e}'), "{wrap}");
         rig.key(KeyCode::Char('w'));
+    }
+}
+
+#[test]
+fn lines_that_go_on_say_so_at_any_width() {
+    let mut rig = Rig::new(60, 14);
+    rig.event(Event::Documents(Documents {
+        pack: pack(&[("x.rs", &"a你好\tbc".repeat(40))]),
+        ..Documents::default()
+    }));
+    rig.ask("/open x.rs");
+    for width in 20..50 {
+        rig.input(Input::Resize(Size { width, height: 5 }));
+        for left in 0..5 {
+            let buf = rig.buffer();
+            let row: Vec<_> = (0..width).map(|x| buf[(x, 1)].symbol()).collect();
+            let bar = usize::from(width >= 24);
+            assert_eq!(row[usize::from(width) - 1 - bar], "›", "{row:?}");
+            assert_eq!(row[6] == "‹", left > 0, "{row:?}");
+            let before = row[usize::from(width) - 2 - bar];
+            assert!(ratatui::text::Span::raw(before).width() < 2, "{row:?}");
+            rig.key(KeyCode::Right);
+        }
+        rig.key(KeyCode::Char('0'));
     }
 }
 
