@@ -14,7 +14,7 @@ use super::args::{AskArgs, Thinking};
 use super::error::CliError;
 use super::load;
 use super::progress::Progress;
-use crate::conversation::{Citation, Event, Handle, Request, Verdict};
+use crate::conversation::{Citation, Event, Handle, Request};
 use crate::engine::{Finished, StopReason};
 use crate::trace::Channel;
 use crate::tui::format;
@@ -264,13 +264,7 @@ impl Output {
         self.last = None;
         let mut out = io::stdout().lock();
         for citation in self.citations.drain(..) {
-            let Citation {
-                path, line, verdict, ..
-            } = citation;
-            match verdict {
-                Verdict::Verified => writeln!(out, "✓ {path}:{line} verified")?,
-                Verdict::Unverified { reason } => writeln!(out, "? {path}:{line} unverified: {reason}")?,
-            }
+            writeln!(out, "{}", crate::tui::citation_text(&citation))?;
         }
         out.flush()?;
         let why = match finished.reason {

@@ -93,10 +93,10 @@ pub(super) struct ChatReply {
 }
 
 impl ChatReply {
-    pub fn new(pack: Arc<Pack>) -> Self {
+    pub fn new(pack: Arc<Pack>, question: &str) -> Self {
         Self {
             answer: String::new(),
-            scanner: Scanner::new(pack, Channel::Answer),
+            scanner: Scanner::new(pack, Channel::Answer, question),
         }
     }
 

@@ -1,16 +1,19 @@
 //! Finding and checking the places that the text of a chat model names.
 //!
-//! A place is `path:line` or `path:line-line` with the path of a document. What stands in backquotes on the same line of
-//! the reply is taken for a quotation and belongs to the nearest place. A line of the reply is looked at when it is
-//! complete, after its text has been shown, so that nothing waits for the check.
+//! A place is `path:line` or `path:line-line` with the path of a document. What is quoted on the same line of the reply
+//! belongs to the nearest place, and so does a block of code right after a place without a quotation. Other quotations are
+//! looked for in all documents. A line of the reply is looked at when it is complete, after its text has been shown, so
+//! that nothing waits for the check.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::evidence::{only_place, unverified};
-use super::words::{contains_word, is_word, kind_of_file};
+use super::places::{Place, places};
+use super::quotations::{backquoted, find, in_marks, is_quotation, stands_within};
+use super::words::contains_word;
 use super::{Citation, Verdict};
-use crate::context::{Document, Pack, sanitize};
+use crate::context::{Pack, sanitize};
 use crate::trace::Channel;
 
 /// Among more lines than these, a short quotation stands by chance.
@@ -20,26 +23,32 @@ const LONGEST_RANGE: usize = 40;
 pub(super) struct Scanner {
     pack: Arc<Pack>,
     channel: Channel,
+    /// What was asked: words of it are no quotations from the documents.
+    question: String,
     line: String,
     fenced: bool,
+    /// The lines of an open block of code.
+    block: String,
+    /// The last place so far if nothing was quoted beside it: a block of code may come.
+    open: Option<Open>,
 }
 
-struct Place<'p> {
-    /// Where it stands in the line of the reply.
-    at: Range<usize>,
-    path: String,
-    document: Option<&'p Document>,
-    first: usize,
+/// A place that waits for a quotation.
+struct Open {
+    citation: Citation,
     last: usize,
 }
 
 impl Scanner {
-    pub fn new(pack: Arc<Pack>, channel: Channel) -> Self {
+    pub fn new(pack: Arc<Pack>, channel: Channel, question: &str) -> Self {
         Self {
             pack,
             channel,
+            question: question.to_owned(),
             line: String::new(),
             fenced: false,
+            block: String::new(),
+            open: None,
         }
     }
 
@@ -49,45 +58,120 @@ impl Scanner {
         for piece in text.split_inclusive('\n') {
             self.line.push_str(piece);
             if piece.ends_with('\n') {
-                citations.extend(self.finish());
+                citations.extend(self.end_line());
             }
         }
         citations
     }
 
-    /// The citations of the last line.
+    /// The citations of the last line, and whatever waited for more.
     pub fn finish(&mut self) -> Vec<Citation> {
-        let line = std::mem::take(&mut self.line);
-        let fence = line.trim_start().starts_with("```");
-        self.fenced ^= fence;
-        if fence || self.fenced {
-            Vec::new()
-        } else {
-            self.citations(&line)
-        }
+        let mut citations = self.end_line();
+        citations.extend(self.open.take().map(|open| open.citation));
+        citations
     }
 
-    fn citations(&self, line: &str) -> Vec<Citation> {
-        let places = places(line, &self.pack);
-        let quotes: Vec<Range<usize>> = backquoted(line)
+    fn end_line(&mut self) -> Vec<Citation> {
+        let line = std::mem::take(&mut self.line);
+        if line.trim_start().starts_with("```") {
+            self.fenced = !self.fenced;
+            let block = std::mem::take(&mut self.block);
+            return if self.fenced { Vec::new() } else { self.of_block(&block) };
+        }
+        if self.fenced {
+            self.block.push_str(&line);
+            return Vec::new();
+        }
+        if line.trim().is_empty() {
+            return Vec::new();
+        }
+        let mut citations: Vec<Citation> = self.open.take().map(|open| open.citation).into_iter().collect();
+        citations.extend(self.of_line(&line));
+        citations
+    }
+
+    fn of_line(&mut self, line: &str) -> Vec<Citation> {
+        let pack = Arc::clone(&self.pack);
+        let places = places(line, &pack);
+        let named = in_marks(line)
             .into_iter()
-            .filter(|quote| !places.iter().any(|p| p.at.start < quote.end && quote.start < p.at.end))
-            .collect();
+            .filter(|quote| is_quotation(&line[quote.clone()]));
+        let mut quotes = backquoted(line);
+        quotes.extend(named);
+        quotes.retain(|quote| !places.iter().any(|p| p.at.start < quote.end && quote.start < p.at.end));
+        if places.is_empty() {
+            let texts = quotes.iter().map(|quote| &line[quote.clone()]);
+            return texts.filter_map(|quote| self.looked_for(quote)).collect();
+        }
         let mut citations = Vec::new();
         for (i, place) in places.iter().enumerate() {
             let own = quotes.iter().filter(|quote| nearest(quote, &places) == Some(i));
             let own: Vec<&str> = own.map(|quote| &line[quote.clone()]).collect();
+            if own.is_empty() && i + 1 == places.len() && place.document.is_some() {
+                self.open = Some(Open {
+                    citation: self.citation(place, ""),
+                    last: place.last,
+                });
+                break;
+            }
             let own = if own.is_empty() { vec![""] } else { own };
             citations.extend(own.into_iter().map(|quote| self.citation(place, quote)));
         }
         citations
     }
 
+    /// A block of code: what stands at the place before it, or somewhere. Without such a place it need not be a quotation.
+    fn of_block(&mut self, block: &str) -> Vec<Citation> {
+        let block = block.trim_matches('\n');
+        let Some(Open { citation, last }) = self.open.take() else {
+            return self.found(block).into_iter().collect();
+        };
+        if block.trim().is_empty() {
+            return vec![citation];
+        }
+        let place = Place {
+            at: 0..0,
+            document: self.pack.document(&citation.path),
+            path: citation.path,
+            first: citation.line,
+            last,
+        };
+        vec![self.citation(&place, block)]
+    }
+
+    /// A quotation without a place, if it purports to be one.
+    fn looked_for(&self, quote: &str) -> Option<Citation> {
+        let nowhere = || Citation {
+            channel: self.channel,
+            path: String::new(),
+            line: 0,
+            quote: sanitize(quote).into_owned(),
+            verdict: unverified("it stands nowhere in the documents"),
+        };
+        if self.pack.documents.is_empty() || !is_quotation(quote) {
+            return None;
+        }
+        self.found(quote)
+            .or_else(|| (!self.question.contains(quote.trim())).then(nowhere))
+    }
+
+    /// A quotation with the place where it stands.
+    fn found(&self, quote: &str) -> Option<Citation> {
+        let (document, line) = find(&self.pack, quote).filter(|_| is_quotation(quote))?;
+        Some(Citation {
+            channel: self.channel,
+            path: sanitize(&document.path).into_owned(),
+            line,
+            quote: sanitize(quote).into_owned(),
+            verdict: Verdict::Verified,
+        })
+    }
+
     fn citation(&self, place: &Place<'_>, quote: &str) -> Citation {
         let verdict = match judge(place, quote) {
             Ok(()) => Verdict::Verified,
             Err(reason) if quote.trim().is_empty() => unverified(reason),
-            Err(reason) => unverified(reason + &only_place(&self.pack, |line| contains_word(line.text, quote.trim()))),
+            Err(reason) => unverified(reason + &self.elsewhere(quote)),
         };
         Citation {
             channel: self.channel,
@@ -95,6 +179,15 @@ impl Scanner {
             line: place.first,
             quote: sanitize(quote).into_owned(),
             verdict,
+        }
+    }
+
+    /// Where a quotation stands that does not stand where it is said to.
+    fn elsewhere(&self, quote: &str) -> String {
+        let only = only_place(&self.pack, |line| contains_word(line.text, quote.trim()));
+        match find(&self.pack, quote).filter(|_| only.is_empty() && is_quotation(quote)) {
+            Some((document, line)) => format!("; it stands at {}:{line}", document.path),
+            None => only,
         }
     }
 }
@@ -115,7 +208,7 @@ fn judge(place: &Place<'_>, quote: &str) -> Result<(), String> {
         return Err("so many lines are named that the quotation proves nothing".into());
     }
     let stands = (place.first..=place.last).any(|n| document.line(n).is_some_and(|line| contains_word(line, quote)));
-    if stands {
+    if stands || (is_quotation(quote) && stands_within(document, place.first, place.last, quote)) {
         Ok(())
     } else {
         Err("the quotation does not stand there".into())
@@ -134,101 +227,6 @@ fn nearest(quote: &Range<usize>, places: &[Place<'_>]) -> Option<usize> {
     (0..places.len()).min_by_key(|&i| distance(&places[i]))
 }
 
-/// All places that a line of text names.
-fn places<'p>(line: &str, pack: &'p Pack) -> Vec<Place<'p>> {
-    let mut places: Vec<Place<'p>> = Vec::new();
-    for (colon, _) in line.match_indices(':') {
-        let Some((first, last, length)) = line_numbers(&line[colon + 1..]) else {
-            continue;
-        };
-        let Some((path, document)) = path_before(&line[..colon], pack) else {
-            continue;
-        };
-        let start = colon - path.len();
-        if places.last().is_some_and(|before| before.at.end > start) {
-            continue;
-        }
-        places.push(Place {
-            at: start..colon + 1 + length,
-            path: document.map_or_else(|| path.to_owned(), |d| d.path.clone()),
-            document,
-            first,
-            last,
-        });
-    }
-    places
-}
-
-/// `12` or `12-34` at the beginning of a text, and its length. A number too large for any file is 0, which none has.
-fn line_numbers(text: &str) -> Option<(usize, usize, usize)> {
-    let number = |text: &str| {
-        let length = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        (length > 0).then(|| (text[..length].parse().unwrap_or(0), length))
-    };
-    let (first, length) = number(text)?;
-    let rest = &text[length..];
-    let dash = ['-', '–']
-        .into_iter()
-        .find(|&dash| rest.starts_with(dash))
-        .map_or(0, char::len_utf8);
-    let (last, length) = match number(&rest[dash..]).filter(|_| dash > 0) {
-        Some((last, more)) => (last, length + dash + more),
-        None => (first, length),
-    };
-    (!text[length..].starts_with(is_word)).then_some((first, last, length))
-}
-
-/// The path that a text ends with, as it is written, and the document it means. A path that looks like a document's but
-/// is none is a wrong citation; anything else before a colon is no citation.
-fn path_before<'t, 'p>(text: &'t str, pack: &'p Pack) -> Option<(&'t str, Option<&'p Document>)> {
-    let begins = |path: &str| !text[..text.len() - path.len()].ends_with(|c: char| is_word(c) || "/\\.-~".contains(c));
-    let exact = pack
-        .documents
-        .iter()
-        .filter(|d| text.ends_with(d.path.as_str()) && begins(&d.path));
-    if let Some(document) = exact.max_by_key(|d| d.path.len()) {
-        let path = &text[text.len() - document.path.len()..];
-        let other = pack.documents.iter().filter(|d| d.path == document.path).nth(1);
-        return Some((path, other.is_none().then_some(document)));
-    }
-    let start = text
-        .rfind(|c: char| c.is_whitespace() || "`'\"()[]{}<>,;|*".contains(c))
-        .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
-    let path = &text[start..];
-    let bare = path.trim_start_matches("./");
-    if bare.is_empty() || path.contains("://") || path.starts_with("//") {
-        return None;
-    }
-    let mut inside = pack
-        .documents
-        .iter()
-        .filter(|d| d.path == bare || d.path.strip_suffix(bare).is_some_and(|rest| rest.ends_with('/')));
-    if let (Some(document), None) = (inside.next(), inside.next()) {
-        return Some((path, Some(document)));
-    }
-    let kind = kind_of_file(bare);
-    let like_ours = bare.contains('.') && pack.documents.iter().any(|d| kind_of_file(&d.path) == kind);
-    like_ours.then_some((path, None))
-}
-
-/// Byte ranges of what stands between backquotes.
-fn backquoted(line: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while let Some(at) = line[from..].find('`').map(|at| from + at) {
-        let ticks = line[at..].bytes().take_while(|&b| b == b'`').count();
-        let inside = at + ticks;
-        let Some(end) = line[inside..].find(&line[at..inside]).map(|end| inside + end) else {
-            break;
-        };
-        if !line[inside..end].trim().is_empty() {
-            found.push(inside..end);
-        }
-        from = end + ticks;
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::pack_as;
@@ -245,7 +243,7 @@ mod tests {
     }
 
     fn scan(text: &str) -> Vec<(String, usize, String, Option<String>)> {
-        let mut scanner = Scanner::new(docs(), Channel::Answer);
+        let mut scanner = Scanner::new(docs(), Channel::Answer, "what is `asked in the question`?");
         let mut citations = scanner.push(text);
         citations.extend(scanner.finish());
         let reason = |verdict| match verdict {
@@ -334,6 +332,70 @@ mod tests {
     }
 
     #[test]
+    fn quotations_without_a_place_are_looked_for() {
+        let nowhere = Some("it stands nowhere in the documents".to_owned());
+        for (text, path, line, quote, reason) in [
+            (
+                "It says “let   retries = 10;”.",
+                "src/a.rs",
+                2,
+                "let   retries = 10;",
+                None,
+            ),
+            ("It says \"tea tea tea\" twice.", "", 0, "tea tea tea", nowhere.clone()),
+            ("`let retries = 11` is there", "", 0, "let retries = 11", nowhere),
+            (
+                "```rust\nfn run() {\n  let retries = 10;\n```\n",
+                "src/a.rs",
+                1,
+                "fn run() {\n  let retries = 10;",
+                None,
+            ),
+        ] {
+            assert_eq!(only(text), (path.into(), line, quote.into(), reason), "{text}");
+        }
+        for text in [
+            "`retry` and \"gone\" and `a_long_name_that_is_nowhere`",
+            "you wrote `asked in the question`",
+            "```\ncargo run --release -- src\n```\n",
+            "```\nx\n```\n",
+        ] {
+            assert_eq!(scan(text), [], "{text}");
+        }
+        let mut scanner = Scanner::new(Arc::default(), Channel::Answer, "");
+        assert_eq!(scanner.push("\"three words here\"\n"), []);
+    }
+
+    #[test]
+    fn a_block_belongs_to_the_place_before_it() {
+        let cases = [
+            ("In src/a.rs:2:\n\n```rust\nlet retries = 10;\n```\n", None),
+            ("In src/a.rs:1:\n```\nfn run() {\n    let retries = 10;\n}\n```\n", None),
+            (
+                "In src/a.rs:2:\n```\nlet retries = 11;\n```\n",
+                Some("the quotation does not stand there"),
+            ),
+            (
+                "In src/a.rs:2:\nthis\n```\nnothing of the kind\n```\n",
+                Some("nothing is quoted, so that nothing can be checked"),
+            ),
+        ];
+        for (text, reason) in cases {
+            assert_eq!(only(text).3.as_deref(), reason, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_long_quotation_may_begin_at_its_place() {
+        assert_eq!(only("src/a.rs:1 has “run() { let retries”").3, None);
+        let reason = only("src/a.rs:3 has “run() { let retries”").3;
+        assert_eq!(
+            reason.as_deref(),
+            Some("the quotation does not stand there; it stands at src/a.rs:1")
+        );
+    }
+
+    #[test]
     fn each_quotation_belongs_to_the_nearest_place() {
         let all = scan("`run` (src/a.rs:1) and `retries` (src/a.rs:2), src/a.rs:3 has `}`\n`x`\n");
         let short: Vec<_> = all.iter().map(|c| (c.1, c.2.as_str(), c.3.is_none())).collect();
@@ -343,7 +405,7 @@ mod tests {
     #[test]
     fn the_cut_of_the_text_does_not_matter() {
         let text = "`run` src/a.rs:1\nsrc/a.rs:2-3 `retries`";
-        let mut scanner = Scanner::new(docs(), Channel::Answer);
+        let mut scanner = Scanner::new(docs(), Channel::Answer, "what is `asked in the question`?");
         let mut pieces: Vec<Citation> = text.chars().flat_map(|c| scanner.push(&c.to_string())).collect();
         pieces.extend(scanner.finish());
         assert_eq!(pieces.len(), 2);

@@ -11,6 +11,8 @@ mod fuzz_tests;
 mod grounded;
 mod handle;
 mod library;
+pub(crate) mod places;
+mod quotations;
 mod quote;
 mod reply;
 mod span;

@@ -108,7 +108,7 @@ enum Phase {
 
 enum Reply {
     Quote(Box<QuoteReply>),
-    Chat { question: String, reply: ChatReply },
+    Chat { question: String, reply: Box<ChatReply> },
 }
 
 struct Worker {
@@ -499,7 +499,7 @@ impl Worker {
                 options.thinking_open = prompt.thinking_open;
                 let reply = Reply::Chat {
                     question: question.to_owned(),
-                    reply: ChatReply::new(pack.clone()),
+                    reply: Box::new(ChatReply::new(pack.clone(), question)),
                 };
                 (prompt.tokens, None, reply)
             }),

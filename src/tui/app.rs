@@ -11,6 +11,7 @@ mod keys;
 pub(super) mod plans;
 #[cfg(test)]
 mod tests;
+mod viewing;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -24,9 +25,11 @@ use super::activity::Activity;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
+use super::links::Linker;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
+use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::conversation::{Change, Event};
 use conversation::Reply;
 use plans::Plans;
@@ -51,6 +54,8 @@ pub enum Input {
         path: PathBuf,
         entries: Vec<Entry>,
     },
+    /// Colours that were asked for.
+    Highlighted(Highlighted),
     /// Time passed.
     Tick,
 }
@@ -66,6 +71,8 @@ pub enum Effect {
     Discard(u64),
     ListFolder(PathBuf),
     ReadTheme(PathBuf),
+    /// Find the colours of what is in view.
+    Highlight(Wanted),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     Redraw,
@@ -105,6 +112,9 @@ pub struct App {
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
     pub(super) help: Option<usize>,
+    /// The open document, which takes keys and mouse.
+    pub(super) viewer: Option<Viewer>,
+    linker: Linker,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -133,6 +143,8 @@ impl App {
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
+            viewer: None,
+            linker: Linker::default(),
             leaving: None,
             reply: None,
             mouse: true,
@@ -179,13 +191,21 @@ impl App {
                 self.folder_listed(&path, entries);
                 Vec::new()
             }
+            Input::Highlighted(highlighted) => {
+                self.highlighted(highlighted);
+                Vec::new()
+            }
             Input::Tick => Vec::new(),
         };
         effects.extend(self.update_completion());
+        if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
+            viewer.go_on();
+        }
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
         self.fit();
+        effects.extend(self.highlight());
         effects
     }
 
@@ -201,6 +221,9 @@ impl App {
             self.transcript
                 .resize(super::transcript::text_width(area.width), usize::from(area.height));
         }
+        if let Some(viewer) = &mut self.viewer {
+            viewer.resize(self.size);
+        }
     }
 
     /// When to send the next [`Input::Tick`]; never, if nothing on the screen depends on time.
@@ -208,7 +231,9 @@ impl App {
     pub fn next_tick(&self) -> Option<Duration> {
         let live = self.activity.is_busy() || self.plans.working.is_some() || self.transcript.total().is_none();
         let beat = live.then(|| self.now + BEAT);
-        [beat, self.leaving].into_iter().flatten().min()
+        let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
+        let search = search.map(|_| self.now);
+        [beat, self.leaving, search].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

@@ -5,6 +5,8 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::viewer::{Step, keys};
+
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -27,6 +29,12 @@ pub enum Action {
     Panic,
     CycleFold,
     SelectThinking,
+    NextLink,
+    PreviousLink,
+    FollowLink,
+    LastCitation,
+    Open,
+    View(Step),
     RowUp,
     RowDown,
     PageUp,
@@ -57,6 +65,8 @@ pub enum When {
     Empty,
     /// What has been written begins with `/`.
     Slash,
+    /// A document is open in the viewer.
+    Viewing,
 }
 
 /// A key with its modifiers.
@@ -72,15 +82,17 @@ pub enum Group {
     Asking,
     Documents,
     Reading,
+    Viewing,
     Writing,
     Application,
 }
 
 impl Group {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Asking,
         Self::Documents,
         Self::Reading,
+        Self::Viewing,
         Self::Writing,
         Self::Application,
     ];
@@ -90,6 +102,7 @@ impl Group {
             Self::Asking => "Asking",
             Self::Documents => "Documents",
             Self::Reading => "Reading",
+            Self::Viewing => "In an open document",
             Self::Writing => "Writing",
             Self::Application => "Application",
         }
@@ -170,6 +183,12 @@ pub const COMMANDS: &[Command] = &{
     const CTRL: KeyModifiers = KeyModifiers::CONTROL;
     const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
     [
+        command(
+            Reading,
+            A::FollowLink,
+            &[when(Empty, key(K::Enter))],
+            "open the selected link (or click on it)",
+        ),
         command(Asking, A::Send, &[key(K::Enter)], "send the question"),
         command(
             Asking,
@@ -231,6 +250,24 @@ pub const COMMANDS: &[Command] = &{
             A::SelectThinking,
             &[key(K::BackTab), with(K::BackTab, SHIFT)],
             "select earlier thinking",
+        ),
+        command(
+            Reading,
+            A::NextLink,
+            &[alt(K::Char('n'))],
+            "select the next link to a document",
+        ),
+        command(Reading, A::PreviousLink, &[alt(K::Char('p'))], "select the link before"),
+        command(
+            Reading,
+            A::LastCitation,
+            &[key(K::F(3)), ctrl('o')],
+            "open what the last answer cites",
+        ),
+        slash(
+            "open",
+            Optional("PATH:LINE"),
+            command(Reading, A::Open, &[], "open a document"),
         ),
         command(Reading, A::PageUp, &[key(K::PageUp)], "a page up"),
         command(Reading, A::PageDown, &[key(K::PageDown)], "a page down"),
@@ -359,7 +396,7 @@ pub const COMMANDS: &[Command] = &{
 
 impl Chord {
     /// The chord that was pressed. Shift is part of a character, not a modifier of it, and means nothing to Backspace.
-    pub fn of(event: KeyEvent) -> Self {
+    pub(super) fn of(event: KeyEvent) -> Self {
         let known = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT;
         let mut modifiers = event.modifiers & known;
         if matches!(event.code, KeyCode::Char(_) | KeyCode::Backspace) {
@@ -398,6 +435,11 @@ impl std::fmt::Display for Chord {
     }
 }
 
+/// The whole table: what is done in the application, and in an open document.
+pub fn all() -> impl Iterator<Item = &'static Command> {
+    COMMANDS.iter().chain(keys::COMMANDS)
+}
+
 /// What a key means while `text` is in the field.
 #[must_use]
 pub fn find_key(event: KeyEvent, text: &str) -> Option<Action> {
@@ -406,6 +448,7 @@ pub fn find_key(event: KeyEvent, text: &str) -> Option<Action> {
         When::Always => true,
         When::Empty => text.is_empty(),
         When::Slash => text.starts_with('/'),
+        When::Viewing => false,
     };
     let bound = |command: &&Command| {
         command
@@ -480,15 +523,18 @@ mod tests {
 
     #[test]
     fn no_key_has_two_meanings_at_once() {
-        let all: Vec<_> = COMMANDS
-            .iter()
-            .flat_map(|command| command.keys.iter().map(move |key| (command, key)))
-            .collect();
-        for (i, (_, a)) in all.iter().enumerate() {
-            for (_, b) in &all[i + 1..] {
-                assert!(a != b, "{} is bound twice", a.1);
+        let bound = |commands: &'static [Command]| -> Vec<_> {
+            let keys = |command: &'static Command| command.keys.iter().map(move |key| (command, key));
+            commands.iter().flat_map(keys).collect()
+        };
+        for all in [bound(COMMANDS), bound(keys::COMMANDS)] {
+            for (i, (_, a)) in all.iter().enumerate() {
+                for (_, b) in &all[i + 1..] {
+                    assert!(a != b, "{} is bound twice", a.1);
+                }
             }
         }
+        let all = bound(COMMANDS);
         for (i, (command, (_, chord))) in all.iter().enumerate() {
             let shadowed = all[..i]
                 .iter()

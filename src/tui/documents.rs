@@ -254,7 +254,13 @@ impl Pane {
         }
     }
 
-    /// Folds or unfolds a folder; says which document to open.
+    /// The folder or document under the cursor.
+    pub fn under_cursor(&self) -> Option<&str> {
+        let node = self.tree.node(*self.rows.get(self.cursor)?);
+        (!matches!(node.kind, Kind::LeftOut(_))).then_some(&node.path)
+    }
+
+    /// Folds or unfolds the folder under the cursor, or says which document is to be opened.
     pub fn open(&mut self) -> Opened {
         let Some(&id) = self.rows.get(self.cursor) else {
             return Opened::Nothing;

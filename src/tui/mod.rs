@@ -7,8 +7,9 @@
 //!
 //! Files, each with one idea: `inbox` (what wakes us), `decode` (what the terminal sends), `terminal` (taking it,
 //! drawing on it, giving it back), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
-//! scroll), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does), `view` (layout and drawing), `theme`, and below
-//! them `text` (cells), `wrap`, `format`.
+//! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
+//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does),
+//! `view` (layout and drawing), `theme`, and below them `text` (cells), `words`, `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
 //! from its last rows on; no control character of a document or of the model is written; nothing is drawn, and nobody
@@ -22,12 +23,15 @@ mod composer;
 mod decode;
 mod documents;
 pub(crate) mod format;
+mod highlight;
 mod inbox;
+mod links;
 mod terminal;
 mod text;
 mod theme;
 mod transcript;
 mod view;
+mod viewer;
 mod words;
 mod wrap;
 
@@ -37,8 +41,12 @@ use std::time::{Duration, Instant};
 
 use crate::conversation::{Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
+use highlight::Highlighter;
 use inbox::{Inbox, Message};
 use terminal::Screen;
+use viewer::Wanted;
+
+pub(crate) use transcript::citation_text;
 
 pub use theme::{Theme, ThemeError, names as theme_names};
 
@@ -148,6 +156,7 @@ fn drive(
     inbox.read_terminal()?;
     let handle = start(inbox.sink());
     let mut failure = None;
+    let mut highlighter = None;
     loop {
         let wake = if app.is_dirty() {
             Some(drawn + FRAME)
@@ -184,6 +193,10 @@ fn drive(
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
             for effect in app.handle(began.elapsed(), input) {
+                if let Effect::Highlight(wanted) = effect {
+                    ask_for_colours(&mut highlighter, inbox, wanted);
+                    continue;
+                }
                 if let Some(outcome) = carry_out(effect, app, screen, &handle, inbox, began)? {
                     return Ok(outcome);
                 }
@@ -195,6 +208,20 @@ fn drive(
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
+    }
+}
+
+/// The thread that colours is started when it is needed first. Without it everything stays plain.
+fn ask_for_colours(highlighter: &mut Option<Highlighter>, inbox: &Inbox, wanted: Wanted) {
+    if highlighter.is_none() {
+        let sender = inbox.sender.clone();
+        *highlighter = Highlighter::start(move |highlighted| {
+            let _ = sender.send(Message::Input(Input::Highlighted(highlighted)));
+        })
+        .ok();
+    }
+    if let Some(highlighter) = highlighter {
+        highlighter.ask(wanted);
     }
 }
 
@@ -232,6 +259,8 @@ fn carry_out(
             let source = read(&path);
             app.handle(began.elapsed(), Input::ThemeRead { path, source });
         }
+        // The loop has asked for them.
+        Effect::Highlight(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

@@ -46,11 +46,30 @@ parts! {
     Placeholder = "placeholder",
     Status = "status",
     StatusStrong = "status-strong",
+    Link = "link",
+    LinkSelected = "link-selected",
+    Doubtful = "doubtful",
+    Document = "document",
+    LineNumber = "line-number",
+    CursorNumber = "cursor-number",
+    Target = "target",
+    TargetNumber = "target-number",
+    Match = "match",
+    MatchCurrent = "match-current",
+    SyntaxComment = "syntax-comment",
+    SyntaxString = "syntax-string",
+    SyntaxNumber = "syntax-number",
+    SyntaxConstant = "syntax-constant",
+    SyntaxKeyword = "syntax-keyword",
+    SyntaxType = "syntax-type",
+    SyntaxFunction = "syntax-function",
+    SyntaxAttribute = "syntax-attribute",
+    SyntaxHeading = "syntax-heading",
     Help = "help",
     HelpTitle = "help-title",
     HelpKey = "help-key",
     Folder = "folder",
-    Document = "document",
+    File = "file",
     LeftOut = "left-out",
     Waiting = "waiting",
     Prefilling = "prefilling",
@@ -59,23 +78,38 @@ parts! {
     Cursor = "cursor",
     Plan = "plan",
     Candidate = "candidate",
-    Match = "match",
+    CandidateMatch = "candidate-match",
 }
 
-/// What a part looks like in a theme that neither mentions it nor inherits: as another part. So themes from before there
-/// were these parts stay whole.
-const LIKE: &[(Part, Part)] = &[
-    (Part::Folder, Part::Question),
-    (Part::Document, Part::Answer),
-    (Part::LeftOut, Part::Detail),
-    (Part::Waiting, Part::Detail),
-    (Part::Prefilling, Part::Progress),
-    (Part::Prefilled, Part::Verified),
-    (Part::Changed, Part::Unverified),
-    (Part::Cursor, Part::Selected),
-    (Part::Plan, Part::Notice),
-    (Part::Candidate, Part::Composer),
-    (Part::Match, Part::Prompt),
+impl Part {
+    fn name(self) -> &'static str {
+        PARTS[self as usize].0
+    }
+}
+
+/// What marks something must be seen in any theme: one that neither mentions it nor inherits has it look like another
+/// part, and so besides.
+const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
+    (Part::Link, None, Modifier::UNDERLINED),
+    (Part::LinkSelected, Some(Part::Selected), Modifier::REVERSED),
+    (Part::Doubtful, Some(Part::Unverified), Modifier::ITALIC),
+    (Part::LineNumber, Some(Part::Detail), Modifier::empty()),
+    (Part::CursorNumber, None, Modifier::BOLD),
+    (Part::Target, None, Modifier::BOLD),
+    (Part::TargetNumber, None, Modifier::REVERSED),
+    (Part::Match, None, Modifier::UNDERLINED),
+    (Part::MatchCurrent, None, Modifier::REVERSED),
+    (Part::Folder, Some(Part::Question), Modifier::empty()),
+    (Part::File, Some(Part::Answer), Modifier::empty()),
+    (Part::LeftOut, Some(Part::Detail), Modifier::empty()),
+    (Part::Waiting, Some(Part::Detail), Modifier::empty()),
+    (Part::Prefilling, Some(Part::Progress), Modifier::empty()),
+    (Part::Prefilled, Some(Part::Verified), Modifier::empty()),
+    (Part::Changed, Some(Part::Unverified), Modifier::empty()),
+    (Part::Cursor, Some(Part::Selected), Modifier::empty()),
+    (Part::Plan, Some(Part::Notice), Modifier::empty()),
+    (Part::Candidate, Some(Part::Composer), Modifier::empty()),
+    (Part::CandidateMatch, Some(Part::Prompt), Modifier::empty()),
 ];
 
 /// Built in, by name.
@@ -214,12 +248,10 @@ impl Theme {
             theme.styles[known as usize] = style;
         }
         if file.inherit.is_none() {
-            for &(part, like) in LIKE {
-                let is_mentioned = PARTS
-                    .iter()
-                    .any(|&(name, known)| known == part && file.styles.contains_key(name));
-                if !is_mentioned {
-                    theme.styles[part as usize] = theme.styles[like as usize];
+            for &(part, like, modifier) in OTHERWISE {
+                if !file.styles.contains_key(part.name()) {
+                    let like = like.map_or_else(Style::new, |like| theme.style(like));
+                    theme.styles[part as usize] = like.add_modifier(modifier);
                 }
             }
         }
@@ -317,6 +349,36 @@ mod tests {
         assert_eq!(theme.style(Part::Cursor), Style::new().fg(Color::Red));
         assert_eq!(theme.style(Part::LeftOut), Style::new().fg(Color::Blue));
         assert_eq!(theme.style(Part::Waiting), Style::new().fg(Color::Green));
+    }
+
+    #[test]
+    fn a_theme_that_knows_nothing_of_a_mark_shows_it_all_the_same() {
+        let theme = Theme::parse("mine", "[styles]\nunverified = 'red'\nmatch = 'blue'").unwrap();
+        assert_eq!(theme.style(Part::Link), Style::new().add_modifier(Modifier::UNDERLINED));
+        assert_eq!(
+            theme.style(Part::Doubtful),
+            Style::new().fg(Color::Red).add_modifier(Modifier::ITALIC)
+        );
+        assert_eq!(theme.style(Part::Match), Style::new().fg(Color::Blue));
+        for (index, &(name, part)) in PARTS.iter().enumerate() {
+            assert_eq!((part as usize, part.name()), (index, name));
+        }
+    }
+
+    #[test]
+    fn marks_are_told_apart_in_every_theme() {
+        for name in names() {
+            let theme = Theme::built_in(name).unwrap().without_colour();
+            for marks in [
+                &[Part::Answer, Part::Link, Part::LinkSelected, Part::Doubtful][..],
+                &[Part::Document, Part::Target, Part::Match, Part::MatchCurrent],
+            ] {
+                for (index, &a) in marks.iter().enumerate() {
+                    let same = marks[index + 1..].iter().find(|&&b| theme.style(a) == theme.style(b));
+                    assert_eq!(same, None, "{name}: as {a:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod block;
 mod draw;
 mod heights;
+mod links;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +53,8 @@ pub struct Transcript {
     /// The last row that has been in view since following was left.
     seen: Option<Anchor>,
     selected: Option<BlockId>,
+    /// The link that Enter opens.
+    link: Option<Anchor>,
     /// The block whose tail is held while the person does not follow.
     held: Option<BlockId>,
 }
@@ -67,6 +70,7 @@ impl Default for Transcript {
             top: None,
             seen: None,
             selected: None,
+            link: None,
             held: None,
         }
     }

@@ -146,6 +146,15 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     if app.size.width == 0 || app.size.height == 0 {
         return None;
     }
+    if let Some(viewer) = &app.viewer {
+        let hint = app.is_leaving().then_some("Ctrl-C again leaves");
+        let cursor = viewer.draw(area, buf, &app.setup.theme, hint);
+        if app.help.is_some() {
+            help::draw(app, area, buf);
+            return None;
+        }
+        return cursor;
+    }
     let written = draw_documents(app, &areas, buf);
     app.transcript.draw(areas.transcript, buf, &app.setup.theme, app.now);
     draw_queue(app, areas.queue, buf);

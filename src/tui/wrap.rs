@@ -80,7 +80,7 @@ impl Rows {
 }
 
 /// Where the row after the one that begins at `from` begins, if there is one.
-fn next_row(text: &str, from: usize, width: usize) -> Option<usize> {
+pub fn next_row(text: &str, from: usize, width: usize) -> Option<usize> {
     let mut column = 0;
     let mut break_at = None;
     let mut after_wide = false;

@@ -129,6 +129,42 @@ impl Session {
         self.shared.lock().terminal.screen().cursor_position()
     }
 
+    /// Whether the first cells that show this text are bold.
+    pub fn is_bold(&self, text: &str) -> bool {
+        let state = self.shared.lock();
+        let screen = state.terminal.screen();
+        let (rows, columns) = screen.size();
+        (0..rows.get()).any(|row| {
+            let line: Vec<_> = (0..columns.get())
+                .filter_map(|column| screen.cell(row, column))
+                .collect();
+            let shown: String = line
+                .iter()
+                .map(|cell| if cell.has_contents() { cell.contents() } else { " " })
+                .collect();
+            let at = shown.find(text).map(|at| shown[..at].chars().count());
+            at.and_then(|at| line.get(at)).is_some_and(|cell| cell.bold())
+        })
+    }
+
+    /// Whether the keyword that a line of code begins with has a colour.
+    pub fn has_colour_of_code(state: &vt100::Screen) -> bool {
+        (0..state.size().0.get()).any(|row| {
+            let first: String = (6..9)
+                .filter_map(|column| Some(state.cell(row, column)?.contents()))
+                .collect();
+            first == "pub"
+                && state
+                    .cell(row, 6)
+                    .is_some_and(|cell| cell.fgcolor() != vt100::Color::Default)
+        })
+    }
+
+    /// Waits until the screen is so.
+    pub fn wait_until(&self, what: &str, expected: impl Fn(&vt100::Screen) -> bool) {
+        self.shared.wait(what, |state| expected(state.terminal.screen()));
+    }
+
     pub fn has_colour(&self) -> bool {
         let state = self.shared.lock();
         let screen = state.terminal.screen();

@@ -120,6 +120,60 @@ fn thinking_is_seen_while_it_is_written_and_can_be_stopped() {
     session.assert_given_back();
 }
 
+/// The viewer with the definition in its line, which is pointed at.
+fn opened_at_the_definition(session: &Session) {
+    session.wait_for("the document at its line", |screen| {
+        screen.starts_with("src/x.rs")
+            && screen.contains("line 12/14")
+            && screen.contains(&format!("❯  12 {DEFINITION}"))
+    });
+    assert!(
+        session.is_bold(DEFINITION),
+        "the line is highlighted\n{}",
+        session.screen()
+    );
+    assert!(!session.is_bold("// line 11"), "and no other");
+}
+
+#[test]
+fn a_citation_opens_the_document_at_its_line_by_key_and_by_click() {
+    let documents = documents();
+    let mut session = start(documents.path());
+    ready(&session);
+    ask(&session);
+    let before = session.screen();
+
+    session.send("\u{f}");
+    opened_at_the_definition(&session);
+    session.wait_until("colours", Session::has_colour_of_code);
+    session.send("q");
+    session.wait_for("the conversation as it was", |screen| screen == before);
+
+    session.send("\u{1b}p\r");
+    opened_at_the_definition(&session);
+    session.send("G/line 7\r");
+    session.wait_for("what was searched for", |screen| {
+        screen.contains("❯   7 // line 7") && screen.contains("1/1")
+    });
+    session.send("q");
+    session.wait_for("the conversation as it was", |screen| screen.contains("❯ Ask"));
+
+    let screen = session.screen();
+    let row = screen.lines().position(|line| line.contains("✓ src/x.rs:12")).unwrap();
+    session.send(&format!("\u{1b}[<0;6;{}M\u{1b}[<0;6;{}m", row + 1, row + 1));
+    opened_at_the_definition(&session);
+    session.send("q");
+    session.wait_for("the conversation as it was", |screen| screen.contains("❯ Ask"));
+
+    session.send("/open read\t:3\r");
+    session.wait_for("another document", |screen| {
+        screen.starts_with("README.md") && screen.contains("❯   3 It has one function")
+    });
+    session.send("q/quit\r");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
 #[test]
 fn control_characters_of_documents_never_reach_the_terminal() {
     let documents = documents();

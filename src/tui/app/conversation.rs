@@ -82,6 +82,7 @@ impl App {
         let before = Arc::clone(self.documents.pack());
         let effects = self.plans_are_void();
         self.take_documents(documents);
+        self.take_pack(documents);
         if documents.files == 0 && documents.skipped.is_empty() && documents.notes.is_empty() {
             self.notice(Level::Info, "no documents; /load PATH loads some");
             return effects;
@@ -129,7 +130,7 @@ impl App {
         let block = match reply.open {
             Some((channel, block)) if channel == token.channel => block,
             _ => {
-                self.seal_thinking(&mut reply);
+                self.seal(&mut reply);
                 let kind = match token.channel {
                     Channel::Thinking => Kind::Thinking(Thought {
                         began: self.now.saturating_sub(token.elapsed.saturating_sub(reply.elapsed)),
@@ -147,6 +148,7 @@ impl App {
             }
         };
         self.transcript.append(block, &token.text);
+        self.find_links(block, false);
         reply.elapsed = token.elapsed;
         reply.answered |= token.channel == Channel::Answer && !token.text.trim().is_empty();
         if token.channel == Channel::Thinking {
@@ -159,7 +161,11 @@ impl App {
         self.reply = Some(reply);
     }
 
-    fn seal_thinking(&mut self, reply: &mut Reply) {
+    /// The open block has come to its end.
+    fn seal(&mut self, reply: &mut Reply) {
+        if let Some((_, block)) = reply.open {
+            self.find_links(block, true);
+        }
         if let Some((Channel::Thinking, block)) = reply.open {
             let took = reply.elapsed.saturating_sub(reply.began);
             self.transcript
@@ -179,16 +185,21 @@ impl App {
             _ if reply.cited.contains(&citation) => {}
             _ => {
                 let verified = citation.verdict == Verdict::Verified;
-                self.transcript
+                let block = self
+                    .transcript
                     .push(Kind::Citation { verified }, citation_text(&citation));
-                reply.cited.push(citation);
+                self.find_links(block, true);
+                self.mark_quotation(&citation);
+                if let Some(reply) = &mut self.reply {
+                    reply.cited.push(citation);
+                }
             }
         }
     }
 
     fn close_reply(&mut self) -> Option<Reply> {
         let mut reply = self.reply.take()?;
-        self.seal_thinking(&mut reply);
+        self.seal(&mut reply);
         Some(reply)
     }
 

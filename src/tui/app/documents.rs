@@ -6,9 +6,10 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 
 use super::super::activity::Phase;
-use super::super::command::{self, Action, Typed};
+use super::super::command::Action;
 use super::super::documents::keys::{self, Command};
 use super::super::documents::{Opened, frame_rows};
+use super::super::links::Target;
 use super::super::view::{self, Areas};
 use super::{App, Effect};
 use crate::conversation::{Change, Documents};
@@ -76,7 +77,17 @@ impl App {
             Command::Close => (pane.shown, pane.focused) = (false, false),
             Command::Open => {
                 if let Opened::Document(path) = pane.open() {
-                    return self.open_document(&path);
+                    self.open(&Target {
+                        path,
+                        first: 0,
+                        last: 0,
+                    });
+                }
+            }
+            Command::Mention => {
+                if let Some(path) = pane.under_cursor().map(str::to_owned) {
+                    self.documents.focused = false;
+                    self.mention(&path);
                 }
             }
             Command::Unload => {
@@ -110,20 +121,6 @@ impl App {
             }
             Command::Reload => return self.reload(),
         }
-        Vec::new()
-    }
-
-    /// The one way from a document's name to the document itself: the command `/open`, where there is one. Until there
-    /// is, the document is named in the question.
-    fn open_document(&mut self, path: &str) -> Vec<Effect> {
-        let open = format!("/open {path}");
-        if let Some(Typed::Known(action, argument)) = command::parse(&open, false) {
-            let argument = argument.to_owned();
-            self.documents.focused = false;
-            return self.perform(action, &argument);
-        }
-        self.documents.focused = false;
-        self.mention(path);
         Vec::new()
     }
 

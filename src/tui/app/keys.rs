@@ -12,7 +12,7 @@ use super::{App, Effect, LEAVING};
 use crate::conversation::Change;
 
 /// Rows that the wheel moves.
-const WHEEL: isize = 3;
+pub(super) const WHEEL: isize = 3;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -22,6 +22,9 @@ impl App {
         let action = command::find_key(key, self.composer.text());
         if action != Some(Action::Interrupt) {
             self.leaving = None;
+        }
+        if self.viewer_key(key) {
+            return Vec::new();
         }
         if self.help.is_some() && !matches!(action, Some(Action::Interrupt | Action::Leave)) {
             self.help_key(key, action);
@@ -45,6 +48,10 @@ impl App {
 
     pub(super) fn paste(&mut self, text: &str) {
         self.help = None;
+        if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_prompting()) {
+            viewer.write(text);
+            return;
+        }
         if self.documents.is_filtering() {
             self.documents.write_filter(text);
             return;
@@ -66,12 +73,17 @@ impl App {
             (Some(Action::PageDown), _) | (_, KeyCode::Char(' ')) => Some((at + page).min(last)),
             (Some(Action::ToStart | Action::Home), _) => Some(0),
             (Some(Action::Follow | Action::End), _) => Some(last),
-            (Some(Action::Cancel | Action::Help | Action::Send), _) | (_, KeyCode::Char('q')) => None,
+            (Some(Action::Cancel | Action::Help | Action::Send | Action::FollowLink), _) | (_, KeyCode::Char('q')) => {
+                None
+            }
             _ => Some(at),
         };
     }
 
     pub(super) fn mouse(&mut self, mouse: MouseEvent) {
+        if self.viewer_mouse(mouse) {
+            return;
+        }
         let wheel = match mouse.kind {
             MouseEventKind::ScrollUp => -WHEEL,
             MouseEventKind::ScrollDown => WHEEL,
@@ -100,6 +112,7 @@ impl App {
         if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
             self.transcript.follow();
         } else if areas.transcript.contains(at)
+            && !self.click_link(column, row)
             && let Some(id) = self.transcript.header_at(usize::from(row - areas.transcript.y))
         {
             self.transcript.cycle_fold(id);
@@ -116,7 +129,7 @@ impl App {
             Action::Cancel => return self.cancel(),
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
-            Action::Help => self.help = Some(0),
+            Action::Help => self.open_help(),
             Action::Documents => self.toggle_documents(),
             Action::Load => {
                 return self.plan_of_words(argument, "load", |load| Change {
@@ -157,6 +170,12 @@ impl App {
                 }
             }
             Action::SelectThinking => self.transcript.select_previous_thinking(),
+            Action::NextLink => self.transcript.select_link(true),
+            Action::PreviousLink => self.transcript.select_link(false),
+            Action::FollowLink => self.open_selected(),
+            Action::LastCitation => self.open_last_citation(),
+            Action::Open => self.open_written(argument),
+            Action::View(step) => self.view(step),
             Action::RowUp => self.transcript.scroll(-1),
             Action::RowDown => self.transcript.scroll(1),
             Action::PageUp => self.transcript.scroll(-page),
@@ -226,6 +245,9 @@ impl App {
 
     /// Completes the name of a command as far as all that begin so agree.
     fn complete(&mut self) {
+        if self.complete_path() {
+            return;
+        }
         let text = self.composer.text().to_owned();
         let Some(begun) = text.strip_prefix('/') else {
             return;
@@ -258,6 +280,7 @@ impl App {
             vec![Effect::Cancel]
         } else {
             self.transcript.select(None);
+            self.transcript.forget_link();
             Vec::new()
         }
     }

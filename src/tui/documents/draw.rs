@@ -190,7 +190,7 @@ fn draw_row(pane: &Pane, row: usize, id: NodeId, columns: &Columns, line: Rect, 
     let named = match node.kind {
         Kind::Folder if node.files == 0 => Part::LeftOut,
         Kind::Folder => Part::Folder,
-        Kind::Document(_) => Part::Document,
+        Kind::Document(_) => Part::File,
         Kind::LeftOut(_) => Part::LeftOut,
     };
     let at = arrow.end + 2;
@@ -229,7 +229,7 @@ fn draw_figures(
     buf: &mut Buffer,
     theme: &Theme,
 ) {
-    let part = if node.files == 0 { Part::LeftOut } else { Part::Document };
+    let part = if node.files == 0 { Part::LeftOut } else { Part::File };
     let is_known = node.files > 0 || node.tokens > 0;
     if columns.tokens > 0 && is_known {
         let tokens = format::count(node.tokens);

@@ -19,6 +19,7 @@ pub enum Command {
     Fold,
     Unfold,
     Open,
+    Mention,
     Filter,
     Sort,
     LeftOut,
@@ -85,6 +86,7 @@ pub const PANE: &[Row<Command>] = &[
         &[key(KeyCode::Enter)],
         "fold or unfold a folder; open a document",
     ),
+    (Command::Mention, &[char('@')], "name it in the question"),
     (Command::Filter, &[char('/')], "show only names with a text in them"),
     (
         Command::Sort,

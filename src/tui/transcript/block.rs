@@ -7,9 +7,13 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::super::links::Link;
+use super::super::text::clip;
 use super::super::wrap::Rows;
 use crate::conversation::{Citation, Verdict};
 
+/// Columns of a quotation that are told.
+const QUOTED: usize = 48;
 /// Rows of thinking that show while it is live.
 pub const TAIL: usize = 10;
 
@@ -76,7 +80,7 @@ pub enum Row<'a> {
 }
 
 /// A place in a block that outlives a change of width: an offset where there is text, else a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Spot {
     /// So many rows from the top.
     Above(usize),
@@ -99,6 +103,10 @@ pub struct Block {
     rows: Rows,
     /// The rows without blank ones at the beginning and at the end.
     solid: Range<usize>,
+    /// Marked stretches of the source, in order.
+    pub(super) links: Vec<Link>,
+    /// Bytes of the source in which links have been looked for.
+    pub(super) linked: usize,
 }
 
 impl Block {
@@ -112,6 +120,8 @@ impl Block {
             held: None,
             rows: Rows::new(1),
             solid: 0..0,
+            links: Vec::new(),
+            linked: 0,
         };
         block.wrap(width);
         block
@@ -235,7 +245,7 @@ impl Block {
         self.fold() == Fold::Tail && self.shown().start > self.solid.start
     }
 
-    fn cited(&self) -> &[Citation] {
+    pub(super) fn cited(&self) -> &[Citation] {
         match &self.kind {
             Kind::Thinking(thought) if self.fold() == Fold::Full => &thought.citations,
             _ => &[],
@@ -268,6 +278,22 @@ impl Block {
         }
     }
 
+    /// The bytes of the source that a row shows, if it shows any.
+    pub(super) fn text_range(&self, index: usize) -> Option<Range<usize>> {
+        let shown = self.shown();
+        let text = index.checked_sub(self.lead()).filter(|&text| text < shown.len())?;
+        Some(self.rows.range(shown.start + text))
+    }
+
+    /// The bytes of the source that show.
+    pub(super) fn shown_text(&self) -> Range<usize> {
+        let shown = self.shown();
+        if shown.is_empty() || self.is_empty() {
+            return 0..0;
+        }
+        self.rows.range(shown.start).start..self.rows.range(shown.end - 1).end
+    }
+
     /// Which of the block's rows is its header, if it is drawn.
     pub fn header_row(&self) -> Option<usize> {
         (self.has_header() && !self.is_empty()).then_some(usize::from(self.gap))
@@ -294,9 +320,14 @@ impl Block {
     }
 }
 
-/// `✓ src/x.rs:12 verified`, `? src/x.rs:12 unverified: reason`
+/// `✓ src/x.rs:12 verified`, `? src/x.rs:12 unverified: reason`, `? “a quotation” unverified: reason`
 pub fn citation_text(citation: &Citation) -> String {
-    let place = format!("{}:{}", citation.path, citation.line);
+    let place = if citation.path.is_empty() {
+        let words: Vec<_> = citation.quote.split_whitespace().collect();
+        format!("“{}”", clip(&words.join(" "), QUOTED))
+    } else {
+        format!("{}:{}", citation.path, citation.line)
+    };
     match &citation.verdict {
         Verdict::Verified => format!("✓ {place} verified"),
         Verdict::Unverified { reason } => format!("? {place} unverified: {reason}"),

@@ -7,9 +7,10 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::super::format;
-use super::super::text::{clip, print};
+use super::super::links::{Link, Mark, Target};
+use super::super::text::{clip, print, width};
 use super::super::theme::{Part, Theme};
-use super::{Block, Fold, Kind, Level, Row, Thought, Transcript, citation_text};
+use super::{Block, Fold, Kind, Level, Row, Spot, Thought, Transcript, citation_text};
 use crate::conversation::Verdict;
 
 /// Longest line of text: longer ones are hard to read.
@@ -51,6 +52,8 @@ impl Transcript {
                 theme,
                 now,
             );
+            let link = self.link.filter(|link| link.block == place.block);
+            draw_marks(block, place.row, link.map(|link| link.spot), line, buf, theme);
             place.row += 1;
         }
         self.draw_scrollbar(area, buf, theme);
@@ -137,6 +140,40 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
                 _ => line.x,
             };
             text(buf, source, style);
+        }
+    }
+}
+
+/// Marks what leads to a document, and what is not to be trusted. `selected` is the link that has been selected.
+fn draw_marks(block: &Block, row: usize, selected: Option<Spot>, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    let margin = block.margin(usize::from(line.width)) as u16;
+    let part = |link: &Link| match link.mark {
+        Mark::Link(_) if selected == Some(Spot::Text(link.at.start)) => Part::LinkSelected,
+        Mark::Link(_) => Part::Link,
+        Mark::Doubtful => Part::Doubtful,
+    };
+    for (link, from, to) in block.marks(row) {
+        let room = usize::from(line.width - margin);
+        let (from, to) = (from.min(room), to.min(room));
+        let area = Rect {
+            x: line.x + margin + from as u16,
+            width: (to - from) as u16,
+            ..line
+        };
+        buf.set_style(area, theme.style(part(link)));
+    }
+    if let Row::Cited(citation) = block.row(row) {
+        let here = selected.is_some_and(|spot| block.row_of(spot) == row && matches!(spot, Spot::Below(_)));
+        let part = if here { Part::LinkSelected } else { Part::Link };
+        let room = line.width - margin;
+        let (from, place) = (2.min(room), format!("{}:{}", citation.path, citation.line));
+        let area = Rect {
+            x: line.x + margin + from,
+            width: (width(&place) as u16).min(room - from),
+            ..line
+        };
+        if Target::of(citation).is_some() {
+            buf.set_style(area, theme.style(part));
         }
     }
 }

@@ -115,7 +115,11 @@ fn draw_name(found: &Found, columns: &Columns, line: Rect, buf: &mut Buffer, the
             hidden = hidden.saturating_sub(cells(cluster, 0));
             continue;
         }
-        let part = if is_matched { Part::Match } else { Part::Candidate };
+        let part = if is_matched {
+            Part::CandidateMatch
+        } else {
+            Part::Candidate
+        };
         x = print(buf, x, line.y, at.saturating_sub(x), cluster, theme.style(part));
     }
 }

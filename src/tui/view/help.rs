@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::app::App;
-use super::super::command::{Argument, COMMANDS, Command, Group};
+use super::super::command::{self, Argument, Command, Group};
 use super::super::documents::keys;
 use super::super::text::{clip, print, width};
 use super::super::theme::Part;
@@ -29,9 +29,7 @@ fn lines() -> Vec<Line> {
             lines.push(Line::Blank);
         }
         lines.push(Line::Title(group.title()));
-        let commands = COMMANDS
-            .iter()
-            .filter(|command| command.group == group && !command.hidden);
+        let commands = command::all().filter(|command| command.group == group && !command.hidden);
         lines.extend(commands.map(|command| Line::Entry(ways(command), command.help)));
         if group == Group::Documents {
             lines.extend([Line::Blank, Line::Title("A change to the documents that is planned")]);
@@ -51,6 +49,12 @@ fn entry((keys, help): (String, &'static str)) -> Line {
 pub fn in_documents(app: &App) -> usize {
     let line = lines().iter().position(|line| *line == Line::Title(IN_DOCUMENTS));
     line.unwrap_or(0).min(last_scroll(app))
+}
+
+/// The line that a group begins with.
+pub fn line_of(group: Group) -> usize {
+    let title = Line::Title(group.title());
+    lines().iter().position(|line| *line == title).unwrap_or(0)
 }
 
 /// `F1, ?, /help`
@@ -183,7 +187,7 @@ mod tests {
             .into_iter()
             .filter(|line| matches!(line, Line::Entry(..)))
             .count();
-        let commands = COMMANDS.iter().filter(|command| !command.hidden).count();
+        let commands = command::all().filter(|command| !command.hidden).count();
         assert_eq!(entries, commands + keys::ANSWERS.len() + keys::PANE.len());
         let all = format!("{:?}", lines());
         assert!(all.contains("F1, ?, /help") && all.contains("/theme NAME") && !all.contains("panic"));

@@ -19,6 +19,10 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The text of the line, if there is one to show.
 pub fn line(app: &App, room: usize) -> Option<String> {
+    if let Some(paths) = app.openable().filter(|paths| !paths.is_empty()) {
+        // Two columns are the least that a path and the gap after it take.
+        return Some(clip(&paths[..paths.len().min(room / 2)].join("  "), room));
+    }
     let commands: Vec<_> = command::completions(app.composer.text()).collect();
     if !commands.is_empty() {
         return Some(clip(&commands.join("  "), room));

@@ -2,10 +2,13 @@
 
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::super::super::completion::Entry;
 use super::super::super::documents::testing::pack;
+use super::super::super::viewer::testing::document;
 use super::*;
-use crate::context::Pack;
+use crate::context::{Pack, Section, SectionKind};
 use crate::conversation::{Cause, Planned};
 
 fn any_input() -> impl Strategy<Value = Input> {
@@ -28,6 +31,7 @@ fn any_input() -> impl Strategy<Value = Input> {
             KeyCode::Delete,
             KeyCode::F(1),
             KeyCode::F(2),
+            KeyCode::F(3),
         ]),
     ];
     let modifiers = prop::sample::select(vec![
@@ -36,7 +40,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         KeyModifiers::ALT,
         KeyModifiers::SHIFT,
     ]);
-    let text = "(?s)([ab ]|word|\n|你|👩|\u{1b}|\t){0,20}";
+    let text = "(?s)([ab ]|word|\n|你|👩|\u{1b}|\t|a.rs|:1|a.rs:2-3|“){0,20}";
     let mouse = prop::sample::select(vec![
         MouseEventKind::ScrollUp,
         MouseEventKind::ScrollDown,
@@ -100,8 +104,13 @@ fn any_input() -> impl Strategy<Value = Input> {
             files: tokens, lines: tokens, tokens, context_limit: tokens, skipped: vec![Skipped::new(path.clone(), Exclusion::Binary, "")],
             notes: vec![Note { path, note: String::new() }], ..Documents::default()
         }))),
+        2 => any_pack(text),
+        1 => Just(Input::Paste("/open a.rs:2".into())),
         1 => text.prop_map(|path| Input::Conversation(Event::Citation(Citation {
             channel: Channel::Thinking, path, line: 1, quote: String::new(), verdict: Verdict::Verified,
+        }))),
+        1 => (text, numbers.clone()).prop_map(|(quote, line)| Input::Conversation(Event::Citation(Citation {
+            channel: Channel::Answer, path: "a.rs".into(), line, quote, verdict: Verdict::Verified,
         }))),
         1 => numbers.prop_map(|tokens| Input::Conversation(Event::Finished(Finished {
             reason: StopReason::Cancelled,
@@ -115,6 +124,31 @@ fn any_input() -> impl Strategy<Value = Input> {
         1 => Just(Input::Tick),
         1 => Just(Input::ConversationEnded(None)),
     ]
+}
+
+/// Documents that can be opened, with sections wherever.
+fn any_pack(text: &'static str) -> impl Strategy<Value = Input> {
+    let section = (text, 0usize..9).prop_map(|(title, line)| Section {
+        kind: SectionKind::Page,
+        title,
+        level: 1,
+        line,
+    });
+    let sections = prop::collection::vec(section, 0..3);
+    (text, 0usize..300, sections).prop_map(|(text, more, mut sections)| {
+        sections.sort_by_key(|section| section.line);
+        let long = format!("{text}\n{}{text}", "x\tyz你\n".repeat(more));
+        let mut documents = [document("a.rs", &long), document("b/你.md", &text.repeat(more))];
+        documents[0].sections = sections;
+        let pack = Arc::new(Pack {
+            documents: documents.into(),
+            ..Pack::default()
+        });
+        Input::Conversation(Event::Documents(Documents {
+            pack,
+            ..Documents::default()
+        }))
+    })
 }
 
 fn token_event(channel: Channel, text: String) -> Input {

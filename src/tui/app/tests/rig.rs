@@ -211,4 +211,24 @@ impl Rig {
         };
         assert_eq!(self.input(Input::Mouse(event)), []);
     }
+
+    pub fn click_at(&mut self, column: u16, row: u16) -> Vec<Effect> {
+        self.input(Input::Mouse(MouseEvent {
+            kind: MouseEventKind::Down(MouseButton::Left),
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }))
+    }
+
+    /// Clicks on the first cell of a text.
+    pub fn click(&mut self, text: &str) -> Vec<Effect> {
+        let frame = self.frame();
+        let found = frame
+            .iter()
+            .enumerate()
+            .find_map(|(row, line)| Some((row, line.find(text)?)));
+        let (row, at) = found.unwrap_or_else(|| panic!("no {text:?} in\n{}", frame.join("\n")));
+        self.click_at(frame[row][..at].chars().count() as u16, row as u16)
+    }
 }

@@ -1,0 +1,242 @@
+//! Opening documents, and what keys and the mouse do while one is open.
+//!
+//! The viewer lies over the conversation, which goes on beneath it; closing it shows everything as it was.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Position;
+
+use super::super::command::{self, Action, Group};
+use super::super::links::{self, Linker, Mark, Target};
+use super::super::transcript::Level;
+use super::super::view;
+use super::super::viewer::{Highlighted, Step, Text, Viewer, keys};
+use super::keys::WHEEL;
+use super::{App, Effect};
+use crate::conversation::{Citation, Documents, Verdict};
+
+/// Documents that are named when several could be meant.
+const NAMED: usize = 5;
+
+impl App {
+    /// Takes the documents; what is open stays open if it is still among them.
+    pub(super) fn take_pack(&mut self, documents: &Documents) {
+        self.linker = Linker::new(documents.pack.clone());
+        if let Some(viewer) = &mut self.viewer {
+            viewer.renew(&documents.pack);
+        }
+    }
+
+    /// Opens a document at some lines, if it is among the documents.
+    pub(super) fn open(&mut self, target: &Target) {
+        let documents = &self.linker.pack().documents;
+        let index = documents.iter().position(|document| document.path == target.path);
+        match index.and_then(|index| Text::new(self.linker.pack(), index)) {
+            Some(text) => self.show(text, target.first, target.last),
+            None => self.notice(
+                Level::Error,
+                format!("{} is not among the documents any more", target.path),
+            ),
+        }
+    }
+
+    fn show(&mut self, text: Text, first: usize, last: usize) {
+        let mut viewer = match self.viewer.take() {
+            // The same document: what was searched for and its colours are kept.
+            Some(viewer) if *viewer.text() == text => viewer,
+            _ => Viewer::new(text, self.size),
+        };
+        viewer.point_at(first, last);
+        self.viewer = Some(viewer);
+    }
+
+    /// `/open PATH:LINE`
+    pub(super) fn open_written(&mut self, written: &str) {
+        if self.linker.pack().documents.is_empty() {
+            return self.notice(Level::Error, "there are no documents to open");
+        }
+        if written.is_empty() {
+            return match self.transcript.last_cited().first() {
+                Some(target) => self.open(&target.clone()),
+                None => self.notice(Level::Info, "name a document: /open PATH, or /open PATH:LINE"),
+            };
+        }
+        let exact = |path: &str| self.linker.pack().document(path).is_some();
+        let (path, first, last) = if exact(written) {
+            (written, 0, 0)
+        } else {
+            links::parse(written)
+        };
+        let meant = links::meant(self.linker.pack(), path);
+        if let Some(text) = meant.and_then(|index| Text::new(self.linker.pack(), index)) {
+            return self.show(text, first, last);
+        }
+        let matching = links::matching(self.linker.pack(), path);
+        if matching.is_empty() {
+            return self.notice(Level::Error, format!("no document is called {path}"));
+        }
+        let named = matching[..matching.len().min(NAMED)].join(", ");
+        let more = match matching.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        self.notice(Level::Error, format!("{path} may be {named}{more}; write more of it"));
+    }
+
+    /// The documents that `/open …` may mean, likeliest first; nothing if something else is being written.
+    pub(in crate::tui) fn openable(&self) -> Option<Vec<&str>> {
+        let written = self.composer.text().strip_prefix("/open ")?;
+        Some(links::matching(self.linker.pack(), links::parse(written).0))
+    }
+
+    /// Completes the path after `/open`; whether that is what is being written.
+    pub(super) fn complete_path(&mut self) -> bool {
+        let completed = match self.openable() {
+            None => return false,
+            Some(paths) => paths.first().map(|path| format!("/open {path}")),
+        };
+        if let Some(completed) = completed {
+            self.composer.replace(completed);
+        }
+        true
+    }
+
+    pub(super) fn open_selected(&mut self) {
+        if let Some(target) = self.transcript.selected_link() {
+            self.open(&target);
+        }
+    }
+
+    /// Opens what the last answer cites last.
+    pub(super) fn open_last_citation(&mut self) {
+        match self.transcript.last_cited().last() {
+            Some(target) => self.open(&target.clone()),
+            None => self.notice(Level::Info, "the last answer cites nothing"),
+        }
+    }
+
+    /// The citation after the one that is open, or before it, and around.
+    fn open_citation(&mut self, forward: bool) {
+        let cited = self.transcript.last_cited();
+        let Some(viewer) = self.viewer.as_ref().filter(|_| !cited.is_empty()) else {
+            return;
+        };
+        let is_open = |target: &Target| target.path == viewer.path() && viewer.points_at(target.first);
+        let next = match (cited.iter().position(is_open), forward) {
+            (Some(here), true) => (here + 1) % cited.len(),
+            (Some(here), false) => (here + cited.len() - 1) % cited.len(),
+            (None, true) => 0,
+            (None, false) => cited.len() - 1,
+        };
+        self.open(&cited[next].clone());
+    }
+
+    pub(super) fn view(&mut self, step: Step) {
+        let Some(viewer) = &mut self.viewer else {
+            return;
+        };
+        if viewer.step(step) {
+            return;
+        }
+        match step {
+            Step::NextCitation => self.open_citation(true),
+            Step::PreviousCitation => self.open_citation(false),
+            _ => self.viewer = None,
+        }
+    }
+
+    /// The help begins with what can be done here.
+    pub(super) fn open_help(&mut self) {
+        let line = match self.viewer {
+            Some(_) => view::help::line_of(Group::Viewing),
+            None => 0,
+        };
+        self.help = Some(line.min(view::help::last_scroll(self)));
+    }
+
+    /// A key while a document is open; whether it was for the viewer.
+    pub(super) fn viewer_key(&mut self, key: KeyEvent) -> bool {
+        let Some(viewer) = self.viewer.as_mut().filter(|_| self.help.is_none()) else {
+            return false;
+        };
+        // What is written there is not in the composer, so that no key has its meaning in an empty one.
+        let action = command::find_key(key, "/");
+        if matches!(
+            action,
+            Some(Action::Interrupt | Action::Suspend | Action::Redraw | Action::Help)
+        ) {
+            return false;
+        }
+        let typed = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+        if viewer.is_prompting() {
+            match (key.code, action) {
+                (KeyCode::Char(c), _) if typed => viewer.write(c.encode_utf8(&mut [0; 4])),
+                (KeyCode::Enter, _) => viewer.accept(),
+                (KeyCode::Esc, _) => viewer.dismiss(),
+                (_, Some(Action::Backspace)) => viewer.erase(),
+                (_, Some(Action::KillToStart | Action::KillWord)) => viewer.erase_all(),
+                _ => {}
+            }
+            return true;
+        }
+        match (key.code, keys::find(key)) {
+            (KeyCode::Char(c), _) if typed && viewer.digit(c) => {}
+            (KeyCode::Esc, _) if viewer.has_digits() => viewer.forget_digits(),
+            (_, Some(step)) => self.view(step),
+            (KeyCode::Char('?'), None) => self.open_help(),
+            (KeyCode::Enter, None) => viewer.enter(),
+            _ => viewer.forget_digits(),
+        }
+        true
+    }
+
+    /// The mouse while a document is open; whether it was for the viewer.
+    pub(super) fn viewer_mouse(&mut self, mouse: MouseEvent) -> bool {
+        let Some(viewer) = self.viewer.as_mut().filter(|_| self.help.is_none()) else {
+            return false;
+        };
+        match mouse.kind {
+            MouseEventKind::ScrollUp => viewer.scroll(-WHEEL),
+            MouseEventKind::ScrollDown => viewer.scroll(WHEEL),
+            MouseEventKind::Down(MouseButton::Left) => viewer.click(Position::new(mouse.column, mouse.row)),
+            _ => {}
+        }
+        true
+    }
+
+    /// A click on the transcript that may be on a link; whether it was.
+    pub(super) fn click_link(&mut self, column: u16, row: u16) -> bool {
+        let area = view::areas(self).transcript;
+        let target = self.transcript.link_at(column - area.x, usize::from(row - area.y));
+        if let Some(target) = &target {
+            self.open(target);
+        }
+        target.is_some()
+    }
+
+    pub(super) fn highlighted(&mut self, highlighted: Highlighted) {
+        if let Some(viewer) = &mut self.viewer {
+            viewer.highlighted(highlighted);
+        }
+    }
+
+    /// What has come into view without its colours.
+    pub(super) fn highlight(&mut self) -> Option<Effect> {
+        self.viewer.as_mut()?.wanted().map(Effect::Highlight)
+    }
+
+    /// Looks for links in what a reply has said so far.
+    pub(super) fn find_links(&mut self, block: usize, all: bool) {
+        self.transcript.find_links(block, &self.linker, all);
+    }
+
+    /// Marks the quotation that was looked for.
+    pub(super) fn mark_quotation(&mut self, citation: &Citation) {
+        let target = Target::of(citation).filter(|target| self.linker.pack().document(&target.path).is_some());
+        let mark = match (&citation.verdict, target) {
+            (Verdict::Verified, Some(target)) => Mark::Link(target),
+            (Verdict::Verified, None) => return,
+            (Verdict::Unverified { .. }, _) => Mark::Doubtful,
+        };
+        self.transcript.mark_quotation(&citation.quote, &mark);
+    }
+}
