@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::Mutex;
 
@@ -13,7 +14,7 @@ use super::load;
 use super::progress::Progress;
 use super::selection;
 use crate::compute::Interrupt;
-use crate::context::{self, Layout, Loader, Node, Pack, Skipped, TooLarge, tree};
+use crate::context::{self, Document, Layout, Loader, Node, Pack, Section, Skipped, TooLarge, tree};
 use crate::conversation::{Loading, QuoteModel};
 use crate::model::Tokenizer;
 use crate::tui::format;
@@ -45,6 +46,17 @@ struct Row<'a> {
     path: &'a str,
     bytes: usize,
     lines: usize,
+    tokens: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sections: Vec<SectionRow<'a>>,
+}
+
+/// A chapter, page, heading or cell with its place among the tokens of the pack.
+#[derive(Serialize)]
+struct SectionRow<'a> {
+    #[serde(flatten)]
+    section: &'a Section,
+    first_token: usize,
     tokens: usize,
 }
 
@@ -125,8 +137,19 @@ fn rows(pack: &Pack) -> Vec<Row<'_>> {
             bytes: document.text.len(),
             lines: document.lines.len(),
             tokens: document.tokens.len(),
+            sections: sections(document),
         })
         .collect()
+}
+
+fn sections(document: &Document) -> Vec<SectionRow<'_>> {
+    let places = (0..).map_while(|index| document.section_tokens(index));
+    let row = |(section, tokens): (_, Range<usize>)| SectionRow {
+        section,
+        first_token: tokens.start,
+        tokens: tokens.len(),
+    };
+    document.sections.iter().zip(places).map(row).collect()
 }
 
 /// The packed text, byte for byte what the model reads.

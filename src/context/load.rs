@@ -173,7 +173,7 @@ impl Loader<'_> {
         interrupt: &Interrupt,
         progress: &dyn Fn(usize),
     ) -> Result<Result<Loaded, Refusal>, Interrupted> {
-        let text = match read::read(source, interrupt) {
+        let text = match read::read(source, self.cache, interrupt) {
             Ok(text) => text,
             Err(refusal) => return Ok(Err(refusal)),
         };

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use super::super::{RunningLines, Template};
 use super::*;
+use proptest::prelude::*;
 
 fn load_from(dir: &Path, paths: &[&str], interrupt: &Interrupt) -> Result<(Pack, Vec<Progress>), ContextError> {
     load_within(usize::MAX, dir, paths, interrupt)
@@ -307,4 +308,124 @@ fn many_files_and_long_lines() {
     assert_eq!(pack.line(4322).unwrap().text, "line 4321");
     assert_eq!(pack.line(5001).unwrap().text, long);
     assert!(pack.skipped.is_empty());
+}
+
+/// A tree of odd files: names with blanks and marks, texts with all line ends, legacy encodings, binaries, empty files.
+fn files() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
+    let piece = prop_oneof![
+        Just("\n"),
+        Just("\r\n"),
+        Just("\t"),
+        Just("word "),
+        Just("e\u{301}"),
+        Just("你好"),
+        Just("<ln>7"),
+        Just("</think>"),
+        Just("🙂"),
+    ];
+    let text = prop::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat().into_bytes());
+    let bytes = prop_oneof![
+        8 => text,
+        1 => Just(b"caf\xe9 cr\xe8me\n".to_vec()),
+        1 => Just(b"\0\x01".to_vec()),
+        1 => Just(b"<h1>One</h1><p>two<p>three".to_vec()),
+    ];
+    let name = "[a-c]{1,2}(/[a-c é\\[*]{1,3}){0,2}\\.(txt|rs|html|json)";
+    prop::collection::vec((name, bytes), 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_file_is_accounted_for_and_what_was_kept_is_what_would_be_read(files in files()) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut written = Vec::new();
+        for (name, bytes) in &files {
+            let path = dir.path().join("tree").join(name);
+            if fs::create_dir_all(path.parent().unwrap()).is_ok() && fs::write(&path, bytes).is_ok() {
+                written.push(name.clone());
+            }
+        }
+        prop_assume!(!written.is_empty());
+        let tokenizer = Tokenizer::for_tests(&["<pad>", "<file>", "<ln>"]);
+        let selection = Selection::of(vec![dir.path().join("tree")]);
+        for layout in [Layout::RunningLines(RunningLines { file: 1, line: 2 }), Layout::Documents(Template::default())] {
+            let load = |cache: Option<&Cache>| {
+                let loader = Loader { tokenizer: &tokenizer, layout: &layout, limit: usize::MAX, cache };
+                loader.load(&selection, &Interrupt::new(), &|_| ())
+            };
+            let Ok(fresh) = load(None) else {
+                continue; // Binary files only.
+            };
+            let store = dir.path().join("cache");
+            for _ in 0..2 {
+                let kept = load(Some(&Cache::open(&store))).unwrap();
+                prop_assert_eq!(&kept.tokens, &fresh.tokens);
+                prop_assert_eq!(&kept.documents, &fresh.documents);
+                prop_assert_eq!(&kept.skipped, &fresh.skipped);
+                prop_assert_eq!(&kept.notes, &fresh.notes);
+            }
+            let prefix = format!("{}/", name_of(&dir.path().join("tree")));
+            let mut accounted: Vec<&str> = fresh.documents.iter().map(|d| d.path.as_str())
+                .chain(fresh.skipped.iter().map(|s| s.path.as_str()))
+                .map(|path| path.strip_prefix(&prefix).unwrap()).collect();
+            accounted.sort_unstable();
+            let mut all = written.clone();
+            all.sort_unstable();
+            all.dedup();
+            prop_assert_eq!(accounted, all);
+            prop_assert_eq!(fresh.documents.iter().map(|d| d.tokens.len()).sum::<usize>(), fresh.tokens.len());
+        }
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[test]
+fn what_is_in_the_context_keeps_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c"] {
+        fs::write(dir.path().join(name), "x\n").unwrap();
+    }
+    let tokenizer = Tokenizer::for_tests(&["<pad>", "<file>", "<ln>"]);
+    let mut selection = Selection::of(vec![dir.path().to_owned()]);
+    selection.keep = ["c", "gone", "b"].map(|name| name_of(&dir.path().join(name))).to_vec();
+    let loader = Loader {
+        tokenizer: &tokenizer,
+        layout: &Layout::Documents(Template::default()),
+        limit: usize::MAX,
+        cache: None,
+    };
+    let pack = loader.load(&selection, &Interrupt::new(), &|_| ()).unwrap();
+    assert_eq!(account(dir.path(), &pack).0, ["c", "b", "a"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_read_and_one_that_never_ends() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let dir = tempfile::tempdir().unwrap();
+    let locked = dir.path().join("locked");
+    fs::create_dir(&locked).unwrap();
+    fs::write(locked.join("x"), "x\n").unwrap();
+    let mut deep = dir.path().to_owned();
+    for _ in 0..400 {
+        deep.push("d");
+    }
+    fs::create_dir_all(&deep).unwrap();
+    fs::write(deep.join("bottom.txt"), "x\n").unwrap();
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).unwrap();
+    let readable = fs::read_dir(&locked).is_ok();
+    let pack = load_from(dir.path(), &[""], &Interrupt::new()).unwrap().0;
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o700)).unwrap();
+    let (paths, skipped, _) = account(dir.path(), &pack);
+    assert!(paths.iter().any(|path| path.ends_with("d/bottom.txt")), "{paths:?}");
+    assert!(
+        readable || skipped.iter().any(|s| s.starts_with("locked: cannot be read")),
+        "{skipped:?}"
+    );
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Note, Skipped};
 
@@ -45,7 +45,7 @@ pub struct Document {
 }
 
 /// A part of a document that has a name or a number of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Section {
     pub kind: SectionKind,
     /// `Loomings`, `12`; fit to be shown.
@@ -56,7 +56,7 @@ pub struct Section {
     pub line: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SectionKind {
     Chapter,
@@ -75,7 +75,38 @@ pub struct Line<'a> {
     pub text: &'a str,
 }
 
+impl std::fmt::Display for Section {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.kind {
+            SectionKind::Page => write!(f, "page {}", self.title),
+            SectionKind::Chapter | SectionKind::Heading | SectionKind::Cell => f.write_str(&self.title),
+        }
+    }
+}
+
 impl Document {
+    /// The innermost section that a line lies in, from 1 within the file.
+    #[must_use]
+    pub fn section(&self, line: usize) -> Option<&Section> {
+        let after = self.sections.partition_point(|section| section.line <= line);
+        self.sections.get(after.checked_sub(1)?)
+    }
+
+    /// The tokens of a section, counted from the beginning of the pack: up to the next one of its level or above.
+    #[must_use]
+    pub fn section_tokens(&self, index: usize) -> Option<Range<usize>> {
+        let section = self.sections.get(index)?;
+        let mut following = self.sections[index + 1..].iter();
+        let next = following.find(|next| next.level <= section.level);
+        let at = |line: usize| {
+            self.line_tokens
+                .get(line - 1)
+                .map_or(self.tokens.end, |tokens| tokens.start)
+        };
+        let start = at(section.line.max(1));
+        Some(start..next.map_or(self.tokens.end, |next| at(next.line.max(1)).max(start)))
+    }
+
     /// The text of a line, from 1 within the file.
     #[must_use]
     pub fn line(&self, number: usize) -> Option<&str> {

@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use super::cache::Cache;
 use super::discover::Source;
 use super::encoding::{BINARY_PROBE, Binary, Decoded, decode, is_binary};
 use super::formats::{self, Extracted, Format, Limits, Refused};
@@ -17,6 +18,9 @@ use crate::compute::Interrupt;
 const WALKED_LIMIT: u64 = 64 << 20;
 /// The largest file that is taken at all: far more than any context holds.
 const NAMED_LIMIT: u64 = 256 << 20;
+
+/// Changes whenever the same document would be read otherwise.
+const EXTRACTION: &[u8] = b"text of a document, 1";
 
 /// A file's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +55,10 @@ impl Refusal {
 }
 
 /// Reads a source. One that was not asked for by name is left out if its text is not what people mean.
-pub(super) fn read(source: &Source, interrupt: &Interrupt) -> Result<Text, Refusal> {
+pub(super) fn read(source: &Source, cache: Option<&Cache>, interrupt: &Interrupt) -> Result<Text, Refusal> {
     let Some(path) = &source.path else {
         let (format, bytes) = contents(io::stdin().lock(), "", true, None)?;
-        return text(format, bytes, interrupt);
+        return text(format, bytes, cache, interrupt);
     };
     regular(&path.metadata().map_err(Refusal::unreadable)?)?;
     let file = File::open(path).map_err(Refusal::unreadable)?;
@@ -62,13 +66,13 @@ pub(super) fn read(source: &Source, interrupt: &Interrupt) -> Result<Text, Refus
     regular(&metadata)?;
     let (format, bytes) = contents(file, &path.to_string_lossy(), source.explicit, Some(metadata.len()))?;
     if source.explicit {
-        return text(format, bytes, interrupt);
+        return text(format, bytes, cache, interrupt);
     }
     if format.is_none() && rules::is_large_data(path, metadata.len()) {
         let reason = format!("data larger than {} MiB", rules::DATA_LIMIT >> 20);
         return Err(Refusal::new(Exclusion::Large, reason));
     }
-    let text = text(format, bytes, interrupt)?;
+    let text = text(format, bytes, cache, interrupt)?;
     if let Some((kind, reason)) = rules::text(path, &text.text) {
         return Err(Refusal::new(kind, reason));
     }
@@ -127,11 +131,32 @@ fn contents(
     }
 }
 
+/// The text of a document of a known format, from the cache if it was read before.
+fn extract(format: Format, bytes: &[u8], cache: Option<&Cache>, interrupt: &Interrupt) -> Result<Extracted, Refused> {
+    let Some(cache) = cache else {
+        return formats::extract(format, bytes, &Limits::default(), interrupt);
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher
+        .update(EXTRACTION)
+        .update(format!("{format:?}").as_bytes())
+        .update(bytes);
+    let key = *hasher.finalize().as_bytes();
+    if let Some(extracted) = cache.get(&key).and_then(|kept| serde_json::from_slice(&kept).ok()) {
+        return Ok(extracted);
+    }
+    let extracted = formats::extract(format, bytes, &Limits::default(), interrupt)?;
+    if let Ok(kept) = serde_json::to_vec(&extracted) {
+        cache.put(key, kept.into());
+    }
+    Ok(extracted)
+}
+
 /// The text of a document of a known format, or of plain text.
-fn text(format: Option<Format>, bytes: Vec<u8>, interrupt: &Interrupt) -> Result<Text, Refusal> {
+fn text(format: Option<Format>, bytes: Vec<u8>, cache: Option<&Cache>, interrupt: &Interrupt) -> Result<Text, Refusal> {
     let mut notes = Vec::new();
     if let Some(format) = format {
-        match formats::extract(format, &bytes, &Limits::default(), interrupt) {
+        match extract(format, &bytes, cache, interrupt) {
             Ok(Extracted { text, sections, notes }) => {
                 return Ok(Text {
                     text,
@@ -178,7 +203,7 @@ mod tests {
                 path: Some(path),
                 explicit,
             };
-            read(&source, &Interrupt::new())
+            read(&source, None, &Interrupt::new())
         }
     }
 
@@ -271,13 +296,13 @@ mod tests {
             path: Some(path.to_owned()),
             explicit: true,
         };
-        let gone = read(&source(&folder.0.path().join("gone")), &Interrupt::new())
+        let gone = read(&source(&folder.0.path().join("gone")), None, &Interrupt::new())
             .unwrap_err()
             .reason;
         assert!(gone.starts_with("cannot be read: No such file"), "{gone}");
         for special in [folder.0.path(), Path::new("/dev/zero")] {
             assert!(
-                read(&source(special), &Interrupt::new())
+                read(&source(special), None, &Interrupt::new())
                     .unwrap_err()
                     .reason
                     .starts_with("not a regular file")

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use super::Event;
 use super::citations::Scanner;
-use crate::context::{Pack, sanitize};
+use crate::context::{Layout, Pack, Template, sanitize};
 use crate::engine::Token;
 use crate::model::{ChatTemplate, Message, Role, Tokenizer};
 use crate::trace::Channel;
 
-const INSTRUCTION: &str = "\nAnswer from the documents above. Each of their lines comes after its number and a colon, which are \
-                           not part of the file. Where you rely on a line, write its place as path:number and quote the \
-                           words that stand there in backquotes.\n\n";
+const ABOUT_NUMBERS: &str = " Each of their lines comes after its number and a colon, which are not part of the file.";
+const HOW_TO_CITE: &str = " Where you rely on a line, write its place as path:number and quote the words that stand there in \
+                           backquotes.\n\n";
 
 /// A question with all that comes before it, as the model gets it.
 pub(super) struct ChatPrompt {
@@ -31,15 +31,18 @@ pub(super) struct Chat {
     tokenizer: Tokenizer,
     template: ChatTemplate,
     pack: Arc<Pack>,
+    /// Lines come after their numbers.
+    numbered: bool,
     history: Vec<Message>,
 }
 
 impl Chat {
-    pub fn new(tokenizer: Tokenizer, template: ChatTemplate, pack: Arc<Pack>) -> Self {
+    pub fn new(tokenizer: Tokenizer, template: ChatTemplate, pack: Arc<Pack>, layout: &Layout) -> Self {
         Self {
             tokenizer,
             template,
             pack,
+            numbered: *layout == Layout::Documents(Template::default()),
             history: Vec::new(),
         }
     }
@@ -50,6 +53,7 @@ impl Chat {
             tokenizer: self.tokenizer.clone(),
             template: self.template.clone(),
             pack,
+            numbered: self.numbered,
             history: self.history.clone(),
         }
     }
@@ -66,7 +70,9 @@ impl Chat {
         messages.push(Message::new(Role::User, question));
         let documents = (!self.pack.documents.is_empty()).then_some(&*self.pack.tokens);
         if documents.is_some() {
-            messages[0].content.insert_str(0, INSTRUCTION);
+            let numbers = if self.numbered { ABOUT_NUMBERS } else { "" };
+            let instruction = format!("\nAnswer from the documents above.{numbers}{HOW_TO_CITE}");
+            messages[0].content.insert_str(0, &instruction);
         }
         let encoded = self.template.encode(&self.tokenizer, &messages, true, documents)?;
         Ok(ChatPrompt {

@@ -142,6 +142,7 @@ impl Scanner {
     /// A quotation without a place, if it purports to be one.
     fn looked_for(&self, quote: &str) -> Option<Citation> {
         let nowhere = || Citation {
+            section: None,
             channel: self.channel,
             path: String::new(),
             line: 0,
@@ -159,6 +160,7 @@ impl Scanner {
     fn found(&self, quote: &str) -> Option<Citation> {
         let (document, line) = find(&self.pack, quote).filter(|_| is_quotation(quote))?;
         Some(Citation {
+            section: None,
             channel: self.channel,
             path: sanitize(&document.path).into_owned(),
             line,
@@ -174,6 +176,7 @@ impl Scanner {
             Err(reason) => unverified(reason + &self.elsewhere(quote)),
         };
         Citation {
+            section: None,
             channel: self.channel,
             path: sanitize(&place.path).into_owned(),
             line: place.first,

@@ -118,6 +118,9 @@ pub struct Citation {
     pub path: String,
     /// From 1, within the file.
     pub line: usize,
+    /// The chapter, page, heading or cell that the line lies in, if the document has such.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub section: Option<String>,
     /// The text said to stand there; empty if only a place is named.
     pub quote: String,
     #[serde(flatten)]

@@ -72,6 +72,7 @@ pub(super) fn check(
     };
     let (path, number) = line.map_or(("?", running.unwrap_or(0)), |l| (l.document.path.as_str(), l.number));
     Citation {
+        section: None,
         channel,
         path: path.to_owned(),
         line: number,

@@ -256,7 +256,12 @@ impl Worker {
         }
     }
 
-    fn send(&mut self, event: Event) {
+    fn send(&mut self, mut event: Event) {
+        if let Event::Citation(citation) = &mut event {
+            let pack = self.documents();
+            let section = pack.document(&citation.path).and_then(|d| d.section(citation.line));
+            citation.section = section.map(ToString::to_string);
+        }
         (self.sink)(event);
     }
 
@@ -360,7 +365,7 @@ impl Worker {
             Protocol::Chat(template) => {
                 let chat = match &self.ready {
                     Ok(Ready::Chat(chat, _)) => chat.about(pack.clone()),
-                    _ => Chat::new(self.tokenizer.clone(), *template, pack.clone()),
+                    _ => Chat::new(self.tokenizer.clone(), *template, pack.clone(), &self.library.layout),
                 };
                 let prefix = chat.prefix()?;
                 (Ready::Chat(Box::new(chat), pack.clone()), prefix.into())

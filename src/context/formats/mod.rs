@@ -21,6 +21,8 @@ mod xml;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::pack::Section;
 use crate::compute::{Interrupt, Interrupted};
 
@@ -35,7 +37,7 @@ pub(super) enum Format {
 }
 
 /// The text of a document.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Extracted {
     pub text: String,
     /// In the order of their lines.
@@ -128,6 +130,14 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// Whether a page has places that a template engine fills in.
+fn is_template(head: &[u8]) -> bool {
+    let marks: [&[u8]; 5] = [b"{{", b"{%", b"<%", b"<?php", b"<?="];
+    marks
+        .iter()
+        .any(|mark| head.windows(mark.len()).any(|bytes| bytes == *mark))
+}
+
 /// What a file is by its name and its first bytes (some hundreds are enough); `None` is plain text or unknown.
 ///
 /// A format that is text itself goes by its name alone: a program may well print `<html>`.
@@ -137,7 +147,8 @@ pub(super) fn recognise(name: &str, head: &[u8]) -> Option<Format> {
         .rsplit_once('.')
         .map_or(String::new(), |(_, e)| e.to_ascii_lowercase());
     match extension.as_str() {
-        "html" | "htm" | "xhtml" | "xht" => return Some(Format::Html),
+        // What a program is to fill in is code, of which the tags are a part.
+        "html" | "htm" | "xhtml" | "xht" => return (!is_template(head)).then_some(Format::Html),
         "ipynb" => return Some(Format::Notebook),
         "pdf" => {
             let head = &head[..head.len().min(PDF_HEADER_WITHIN)];

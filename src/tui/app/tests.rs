@@ -435,6 +435,7 @@ fn control_characters_never_reach_the_screen() {
     rig.token(Channel::Thinking, evil);
     rig.token(Channel::Answer, evil);
     rig.event(Event::Citation(Citation {
+        section: None,
         channel: Channel::Answer,
         path: evil.into(),
         line: 1,

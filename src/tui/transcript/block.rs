@@ -326,7 +326,9 @@ pub fn citation_text(citation: &Citation) -> String {
         let words: Vec<_> = citation.quote.split_whitespace().collect();
         format!("“{}”", clip(&words.join(" "), QUOTED))
     } else {
-        format!("{}:{}", citation.path, citation.line)
+        let section = citation.section.as_ref();
+        let section = section.map_or_else(String::new, |section| format!(" ({})", clip(section, QUOTED)));
+        format!("{}:{}{section}", citation.path, citation.line)
     };
     match &citation.verdict {
         Verdict::Verified => format!("✓ {place} verified"),

@@ -258,7 +258,7 @@ impl Viewer {
         let path = clip_start(path, left);
         let x = print(buf, area.x, area.y, area.width, &path, theme.style(Part::StatusStrong));
         if let Some(section) = self.section() {
-            let title = clip(&format!(" · {}", section.title), left - width(&path));
+            let title = clip(&format!(" · {section}"), left - width(&path));
             print(buf, x, area.y, area.width, &title, theme.style(Part::Status));
         }
         let at = area.right() - width(place) as u16;

@@ -15,9 +15,7 @@ const INDENT: usize = 2;
 impl Viewer {
     /// The section that the cursor is in.
     pub(super) fn section(&self) -> Option<&Section> {
-        let sections = &self.text.document().sections;
-        let after = sections.partition_point(|section| section.line <= self.cursor.line + 1);
-        after.checked_sub(1).map(|index| &sections[index])
+        self.text.document().section(self.cursor.line + 1)
     }
 
     pub(super) fn next_section(&mut self) {

@@ -106,10 +106,10 @@ fn any_input() -> impl Strategy<Value = Input> {
         }))),
         2 => any_pack(text),
         1 => Just(Input::Paste("/open a.rs:2".into())),
-        1 => text.prop_map(|path| Input::Conversation(Event::Citation(Citation {
+        1 => text.prop_map(|path| Input::Conversation(Event::Citation(Citation { section: None,
             channel: Channel::Thinking, path, line: 1, quote: String::new(), verdict: Verdict::Verified,
         }))),
-        1 => (text, numbers.clone()).prop_map(|(quote, line)| Input::Conversation(Event::Citation(Citation {
+        1 => (text, numbers.clone()).prop_map(|(quote, line)| Input::Conversation(Event::Citation(Citation { section: None,
             channel: Channel::Answer, path: "a.rs".into(), line, quote, verdict: Verdict::Verified,
         }))),
         1 => numbers.prop_map(|tokens| Input::Conversation(Event::Finished(Finished {

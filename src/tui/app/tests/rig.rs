@@ -137,6 +137,7 @@ impl Rig {
 
     pub fn cite(&mut self, channel: Channel, line: usize, verdict: Verdict) {
         self.event(Event::Citation(Citation {
+            section: None,
             channel,
             path: "src/x.rs".into(),
             line,

@@ -177,6 +177,7 @@ fn quotations_lead_to_their_place_or_are_doubtful() {
     rig.token(Channel::Answer, "It says “they are few” and “they are very many”.\n");
     let cite = |path: &str, line, quote: &str, verdict| {
         Event::Citation(Citation {
+            section: None,
             channel: Channel::Answer,
             path: path.into(),
             line,
@@ -202,6 +203,7 @@ fn a_quoted_word_is_not_taken_for_a_part_of_another() {
     rig.question("Where?");
     rig.token(Channel::Answer, "The index has `x` (src/x.rs:1).\n");
     rig.event(Event::Citation(Citation {
+        section: None,
         channel: Channel::Answer,
         path: "src/x.rs".into(),
         line: 1,
