@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Spans;
 use super::codec;
 use super::discover::Source;
 use super::pack::{Document, Pack, Section, lines_of};
@@ -53,7 +54,7 @@ pub(super) struct Body {
     pub file: Option<PathBuf>,
     pub text: String,
     pub sections: Vec<Section>,
-    pub lines: Vec<Range<usize>>,
+    pub lines: Spans,
     /// An [`Encoded`] of these lines as the bytes of [`codec`](super::codec), which take half the room.
     pub encoded: Arc<[u8]>,
     /// The lines that are cut out.
@@ -239,7 +240,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Appends the lines, and gives each line's place in the pack.
-    fn lines(&self, body: &Body, first_line: usize, writer: &mut Writer<'_>) -> Vec<Range<usize>> {
+    fn lines(&self, body: &Body, first_line: usize, writer: &mut Writer<'_>) -> Spans {
         // A body that was encoded can be decoded.
         let encoded = codec::from_bytes(&body.encoded, body.lines.len()).unwrap_or_default();
         let Layout::RunningLines(ids) = self.layout else {
@@ -248,7 +249,7 @@ impl<'a> Frame<'a> {
             let place = |line: &Range<u32>| start + line.start as usize..start + line.end as usize;
             return encoded.lines.iter().map(place).collect();
         };
-        let mut places = Vec::with_capacity(encoded.lines.len());
+        let mut places = Spans::with_capacity(encoded.lines.len());
         let mut copied = 0;
         for (index, line) in encoded.lines.iter().enumerate() {
             if body.cuts(index) {
@@ -302,7 +303,7 @@ impl Encoder<'_> {
                 (since_check, reported) = (0, tokens.len());
             }
             let start = tokens.len() as u32;
-            self.tokenizer.encode_into(&text[line.clone()], &mut tokens);
+            self.tokenizer.encode_into(&text[line], &mut tokens);
             spans.push(start..tokens.len() as u32);
         }
         (self.progress)(tokens.len() - reported);
@@ -327,7 +328,7 @@ impl Encoder<'_> {
                     slice.push_str(&(marker(gap) + "\n"));
                 }
             } else {
-                places.push(template.push_line(index + 1, &text[line.clone()], &mut slice));
+                places.push(template.push_line(index + 1, &text[line], &mut slice));
             }
             if slice.len() >= SLICE {
                 self.slice(&mut slice, &mut places, &mut encoded)?;

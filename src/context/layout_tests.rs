@@ -141,7 +141,7 @@ fn a_cut_is_marked_and_the_other_lines_keep_their_numbers() {
         assert_eq!(read, [1, 4, 5]);
         let document = &pack.documents[0];
         assert_eq!((document.gap.clone(), document.text.as_str()), (Some(1..3), text));
-        assert!(document.line_tokens[1].is_empty() && document.line_tokens[2].is_empty());
+        assert!(document.line_tokens.at(1).is_empty() && document.line_tokens.at(2).is_empty());
     }
     let (tokenizer, tail) = pack_cut(
         &RUNNING,
@@ -200,7 +200,7 @@ proptest! {
                     running += 1;
                     let line = pack.line(running).unwrap();
                     prop_assert_eq!((line.text, line.number), (expected, i + 1));
-                    let span = document.line_tokens[i].clone();
+                    let span = document.line_tokens.at(i);
                     prop_assert!(span.start >= document.tokens.start && span.end <= document.tokens.end);
                     let bytes = tokenizer.decode(&pack.tokens[span]);
                     match layout {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Note, Skipped};
+use super::{Note, Skipped, Spans};
 
 /// Documents as one token sequence.
 #[derive(Debug, Clone, Default)]
@@ -31,9 +31,9 @@ pub struct Document {
     pub file: Option<PathBuf>,
     pub text: String,
     /// Each line's bytes in `text`.
-    pub lines: Vec<Range<usize>>,
+    pub lines: Spans,
     /// Each line's tokens, counted from the beginning of the pack.
-    pub line_tokens: Vec<Range<usize>>,
+    pub line_tokens: Spans,
     /// The running number of the first line.
     pub first_line: usize,
     /// All tokens of the document in the pack, with whatever frames it.
@@ -110,7 +110,7 @@ impl Document {
     /// The text of a line, from 1 within the file.
     #[must_use]
     pub fn line(&self, number: usize) -> Option<&str> {
-        self.text.get(self.lines.get(number.checked_sub(1)?)?.clone())
+        self.text.get(self.lines.get(number.checked_sub(1)?)?)
     }
 }
 
@@ -148,7 +148,7 @@ impl Pack {
                 let line = Line {
                     document,
                     number: i + 1,
-                    text: &document.text[bytes.clone()],
+                    text: &document.text[bytes],
                 };
                 (document.first_line + i, line)
             })
@@ -164,8 +164,8 @@ impl Pack {
 
 /// The lines of a text: what stands between line feeds, without a carriage return at the end. A text that ends in a
 /// line feed has no further, empty line.
-pub(super) fn lines_of(text: &str) -> Vec<Range<usize>> {
-    let mut lines = Vec::new();
+pub(super) fn lines_of(text: &str) -> Spans {
+    let mut lines = Spans::default();
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let bare = line.strip_suffix('\n').unwrap_or(line);

@@ -63,7 +63,7 @@ impl Folder {
 mod tests {
     use std::ops::Range;
 
-    use super::super::Document;
+    use super::super::{Document, Spans};
     use super::*;
 
     fn document(path: &str, tokens: Range<usize>, text: &str) -> Document {
@@ -71,8 +71,8 @@ mod tests {
             path: path.to_owned(),
             file: None,
             text: text.to_owned(),
-            lines: Vec::new(),
-            line_tokens: Vec::new(),
+            lines: Spans::default(),
+            line_tokens: Spans::default(),
             first_line: 1,
             tokens,
             sections: Vec::new(),

@@ -83,7 +83,7 @@ fn watch<W: Watcher + Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::Document;
+    use super::super::{Document, Spans};
     use super::*;
     use std::fs;
 
@@ -92,8 +92,8 @@ mod tests {
             path: file.display().to_string(),
             file: Some(file.clone()),
             text: String::new(),
-            lines: Vec::new(),
-            line_tokens: Vec::new(),
+            lines: Spans::default(),
+            line_tokens: Spans::default(),
             first_line: 1,
             tokens: 0..0,
             sections: Vec::new(),

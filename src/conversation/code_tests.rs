@@ -12,7 +12,7 @@ fn left(path: &str, text: &str) -> Vec<String> {
         let inside = if code.inside(line.start) { "~" } else { "" };
         format!("{inside}{}", code.line(line).replace(' ', ""))
     };
-    document.lines.iter().map(of_line).collect()
+    document.lines.iter().map(|line| of_line(&line)).collect()
 }
 
 #[test]
@@ -104,7 +104,8 @@ proptest! {
         for (left, original) in code.text.bytes().zip(text.bytes()) {
             prop_assert!(left == original || left == b' ');
         }
-        for line in &document.lines {
+        for line in document.lines.iter() {
+            let line = &line;
             code.line(line);
             code.inside(line.start);
         }

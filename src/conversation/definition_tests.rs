@@ -6,8 +6,8 @@ use super::*;
 fn found(line: &str, path: &str, name: &str) -> Defines {
     let pack = pack(&[(path, line)]);
     let code = Code::of(&pack.documents[0]);
-    let first = pack.documents[0].lines.first();
-    first.map_or(Defines::No, |bytes| defines(code.line(bytes), path, name))
+    let first = pack.documents[0].lines.get(0);
+    first.map_or(Defines::No, |bytes| defines(code.line(&bytes), path, name))
 }
 
 fn check(path: &str, name: &str, expected: Defines, lines: &[&str]) {

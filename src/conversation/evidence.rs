@@ -194,13 +194,13 @@ fn names_of_file(path: &str) -> impl Iterator<Item = &str> {
 fn judge_definition(pack: &Pack, line: Line<'_>, name: &str) -> Result<(), String> {
     let Line { document, number, .. } = line;
     let code = Code::of(document);
-    let bytes = &document.lines[number - 1];
+    let bytes = &document.lines.at(number - 1);
     if code.inside(bytes.start) {
         return Err("the line is inside a comment or a text".into());
     }
     let path = &document.path;
     let earlier = |n: &usize| {
-        let bytes = &document.lines[n - 1];
+        let bytes = &document.lines.at(n - 1);
         !code.inside(bytes.start) && defines(code.line(bytes), path, name) != Defines::No
     };
     match defines(code.line(bytes), path, name) {
@@ -231,14 +231,18 @@ fn definition<'p>(pack: &'p Pack, name: &str) -> Option<(&'p Document, usize)> {
             let defined = |bytes: &Range<usize>| {
                 !code.inside(bytes.start) && defines(code.line(bytes), &document.path, name) == Defines::Yes
             };
-            document.lines.iter().position(defined).map(|at| (document, at + 1))
+            document
+                .lines
+                .iter()
+                .position(|line| defined(&line))
+                .map(|at| (document, at + 1))
         })
 }
 
 fn judge_value(line: Line<'_>, name: &str, answer: Option<Answer<'_>>) -> Result<(), String> {
     let Line { document, number, text } = line;
     let code = Code::of(document);
-    let bytes = &document.lines[number - 1];
+    let bytes = &document.lines.at(number - 1);
     if code.inside(bytes.start) {
         return Err("the line is inside a comment or a text".into());
     }
@@ -257,7 +261,7 @@ fn judge_value(line: Line<'_>, name: &str, answer: Option<Answer<'_>>) -> Result
         .lines
         .get(number)
         .filter(|_| joined)
-        .map(|next| code.line(next));
+        .map(|next| code.line(&next));
     if value.goes_on(next) {
         return Err(format!("what `{name}` is set to goes on after the line"));
     }

@@ -36,7 +36,7 @@ pub(super) fn guide(
     let source = Arc::new(Source {
         tokens: pack.tokens.clone(),
         starts: starts(pack, span, bytes_of),
-        lines: pack.documents.iter().flat_map(|d| d.line_tokens.clone()).collect(),
+        lines: pack.documents.iter().flat_map(|d| d.line_tokens.iter()).collect(),
         ids,
         newline,
         answer,
@@ -54,7 +54,7 @@ pub(super) fn guide(
 fn starts(pack: &Pack, span: &str, bytes_of: &dyn Fn(u32) -> usize) -> Vec<usize> {
     let mut starts = Vec::new();
     for document in pack.documents.iter().filter(|d| d.text.contains(span)) {
-        for (bytes, tokens) in document.lines.iter().zip(&document.line_tokens) {
+        for (bytes, tokens) in document.lines.iter().zip(document.line_tokens.iter()) {
             let Some(at) = document.text[bytes.clone()].rfind(span) else {
                 continue;
             };

@@ -74,7 +74,7 @@ proptest! {
         let mut at = 0;
         for size in &sizes {
             let document = crate::context::Document {
-                path: String::new(), file: None, text: String::new(), lines: vec![], line_tokens: vec![], first_line: 1,
+                path: String::new(), file: None, text: String::new(), lines: crate::context::Spans::default(), line_tokens: crate::context::Spans::default(), first_line: 1,
                 tokens: at..at + size, sections: vec![], gap: None,
             };
             at += size;

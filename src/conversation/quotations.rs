@@ -73,7 +73,7 @@ pub(super) fn find<'p>(pack: &'p Pack, quote: &str) -> Option<(&'p Document, usi
         pack.documents.iter().find_map(|document| {
             let whole = |range: &Range<usize>| stands_alone(&document.text, range);
             let at = pattern.find_iter(&document.text).map(|m| m.range()).find(whole)?.start;
-            let after = document.lines.partition_point(|line| line.start <= at);
+            let after = document.lines.begun_at(at);
             Some((document, after.max(1)))
         })
     })

@@ -146,7 +146,7 @@ impl QuoteModel {
             .iter()
             .filter(|d| d.text.contains(span))
             .flat_map(|document| {
-                let lines = document.lines.iter().zip(&document.line_tokens);
+                let lines = document.lines.iter().zip(document.line_tokens.iter());
                 lines
                     .filter(|(line, _)| document.text[(*line).clone()].contains(span))
                     .map(|(_, tokens)| tokens.clone())

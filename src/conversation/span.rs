@@ -145,7 +145,7 @@ pub(super) fn fits(name: &str, kind: Kind, pack: &Pack) -> bool {
         .any(|document| {
             let code = Code::of(document);
             document.lines.iter().any(|bytes| {
-                let (text, code_text) = (&document.text[bytes.clone()], code.line(bytes));
+                let (text, code_text) = (&document.text[bytes.clone()], code.line(&bytes));
                 if !text.contains(name) || code.inside(bytes.start) {
                     return false;
                 }

@@ -189,7 +189,7 @@ mod tests {
     fn value(line: &str, path: &str) -> Option<String> {
         let pack = pack(&[(path, line)]);
         let code = Code::of(&pack.documents[0]);
-        let code = code.line(&pack.documents[0].lines[0]);
+        let code = code.line(&pack.documents[0].lines.at(0));
         value_of(line, code, path, "RETRIES").map(|value| value.text.to_owned())
     }
 
@@ -281,7 +281,7 @@ mod tests {
         ] {
             let pack = pack(&[("a.rs", line)]);
             let code = Code::of(&pack.documents[0]);
-            let value = value_of(line, code.line(&pack.documents[0].lines[0]), "a.rs", "RETRIES").unwrap();
+            let value = value_of(line, code.line(&pack.documents[0].lines.at(0)), "a.rs", "RETRIES").unwrap();
             assert_eq!(value.is(answer, 2), same, "{answer} in {line}");
         }
         let of = |line| value_of(line, line, "a.rs", "RETRIES").unwrap();

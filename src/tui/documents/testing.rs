@@ -1,6 +1,6 @@
 //! Packs for tests: names and tokens are all that the pane looks at.
 
-use crate::context::{Document, Pack};
+use crate::context::{Document, Pack, Spans};
 
 pub fn pack(documents: &[(&str, usize)]) -> Pack {
     let mut pack = Pack::default();
@@ -10,8 +10,8 @@ pub fn pack(documents: &[(&str, usize)]) -> Pack {
             path: path.to_owned(),
             file: None,
             text: String::new(),
-            lines: Vec::new(),
-            line_tokens: Vec::new(),
+            lines: Spans::default(),
+            line_tokens: Spans::default(),
             first_line: 1,
             tokens: at..at + tokens,
             sections: Vec::new(),

@@ -90,7 +90,7 @@ impl Text {
     /// The place of a byte of the text.
     pub fn spot(&self, offset: usize) -> Spot {
         let lines = &self.document().lines;
-        let line = lines.partition_point(|line| line.start <= offset).saturating_sub(1);
+        let line = lines.begun_at(offset).saturating_sub(1);
         let at = lines.get(line).map_or(0, |line| offset.min(line.end) - line.start);
         Spot { line, at }
     }
