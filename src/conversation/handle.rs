@@ -9,7 +9,7 @@ use super::Event;
 pub enum Request {
     /// Answer a question. Questions queue; each is answered by events up to `finished` or `failed`.
     Ask(String),
-    /// Stop what is running, prefill or reply; what is done is kept.
+    /// Stop what is running, prefill or reply, else a plan that is being worked out; what is done is kept.
     Cancel,
     /// Work out what a change to the documents would cost; answered by `planned` or `plan_failed`.
     Plan(Change),

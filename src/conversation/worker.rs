@@ -282,7 +282,12 @@ impl Worker {
         match &self.phase {
             Phase::Loading(interrupt) => interrupt.raise(),
             Phase::Prefilling(ticket) | Phase::Answering(ticket, _) => ticket.interrupt.raise(),
-            Phase::Idle => {}
+            // What a change would cost is worked out beside everything else.
+            Phase::Idle => {
+                if let Some(planning) = self.planning.as_ref().filter(|planning| planning.cause == Cause::Asked) {
+                    planning.interrupt.raise();
+                }
+            }
         }
     }
 

@@ -278,6 +278,8 @@ impl App {
         if self.activity.is_busy() {
             self.activity.cancel();
             vec![Effect::Cancel]
+        } else if self.plans.working.is_some() {
+            vec![Effect::Cancel]
         } else {
             self.transcript.select(None);
             self.transcript.forget_link();

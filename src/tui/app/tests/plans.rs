@@ -342,3 +342,17 @@ fn after_the_end_nothing_is_planned() {
     assert_eq!(rig.ask("/load lib"), []);
     rig.shows("nothing can be loaded any more");
 }
+
+#[test]
+fn a_plan_that_is_being_worked_out_can_be_stopped() {
+    let mut rig = ready(80, 24);
+    rig.write("/load lib");
+    rig.key(KeyCode::Enter);
+    rig.shows("working out what it costs");
+    assert_eq!(rig.key(KeyCode::Esc), [Effect::Cancel]);
+    rig.event(Event::PlanFailed {
+        message: "loading the documents was cancelled".into(),
+    });
+    rig.lacks("working out");
+    assert_eq!(rig.key(KeyCode::Esc), []);
+}
