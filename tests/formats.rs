@@ -285,8 +285,11 @@ fn a_pdf_that_swells_is_stopped_by_the_limit_of_its_memory() {
 
 #[test]
 fn the_worker_is_not_for_people() {
-    let help = thunderhead(&["--help"], b"");
-    assert!(!String::from_utf8_lossy(&help.stdout).contains("extract-pdf"));
+    for arguments in [&["--help"][..], &["completions", "bash"]] {
+        let output = thunderhead(arguments, b"");
+        assert!(output.status.success());
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("extract-pdf"));
+    }
 }
 
 #[test]

@@ -82,9 +82,6 @@ pub enum Command {
         #[arg(value_hint = ValueHint::DirPath)]
         directory: Option<PathBuf>,
     },
-    /// Read one PDF from standard input: how this program runs itself.
-    #[command(hide = true)]
-    ExtractPdf { word: String, seconds: u64, memory: u64 },
 }
 
 #[derive(Debug, Args)]

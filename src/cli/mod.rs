@@ -17,11 +17,14 @@ use clap::Parser;
 
 use self::args::{Arguments, Command};
 use self::error::CliError;
-use crate::context::extract_pdf;
+use crate::context::{PDF_READER, extract_pdf};
 
 /// Runs the program with the process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(code) = pdf_reader() {
+        return code;
+    }
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(code) => code,
@@ -39,9 +42,20 @@ fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),
         Some(Command::Ask(command)) => ask::run(&command),
         Some(Command::Pack(command)) => pack::run(&command),
-        Some(Command::ExtractPdf { word, seconds, memory }) => Ok(extract_pdf(&word, seconds, memory)),
         None => chat::run(&arguments.chat),
     }
+}
+
+/// Is the PDF reader if that is how this process was started by another of the program. No command for people, and so in no
+/// help, manual or completion.
+fn pdf_reader() -> Option<ExitCode> {
+    let mut words = std::env::args_os().skip(1);
+    if words.next()? != PDF_READER {
+        return None;
+    }
+    let mut next = || words.next()?.into_string().ok();
+    let (word, seconds, memory) = (next()?, next()?.parse().ok()?, next()?.parse().ok()?);
+    Some(extract_pdf(&word, seconds, memory))
 }
 
 /// Whether colours and dimming are wanted (<https://no-color.org>).

@@ -35,7 +35,7 @@ use serde::Serialize;
 pub use budget::TooLarge;
 pub use cache::Cache;
 pub use exclusion::Exclusion;
-pub(crate) use formats::pdf_worker::main as extract_pdf;
+pub(crate) use formats::pdf_worker::{SUBCOMMAND as PDF_READER, main as extract_pdf};
 pub use layout::{Layout, RunningLines};
 pub use load::{Loader, Progress};
 pub use pack::{Document, Line, Pack, Section, SectionKind};

@@ -12,7 +12,7 @@ use std::time::Duration;
 use pdf_extract::{Document, MediaBox, OutputDev, OutputError, Transform};
 
 /// The hidden subcommand by which this program runs itself.
-pub(super) const SUBCOMMAND: &str = "extract-pdf";
+pub(crate) const SUBCOMMAND: &str = "extract-pdf";
 /// Kinds of frames: a page's text; a page that cannot be read; why there is no text; the end.
 pub(super) const PAGE: &str = "page";
 pub(super) const LOST: &str = "lost";
