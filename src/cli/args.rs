@@ -72,6 +72,15 @@ pub enum Command {
     #[command(after_help = "Examples:\n  thunderhead score --model DIR --text book.txt\n  \
                             thunderhead score --model DIR --tokens ids.json --continue 40 --json")]
     Score(ScoreArgs),
+    /// List the built-in colour themes, print one to start your own from, or check a theme file.
+    #[command(
+        after_help = "Examples:\n  thunderhead themes\n  thunderhead themes show storm > ~/mine.toml\n  \
+                            thunderhead themes check ~/mine.toml && thunderhead --theme ~/mine.toml src"
+    )]
+    Themes {
+        #[command(subcommand)]
+        command: Option<ThemesCommand>,
+    },
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  thunderhead completions bash > ~/.local/share/bash-completion/completions/thunderhead"
@@ -84,9 +93,20 @@ pub enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum ThemesCommand {
+    /// Print the file of a built-in theme.
+    Show { name: String },
+    /// Say whether theme files are right, and what is wrong with them. Exits with 2 if one is not.
+    Check {
+        #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+    },
+}
+
 #[derive(Debug, Args)]
 pub struct ChatArgs {
-    /// Colour theme: a built-in name (terminal, storm, daylight, mono) or a TOML file.
+    /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file.
     #[arg(long, value_name = "NAME|FILE")]
     pub theme: Option<String>,
     #[command(flatten)]

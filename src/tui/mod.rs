@@ -48,7 +48,7 @@ use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
-pub use theme::{Theme, ThemeError, names as theme_names};
+pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
 
 /// The shortest time from one frame to the next.
 const FRAME: Duration = Duration::from_millis(16);

@@ -116,7 +116,9 @@ const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
 const BUILT_IN: &[(&str, &str)] = &[
     ("terminal", include_str!("../../themes/terminal.toml")),
     ("storm", include_str!("../../themes/storm.toml")),
+    ("ember", include_str!("../../themes/ember.toml")),
     ("daylight", include_str!("../../themes/daylight.toml")),
+    ("contrast", include_str!("../../themes/contrast.toml")),
     ("mono", include_str!("../../themes/mono.toml")),
 ];
 
@@ -179,6 +181,23 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|&(name, _)| name)
 }
 
+/// The file of a built-in theme.
+///
+/// # Errors
+/// If there is no such theme.
+pub fn source(name: &str) -> Result<&'static str, ThemeError> {
+    let built_in = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
+    built_in
+        .map(|&(_, source)| source)
+        .ok_or_else(|| ThemeError::Unknown { name: name.to_owned() })
+}
+
+/// What a built-in theme says of itself.
+#[must_use]
+pub fn description(name: &str) -> Option<&'static str> {
+    source(name).ok()?.lines().next()?.strip_prefix("# ")
+}
+
 impl Default for Theme {
     fn default() -> Self {
         Self::built_in("terminal").expect("the built-in themes are tested")
@@ -189,11 +208,7 @@ impl Theme {
     /// # Errors
     /// If there is no such theme.
     pub fn built_in(name: &str) -> Result<Self, ThemeError> {
-        let (_, source) = BUILT_IN
-            .iter()
-            .find(|(built_in, _)| *built_in == name)
-            .ok_or_else(|| ThemeError::Unknown { name: name.to_owned() })?;
-        Self::parse(name, source)
+        Self::parse(name, source(name)?)
     }
 
     /// Reads a theme file's text.
@@ -351,6 +366,50 @@ mod tests {
         assert_eq!(theme.style(Part::Waiting), Style::new().fg(Color::Green));
     }
 
+    /// Contrast of two colours (WCAG 2.1, 1.4.3); `None` if one of them is the terminal's.
+    fn contrast(a: Option<Color>, b: Option<Color>) -> Option<f64> {
+        let luminance = |colour: Option<Color>| match colour? {
+            Color::Rgb(r, g, b) => {
+                let linear = |channel: u8| {
+                    let c = f64::from(channel) / 255.0;
+                    if c <= 0.03928 {
+                        c / 12.92
+                    } else {
+                        ((c + 0.055) / 1.055).powf(2.4)
+                    }
+                };
+                Some(0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b))
+            }
+            _ => None,
+        };
+        let (a, b) = (luminance(a)?, luminance(b)?);
+        Some((a.max(b) + 0.05) / (a.min(b) + 0.05))
+    }
+
+    #[test]
+    fn everything_that_is_read_can_be_read() {
+        // Lines, marks of places and what is meant to recede are not read.
+        let ornament = [
+            Part::Background,
+            Part::Scrollbar,
+            Part::Rule,
+            Part::Bar,
+            Part::LineNumber,
+        ];
+        for name in names() {
+            let theme = Theme::built_in(name).unwrap();
+            let ground = theme.style(Part::Background);
+            let enough = if name == "contrast" { 7.0 } else { 4.5 };
+            for &(part, known) in PARTS.iter().filter(|(_, known)| !ornament.contains(known)) {
+                let style = theme.style(known);
+                let (fore, back) = (style.fg.or(ground.fg), style.bg.or(ground.bg));
+                if let Some(found) = contrast(fore, back) {
+                    assert!(found >= enough, "{name}: {part} has a contrast of {found:.1}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_theme_that_knows_nothing_of_a_mark_shows_it_all_the_same() {
         let theme = Theme::parse("mine", "[styles]\nunverified = 'red'\nmatch = 'blue'").unwrap();
@@ -399,7 +458,7 @@ mod tests {
             Theme::built_in("nope")
                 .unwrap_err()
                 .to_string()
-                .contains("terminal, storm, daylight, mono")
+                .contains("terminal, storm, ember, daylight, contrast, mono")
         );
     }
 }
