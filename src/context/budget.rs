@@ -1,4 +1,4 @@
-//! Documents that do not fit, and what could be done about it.
+//! Documents that do not fit, and what could be left out.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,10 @@ impl TooLarge {
         (self.tokens + 1).saturating_sub(self.limit)
     }
 
-    /// The fewest documents without which the others fit, the largest first; of all documents, if that is not to be had
-    /// with a few.
-    #[must_use]
-    pub fn to_drop(&self) -> Vec<&(String, usize)> {
-        let mut sizes: Vec<_> = self.sizes.iter().collect();
-        sizes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    /// The fewest documents without which the others fit, the largest first; as many as are named, if that is not enough.
+    fn files_to_drop(&self) -> Vec<(&str, usize)> {
+        let mut sizes: Vec<(&str, usize)> = self.sizes.iter().map(|(name, tokens)| (&**name, *tokens)).collect();
+        sizes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
         let mut left = self.over();
         let mut drop = Vec::new();
         for size in sizes {
@@ -52,23 +50,56 @@ impl TooLarge {
         }
         drop
     }
-}
 
-impl TooLarge {
-    /// The smallest folder without which the others fit.
-    fn folder_to_drop(&self) -> Option<(String, usize)> {
-        let mut folders: BTreeMap<&str, usize> = BTreeMap::new();
+    /// Folders, and files where a folder would be too much, without which the others fit: the largest first that do not
+    /// take away much more than has to go. `None` if that is not to be had with a few.
+    fn folders_to_drop(&self) -> Option<Vec<(&str, usize)>> {
+        let mut nodes: BTreeMap<&str, usize> = BTreeMap::new();
         for (name, tokens) in &self.sizes {
-            for (slash, _) in name.match_indices('/').filter(|(slash, _)| *slash > 0) {
-                *folders.entry(&name[..slash]).or_default() += tokens;
+            let folders = name
+                .match_indices('/')
+                .map(|(slash, _)| slash)
+                .filter(|&slash| slash > 0);
+            for end in folders.chain([name.len()]) {
+                *nodes.entry(&name[..end]).or_default() += tokens;
             }
         }
-        let enough = folders
-            .into_iter()
-            .filter(|&(_, tokens)| tokens >= self.over() && tokens < self.tokens);
-        enough
-            .min_by_key(|&(name, tokens)| (tokens, std::cmp::Reverse(name.len())))
-            .map(|(name, tokens)| (name.to_owned(), tokens))
+        let mut nodes: Vec<(&str, usize)> = nodes.into_iter().collect();
+        // Of a folder and the one folder in it, the inner one says more.
+        nodes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| b.0.len().cmp(&a.0.len())));
+        let inside = |inner: &str, outer: &str| {
+            inner
+                .strip_prefix(outer)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut left = self.over();
+        let mut drop: Vec<(&str, usize)> = Vec::new();
+        for (name, tokens) in nodes {
+            if left == 0 {
+                break;
+            }
+            let apart = !drop.iter().any(|(other, _)| inside(name, other) || inside(other, name));
+            if apart && tokens <= left + left / 4 && drop.len() < NAMED {
+                left = left.saturating_sub(tokens);
+                drop.push((name, tokens));
+            }
+        }
+        (left == 0).then_some(drop)
+    }
+
+    /// What to leave out, and whether the rest fits without it.
+    #[must_use]
+    pub fn to_drop(&self) -> (Vec<(&str, usize)>, bool) {
+        let files = self.files_to_drop();
+        let all_read = self.files_read == self.total_files;
+        let dropped: usize = files.iter().map(|size| size.1).sum();
+        if !all_read || (dropped >= self.over() && files.len() < self.sizes.len()) {
+            return (files, all_read);
+        }
+        match self.folders_to_drop() {
+            Some(folders) => (folders, true),
+            None => (files, false),
+        }
     }
 }
 
@@ -87,21 +118,11 @@ impl std::fmt::Display for TooLarge {
             String::new()
         };
         let over = self.over();
-        let read = files_read == total_files;
-        let files = self.to_drop();
-        let dropped: usize = files.iter().map(|size| size.1).sum();
-        let files_do = dropped >= over && files.len() < self.sizes.len();
-        let folder = self.folder_to_drop().filter(|_| !files_do);
-        let (advice, drop): (_, Vec<(&str, usize)>) = match &folder {
-            Some((name, tokens)) if read => ("Without this they would fit:", vec![(name, *tokens)]),
-            _ => {
-                let drop = files.iter().map(|size| (&*size.0, size.1)).collect();
-                if files_do && read {
-                    ("Without these they would fit:", drop)
-                } else {
-                    ("Load less; the largest are", drop)
-                }
-            }
+        let (drop, enough) = self.to_drop();
+        let advice = match (enough, drop.len()) {
+            (true, 1) => "Without this they would fit:",
+            (true, _) => "Without these they would fit:",
+            (false, _) => "Load less; the largest are",
         };
         write!(
             f,
@@ -142,7 +163,7 @@ mod tests {
     fn what_to_drop_is_enough_and_not_more() {
         let error = too_large(101, &[("small", 10), ("a large", 80), ("middle", 60)]);
         assert_eq!(error.over(), 50);
-        assert_eq!(error.to_drop(), [&("a large".to_owned(), 80)]);
+        assert_eq!(error.to_drop(), (vec![("a large", 80)], true));
         let text = error.to_string();
         assert!(
             text.contains("take 150 tokens, and the context has 101: 50 too many"),
@@ -150,8 +171,7 @@ mod tests {
         );
         assert!(text.contains(r"--exclude '/a\ large'  (80 tokens)"), "{text}");
         let error = too_large(11, &[("a", 50), ("b", 10), ("c", 100)]);
-        let names: Vec<&str> = error.to_drop().iter().map(|size| size.0.as_str()).collect();
-        assert_eq!(names, ["c", "a"]);
+        assert_eq!(error.to_drop(), (vec![("c", 100), ("a", 50)], true));
     }
 
     #[test]
@@ -164,7 +184,7 @@ mod tests {
             total_files: 100,
             sizes,
         };
-        assert_eq!(error.to_drop().len(), NAMED);
+        assert_eq!((error.to_drop().0.len(), error.to_drop().1), (NAMED, false));
         assert!(error.to_string().contains("the largest are"));
     }
 
@@ -179,7 +199,7 @@ mod tests {
             total_files: 41,
             sizes,
         };
-        assert_eq!(error.folder_to_drop(), Some(("big/0".into(), 200)));
+        assert_eq!(error.to_drop(), (vec![("big/0", 200)], true));
         assert!(error.to_string().contains("--exclude /big/0  (200 tokens)"), "{error}");
     }
 }
