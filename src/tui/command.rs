@@ -29,6 +29,8 @@ pub enum Action {
     Panic,
     CycleFold,
     SelectThinking,
+    NextTurn,
+    PreviousTurn,
     NextLink,
     PreviousLink,
     FollowLink,
@@ -250,6 +252,18 @@ pub const COMMANDS: &[Command] = &{
             A::SelectThinking,
             &[key(K::BackTab), with(K::BackTab, SHIFT)],
             "select earlier thinking",
+        ),
+        command(
+            Reading,
+            A::NextTurn,
+            &[when(Empty, key(K::Char('}')))],
+            "to the next place where a thought turns (↺)",
+        ),
+        command(
+            Reading,
+            A::PreviousTurn,
+            &[when(Empty, key(K::Char('{')))],
+            "to the place before where it turns",
         ),
         command(
             Reading,

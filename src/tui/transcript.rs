@@ -13,6 +13,7 @@ mod heights;
 mod links;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -55,6 +56,8 @@ pub struct Transcript {
     selected: Option<BlockId>,
     /// The link that Enter opens.
     link: Option<Anchor>,
+    /// The turning point that was gone to last, until something else moves the view.
+    turn: Option<Anchor>,
     /// The block whose tail is held while the person does not follow.
     held: Option<BlockId>,
 }
@@ -71,6 +74,7 @@ impl Default for Transcript {
             seen: None,
             selected: None,
             link: None,
+            turn: None,
             held: None,
         }
     }
@@ -98,6 +102,7 @@ impl Transcript {
             if let Kind::Thinking(thought) = &mut block.kind {
                 update(thought);
             }
+            block.find_turns();
         });
     }
 
@@ -242,6 +247,7 @@ impl Transcript {
 
     /// Leaves following, with this row at the top.
     fn look_at(&mut self, target: Place) {
+        self.turn = None;
         if self.is_following() {
             let end = Place {
                 block: self.blocks.len(),
@@ -272,6 +278,7 @@ impl Transcript {
     }
 
     pub fn follow(&mut self) {
+        self.turn = None;
         self.top = None;
         self.seen = None;
         if let Some(held) = self.held.take() {

@@ -170,6 +170,8 @@ impl App {
                 }
             }
             Action::SelectThinking => self.transcript.select_previous_thinking(),
+            Action::NextTurn => self.transcript.go_to_turn(true),
+            Action::PreviousTurn => self.transcript.go_to_turn(false),
             Action::NextLink => self.transcript.select_link(true),
             Action::PreviousLink => self.transcript.select_link(false),
             Action::FollowLink => self.open_selected(),

@@ -5,6 +5,7 @@ mod completion;
 mod documents;
 mod plans;
 mod rig;
+mod turns;
 mod viewing;
 
 use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};

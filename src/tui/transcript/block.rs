@@ -11,6 +11,7 @@ use super::super::links::Link;
 use super::super::text::clip;
 use super::super::wrap::Rows;
 use crate::conversation::{Citation, Verdict};
+use crate::trace::{Scan, turning_points};
 
 /// Columns of a quotation that are told.
 const QUOTED: usize = 48;
@@ -107,6 +108,9 @@ pub struct Block {
     pub(super) links: Vec<Link>,
     /// Bytes of the source in which links have been looked for.
     pub(super) linked: usize,
+    /// Where thinking turns, in bytes of the source, and how far it has been looked at.
+    turns: Vec<usize>,
+    scan: Scan,
 }
 
 impl Block {
@@ -122,9 +126,39 @@ impl Block {
             solid: 0..0,
             links: Vec::new(),
             linked: 0,
+            turns: Vec::new(),
+            scan: Scan::default(),
         };
         block.wrap(width);
         block
+    }
+
+    /// Looks for turning points in what is new; in what is over, to its end.
+    pub fn find_turns(&mut self) {
+        if let Kind::Thinking(thought) = &self.kind {
+            let over = !thought.is_live();
+            turning_points(&self.source, &mut self.scan, over, &mut self.turns);
+        }
+    }
+
+    /// Where thinking turns, in bytes of the source.
+    pub fn turns(&self) -> &[usize] {
+        &self.turns
+    }
+
+    /// Whether thinking turns in a row of the block.
+    pub(super) fn turns_in(&self, row: usize) -> bool {
+        let Some(range) = self.text_range(row) else {
+            return false;
+        };
+        let after = self.turns.partition_point(|&turn| turn < range.start);
+        self.turns.get(after).is_some_and(|&turn| turn < range.end)
+    }
+
+    /// Shows all of it.
+    pub fn unfold(&mut self) {
+        self.fold = Some(Fold::Full);
+        self.held = None;
     }
 
     pub fn source(&self) -> &str {
@@ -135,6 +169,7 @@ impl Block {
         self.source.push_str(text);
         self.rows.extend(&self.source);
         self.find_solid();
+        self.find_turns();
     }
 
     /// Wraps at another width; nothing to do at the same.

@@ -52,6 +52,13 @@ impl Transcript {
                 theme,
                 now,
             );
+            if self
+                .turn
+                .is_some_and(|turn| turn.block == place.block && block.row_of(turn.spot) == place.row)
+            {
+                let width = block.margin(usize::from(line.width)) as u16;
+                buf.set_style(Rect { width, ..line }, theme.style(Part::Selected));
+            }
             let link = self.link.filter(|link| link.block == place.block);
             draw_marks(block, place.row, link.map(|link| link.spot), line, buf, theme);
             place.row += 1;
@@ -97,7 +104,7 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
             } else {
                 theme.style(Part::ThinkingHeader)
             };
-            let header = header(thought, block.fold(), now, usize::from(line.width));
+            let header = header(thought, block.turns().len(), block.fold(), now, usize::from(line.width));
             print(buf, line.x, line.y, line.width, &header, style);
         }
         (Row::Gap | Row::Header, _) => {}
@@ -136,6 +143,7 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
                 Kind::Question if first => mark(buf, "❯ ", theme.style(Part::Prompt)),
                 Kind::Notice(Level::Info) if first => mark(buf, "· ", style),
                 Kind::Notice(Level::Error) if first => mark(buf, "! ", style),
+                Kind::Thinking(_) if block.turns_in(row) => mark(buf, "  ↺ ", theme.style(Part::ThinkingHeader)),
                 Kind::Thinking(_) => mark(buf, "  │ ", style),
                 _ => line.x,
             };
@@ -178,8 +186,8 @@ fn draw_marks(block: &Block, row: usize, selected: Option<Spot>, line: Rect, buf
     }
 }
 
-/// `▾ thinking 0:42 · 1,248 tok · 31 tok/s`, `▸ thought 0.8 s · 38 tok`; the end is left out where there is no room.
-fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String {
+/// `▾ thinking 0:42 · 1,248 tok · 31 tok/s · 3 ↺`, `▸ thought 0.8 s · 38 tok`; the end is left out where there is no room.
+fn header(thought: &Thought, turns: usize, fold: Fold, now: Duration, width: usize) -> String {
     let arrow = if fold == Fold::Folded { "▸" } else { "▾" };
     let tokens = Some(format!("{} tok", format::count(thought.tokens)));
     let (head, rate) = match thought.took {
@@ -200,8 +208,9 @@ fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String 
     let doubtful = thought.citations.len() - verified;
     let found = (verified > 0).then(|| format!("{verified} ✓"));
     let doubted = (doubtful > 0).then(|| format!("{doubtful} ?"));
+    let turned = (turns > 0).then(|| format!("{turns} ↺"));
     let mut out = head;
-    for item in [tokens, rate, found, doubted].into_iter().flatten() {
+    for item in [tokens, rate, turned, found, doubted].into_iter().flatten() {
         let longer = format!("{out} · {item}");
         if super::super::text::width(&longer) > width {
             break;
