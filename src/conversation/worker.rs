@@ -397,7 +397,8 @@ impl Worker {
         };
         if let Some(before) = self.planning.take() {
             before.interrupt.raise();
-            self.disk_changed |= before.cause == Cause::Changed;
+            // A later look at the disk sees all that the one before would have.
+            self.disk_changed |= cause == Cause::Asked && before.cause == Cause::Changed;
         }
         self.plans += 1;
         let (id, interrupt) = (self.plans, Interrupt::new());

@@ -102,6 +102,37 @@ fn layout(chat: bool) -> Layout {
     }
 }
 
+fn setup(watch: bool, paths: &[&Path], template: Option<&str>, limit: usize, replies: &[&'static str]) -> (Setup, Log) {
+    let chat_template = template.map(|source| {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("chat_template.jinja"), source).unwrap();
+        ChatTemplate::load(dir.path()).unwrap().unwrap()
+    });
+    let log = Log::default();
+    let (engine_log, replies) = (log.clone(), replies.iter().copied().collect());
+    let setup = Setup {
+        selection: Selection::of(paths.iter().map(|p| p.to_path_buf()).collect()),
+        layout: layout(chat_template.is_some()),
+        cache: None,
+        tokenizer: Tokenizer::for_tests(&ADDED),
+        chat_template,
+        context_limit: limit,
+        places: 4,
+        watch,
+        options: GenerateOptions::default(),
+        grounded: true,
+        start_engine: Box::new(move |events| {
+            Ok(Box::new(Fake {
+                events: Arc::new(Mutex::new(events)),
+                replies: Mutex::new(replies),
+                log: engine_log,
+                next: AtomicU64::new(0),
+            }))
+        }),
+    };
+    (setup, log)
+}
+
 struct Talk {
     handle: Handle,
     events: Receiver<Event>,
@@ -114,33 +145,7 @@ impl Talk {
     }
 
     fn watching(watch: bool, paths: &[&Path], template: Option<&str>, limit: usize, replies: &[&'static str]) -> Self {
-        let chat_template = template.map(|source| {
-            let dir = tempfile::tempdir().unwrap();
-            fs::write(dir.path().join("chat_template.jinja"), source).unwrap();
-            ChatTemplate::load(dir.path()).unwrap().unwrap()
-        });
-        let log = Log::default();
-        let (engine_log, replies) = (log.clone(), replies.iter().copied().collect());
-        let setup = Setup {
-            selection: Selection::of(paths.iter().map(|p| p.to_path_buf()).collect()),
-            layout: layout(chat_template.is_some()),
-            cache: None,
-            tokenizer: Tokenizer::for_tests(&ADDED),
-            chat_template,
-            context_limit: limit,
-            places: 4,
-            watch,
-            options: GenerateOptions::default(),
-            grounded: true,
-            start_engine: Box::new(move |events| {
-                Ok(Box::new(Fake {
-                    events: Arc::new(Mutex::new(events)),
-                    replies: Mutex::new(replies),
-                    log: engine_log,
-                    next: AtomicU64::new(0),
-                }))
-            }),
-        };
+        let (setup, log) = setup(watch, paths, template, limit, replies);
         let (sender, events) = channel();
         let handle = start(setup, Box::new(move |event| drop(sender.send(event))));
         Self { handle, events, log }
@@ -632,4 +637,23 @@ fn a_change_waits_until_the_reply_is_done() {
         change.iter().any(|event| matches!(event, Event::Documents(_))),
         "{change:?}"
     );
+}
+
+#[test]
+fn changes_on_the_disk_that_come_while_one_is_looked_at_end_in_one_look() {
+    let dir = folder();
+    let (setup, _log) = setup(false, &[dir.path()], None, 1000, &[]);
+    let (inbox, messages) = channel();
+    let mut worker = Worker::new(setup, Box::new(|_| ()), &inbox).unwrap();
+    while !matches!(worker.phase, Phase::Idle) {
+        worker.handle(messages.recv_timeout(Duration::from_secs(20)).unwrap());
+    }
+    for _ in 0..3 {
+        worker.handle(Message::Disk);
+    }
+    while worker.planning.is_some() {
+        worker.handle(messages.recv_timeout(Duration::from_secs(20)).unwrap());
+        assert!(worker.plans <= 3, "each look starts another");
+    }
+    assert!(!worker.disk_changed);
 }
