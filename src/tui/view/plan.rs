@@ -168,7 +168,9 @@ fn price(app: &App, planned: &Planned, of_all: bool) -> String {
         ),
         (n, false) => format::counted(n, "token"),
     };
-    match app.activity.prefill_time(planned.prefill) {
+    // What is over before it is seen has no time.
+    let time = app.activity.prefill_time(planned.prefill);
+    match time.filter(|time| time.as_millis() >= 100) {
         Some(time) => format!("{tokens} ≈ {}", format::duration(time)),
         None => tokens,
     }
