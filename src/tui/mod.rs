@@ -26,6 +26,7 @@ pub(crate) mod format;
 mod highlight;
 mod inbox;
 mod links;
+mod markdown;
 mod terminal;
 mod text;
 mod theme;

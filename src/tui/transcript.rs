@@ -21,6 +21,7 @@ use std::ops::Range;
 
 pub use block::{Block, Kind, Level, Thought, citation_text};
 use block::{Fold, Row, Spot};
+pub(super) use body::{Body, Parts, Piece};
 pub use draw::text_width;
 use heights::Heights;
 

@@ -10,15 +10,23 @@
 
 use std::ops::Range;
 
+use super::super::markdown::Markdown;
 use super::super::text::{cells, clusters, width};
 use super::super::theme::Part;
 use super::super::wrap::Rows;
 
 /// How a piece differs from the text of its block: the styles of these parts, one over the other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Parts([Option<Part>; 6]);
+pub struct Parts([Option<Part>; 7]);
 
 impl Parts {
+    /// The same with one more on top; of more than there is room for, the last ones count.
+    pub fn with(mut self, part: Part) -> Self {
+        let free = self.0.iter().position(Option::is_none).unwrap_or(self.0.len() - 1);
+        self.0[free] = Some(part);
+        self
+    }
+
     /// In the order in which they are laid one over the other.
     pub fn iter(&self) -> impl Iterator<Item = Part> {
         self.0.iter().copied().flatten()
@@ -36,8 +44,8 @@ pub struct Piece<'a> {
 
 impl Piece<'_> {
     /// Whether it is the source as it is written, so that each cluster of it stands for itself.
-    fn is_verbatim(&self) -> bool {
-        self.text.len() == self.at.len()
+    fn is_verbatim(&self, source: &str) -> bool {
+        source.get(self.at.clone()) == Some(self.text)
     }
 }
 
@@ -45,6 +53,7 @@ impl Piece<'_> {
 pub enum Body {
     /// As it is written.
     Plain(Rows),
+    Markdown(Markdown),
 }
 
 impl Body {
@@ -55,6 +64,7 @@ impl Body {
     pub fn width(&self) -> usize {
         match self {
             Self::Plain(rows) => rows.width(),
+            Self::Markdown(markdown) => markdown.width(),
         }
     }
 
@@ -62,6 +72,7 @@ impl Body {
     pub fn set_width(&mut self, source: &str, width: usize) {
         match self {
             Self::Plain(rows) => *rows = Rows::of(source, width),
+            Self::Markdown(markdown) => *markdown = Markdown::of(source, width),
         }
     }
 
@@ -73,6 +84,7 @@ impl Body {
                 rows.extend(source);
                 before.saturating_sub(2)
             }
+            Self::Markdown(markdown) => markdown.extend(source),
         }
     }
 
@@ -80,6 +92,7 @@ impl Body {
     pub fn count(&self) -> usize {
         match self {
             Self::Plain(rows) => rows.count(),
+            Self::Markdown(markdown) => markdown.count(),
         }
     }
 
@@ -88,6 +101,7 @@ impl Body {
     pub fn range(&self, row: usize) -> Range<usize> {
         match self {
             Self::Plain(rows) => rows.range(row),
+            Self::Markdown(markdown) => markdown.range(row),
         }
     }
 
@@ -95,12 +109,14 @@ impl Body {
     pub fn start(&self, row: usize) -> usize {
         match self {
             Self::Plain(rows) => rows.range(row).start,
+            Self::Markdown(markdown) => markdown.start(row),
         }
     }
 
     pub fn row_of(&self, offset: usize) -> usize {
         match self {
             Self::Plain(rows) => rows.row_of(offset),
+            Self::Markdown(markdown) => markdown.row_of(offset),
         }
     }
 
@@ -115,6 +131,7 @@ impl Body {
                     parts: Parts::default(),
                 }]
             }
+            Self::Markdown(markdown) => markdown.pieces(source, row),
         }
     }
 
@@ -122,6 +139,7 @@ impl Body {
     pub fn is_blank(&self, source: &str, row: usize) -> bool {
         match self {
             Self::Plain(rows) => source[rows.range(row)].trim().is_empty(),
+            Self::Markdown(markdown) => markdown.is_blank(source, row),
         }
     }
 
@@ -143,25 +161,28 @@ impl Body {
     pub fn drawn_at(&self, source: &str, row: usize, column: usize) -> Option<usize> {
         let mut found = None;
         self.walk(source, row, |cell| {
-            if cell.from <= column && column < cell.to {
+            if cell.from <= column && column < cell.to && !cell.at.is_empty() {
                 found = Some(cell.at.start);
             }
         });
         found
     }
 
-    /// The offset at a column of a row: of what is drawn there, and beyond it, where what is drawn of the row ends.
+    /// The offset at a column of a row: of what is drawn there, else the end of what is drawn before it.
     #[cfg_attr(not(test), expect(dead_code, reason = "selecting and the reading cursor need it"))]
     pub fn offset_at(&self, source: &str, row: usize, column: usize) -> usize {
-        self.drawn_at(source, row, column).unwrap_or_else(|| {
-            let mut end = self.start(row);
-            self.walk(source, row, |cell| {
-                if cell.from < cell.to && !cell.at.is_empty() {
-                    end = end.max(cell.at.end);
-                }
-            });
-            end
-        })
+        let mut found = None;
+        self.walk(source, row, |cell| {
+            if cell.from == cell.to || cell.at.is_empty() {
+                return;
+            }
+            if cell.to <= column {
+                found = Some(cell.at.end);
+            } else if found.is_none() || cell.from <= column {
+                found = Some(cell.at.start);
+            }
+        });
+        found.unwrap_or_else(|| self.start(row))
     }
 
     /// The column of a row where an offset is drawn; where it is hidden, that of what is drawn after it.
@@ -182,7 +203,7 @@ impl Body {
         let mut begin = 0;
         for piece in self.pieces(source, row) {
             let mut column = 0;
-            if piece.is_verbatim() {
+            if piece.is_verbatim(source) {
                 for (at, cluster) in clusters(piece.text) {
                     let wide = cells(cluster, column);
                     let (at, from) = (piece.at.start + at, begin + column);
