@@ -33,6 +33,7 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
         paths: paths.join(" "),
         theme: args.theme.clone(),
         colour: super::colour(),
+        opening: Vec::new(),
     };
     let outcome = tui::run(options, |sink| start(setup, sink))?;
     Ok(ExitCode::from(outcome.code as u8))

@@ -10,6 +10,7 @@ mod pack;
 mod progress;
 mod score;
 mod selection;
+mod sessions;
 mod themes;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
     match arguments.command {
         Some(Command::Score(command)) => score::run(&command),
+        Some(Command::Sessions { command }) => sessions::run(&command),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),
