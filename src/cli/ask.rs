@@ -17,6 +17,7 @@ use super::args::{AskArgs, Thinking};
 use super::error::CliError;
 use super::load::{self, Loaded};
 use super::progress::Progress;
+use crate::config::Config;
 use crate::conversation::{Citation, Event, Handle, Request};
 use crate::engine::{Finished, StopReason};
 use crate::session::{Header, Recorder};
@@ -28,9 +29,9 @@ const SKIPPED_SHOWN: usize = 20;
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
-pub(super) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
+pub(super) fn run(args: &AskArgs, config: &Config) -> Result<ExitCode, CliError> {
     let questions = questions(&args.prompt)?;
-    let Loaded { name, setup } = load::conversation(&args.conversation)?;
+    let Loaded { name, setup } = load::conversation(&args.conversation.paths, config)?;
     let mut record = args
         .record
         .as_deref()

@@ -5,19 +5,21 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::SessionsCommand;
+use super::config::Sources;
 use super::error::CliError;
+use crate::config::Config;
 use crate::context::sanitize;
 use crate::conversation::Event;
 use crate::engine::StopReason;
 use crate::session::{Record, Speed, Turn, conclusion, replay, shipped, shipped_names, turns};
 use crate::tui::{self, format};
 
-pub(super) fn run(command: &SessionsCommand) -> Result<ExitCode, CliError> {
+pub(super) fn run(command: &SessionsCommand, sources: &Sources) -> Result<ExitCode, CliError> {
     match command {
         SessionsCommand::List => list()?,
         SessionsCommand::Show { session } => show(&find(session)?)?,
-        SessionsCommand::Open { session, speed, theme } => {
-            return open(find(session)?, *speed, theme.as_deref());
+        SessionsCommand::Open { session, speed, .. } => {
+            return open(find(session)?, *speed, sources.settings()?);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -112,7 +114,7 @@ fn account(turn: &Turn) -> String {
     )
 }
 
-fn open(mut record: Record, speed: Option<Speed>, theme: Option<&str>) -> Result<ExitCode, CliError> {
+fn open(mut record: Record, speed: Option<Speed>, settings: Config) -> Result<ExitCode, CliError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(CliError::Usage(
             "the application needs a terminal. Without one, use `thunderhead sessions show`".to_owned(),
@@ -132,7 +134,7 @@ fn open(mut record: Record, speed: Option<Speed>, theme: Option<&str>) -> Result
         model: format!("{} (recorded)", record.header.model),
         note: notes.join("\n"),
         paths: String::new(),
-        theme: theme.map(ToOwned::to_owned),
+        settings,
         colour: super::colour(),
         opening,
     };
