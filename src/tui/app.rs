@@ -7,6 +7,7 @@
 mod completion;
 mod conversation;
 mod documents;
+mod editing;
 mod keys;
 pub(super) mod plans;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use super::activity::Activity;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
+use super::editor::{Edited, Editing};
 use super::links::Linker;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
@@ -56,6 +58,8 @@ pub enum Input {
     },
     /// Colours that were asked for.
     Highlighted(Highlighted),
+    /// The editor is done.
+    Edited(Edited),
     /// Time passed.
     Tick,
 }
@@ -73,6 +77,8 @@ pub enum Effect {
     ReadTheme(PathBuf),
     /// Find the colours of what is in view.
     Highlight(Wanted),
+    /// Give the terminal to the person's editor, with a text.
+    Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     Redraw,
@@ -193,6 +199,10 @@ impl App {
             }
             Input::Highlighted(highlighted) => {
                 self.highlighted(highlighted);
+                Vec::new()
+            }
+            Input::Edited(edited) => {
+                self.edited(edited);
                 Vec::new()
             }
             Input::Tick => Vec::new(),

@@ -320,6 +320,10 @@ impl Transcript {
         (row < self.view && self.blocks.get(place.block)?.header_row() == Some(place.row)).then_some(place.block)
     }
 
+    pub fn selected(&self) -> Option<BlockId> {
+        self.selected
+    }
+
     pub fn select(&mut self, id: Option<BlockId>) {
         self.selected = id;
     }

@@ -3,6 +3,7 @@
 mod any_order;
 mod completion;
 mod documents;
+mod editing;
 mod plans;
 mod rig;
 mod turns;
