@@ -6,6 +6,7 @@
 
 mod completion;
 mod conversation;
+mod copying;
 mod documents;
 mod editing;
 mod keys;
@@ -23,6 +24,7 @@ use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::{Position, Rect, Size};
 
 use super::activity::Activity;
+use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
@@ -42,6 +44,8 @@ pub enum Input {
     Key(KeyEvent),
     Paste(String),
     Mouse(MouseEvent),
+    /// Whether the person looks at the terminal now.
+    Focus(bool),
     Resize(Size),
     Conversation(Event),
     /// The conversation is gone, with the reason if it failed.
@@ -60,6 +64,8 @@ pub enum Input {
     Highlighted(Highlighted),
     /// The editor is done.
     Edited(Edited),
+    /// What came of copying.
+    Copied(Copied),
     /// Time passed.
     Tick,
 }
@@ -75,6 +81,10 @@ pub enum Effect {
     Discard(u64),
     ListFolder(PathBuf),
     ReadTheme(PathBuf),
+    /// To the clipboard, the nearest way.
+    Copy(String),
+    /// To the clipboard of whoever sits at the terminal.
+    SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
     /// Give the terminal to the person's editor, with a text.
@@ -205,7 +215,8 @@ impl App {
                 self.edited(edited);
                 Vec::new()
             }
-            Input::Tick => Vec::new(),
+            Input::Copied(copied) => self.copied(copied),
+            Input::Focus(_) | Input::Tick => Vec::new(),
         };
         effects.extend(self.update_completion());
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
