@@ -34,6 +34,7 @@ use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
+use crate::config::Config;
 use crate::conversation::{Change, Event};
 use conversation::Reply;
 use plans::Plans;
@@ -108,6 +109,8 @@ pub struct Setup {
     /// What is being loaded, in words.
     pub paths: String,
     pub theme: Theme,
+    /// What the person has set.
+    pub settings: Config,
     pub colour: bool,
     /// Hidden commands are there.
     pub debug: bool,
@@ -163,7 +166,7 @@ impl App {
             linker: Linker::default(),
             leaving: None,
             reply: None,
-            mouse: true,
+            mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
         };
