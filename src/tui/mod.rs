@@ -186,7 +186,9 @@ fn drive(
             let input = match next {
                 Message::Signal(signal) if lent && inbox::is_from_keyboard(signal) => Input::Tick,
                 Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
-                Message::Continued if lent => Input::Tick,
+                Message::Continued | Message::Input(Input::Key(_) | Input::Paste(_) | Input::Mouse(_)) if lent => {
+                    Input::Tick
+                }
                 Message::Continued => {
                     screen.take_again()?;
                     Input::Resize(screen.size())
@@ -198,7 +200,6 @@ fn drive(
                     app.handle(began.elapsed(), Input::Resize(screen.size()));
                     Input::Edited(edited)
                 }
-                Message::Input(Input::Key(_) | Input::Paste(_) | Input::Mouse(_)) if lent => Input::Tick,
                 Message::InputEnded => return Ok(Outcome { code: HANGUP }),
                 Message::Panicked(reason) => {
                     failure = Some(reason);

@@ -107,7 +107,7 @@ fn is_told_to_stop(source: &impl AsFd, control: &PipeReader) -> io::Result<bool>
 mod tests {
     use super::*;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn while_paused_nothing_is_read_and_nothing_is_lost() {
