@@ -40,6 +40,8 @@ pub enum Input {
     Key(KeyEvent),
     Paste(String),
     Mouse(MouseEvent),
+    /// Whether the person looks at the terminal now.
+    Focus(bool),
     Resize(Size),
     Conversation(Event),
     /// The conversation is gone, with the reason if it failed.
@@ -195,7 +197,7 @@ impl App {
                 self.highlighted(highlighted);
                 Vec::new()
             }
-            Input::Tick => Vec::new(),
+            Input::Focus(_) | Input::Tick => Vec::new(),
         };
         effects.extend(self.update_completion());
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {

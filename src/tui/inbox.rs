@@ -231,7 +231,8 @@ mod other {
                         Ok(Event::Paste(text)) => Input::Paste(text),
                         Ok(Event::Mouse(mouse)) => Input::Mouse(mouse),
                         Ok(Event::Resize(width, height)) => Input::Resize(Size { width, height }),
-                        Ok(Event::FocusGained | Event::FocusLost) => continue,
+                        Ok(Event::FocusGained) => Input::Focus(true),
+                        Ok(Event::FocusLost) => Input::Focus(false),
                         Err(_) => {
                             let _ = sender.send(Message::InputEnded);
                             return;

@@ -8,6 +8,7 @@
 //!   [`Transcript::settle`]; until all are, the number of rows is not known and nothing that needs it is shown.
 
 mod block;
+mod body;
 mod draw;
 mod heights;
 mod links;
