@@ -33,7 +33,7 @@ pub struct Piece<'a> {
 }
 
 /// A thought, token by token.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trace {
     text: String,
     columns: Columns,
