@@ -6,6 +6,7 @@
 
 mod completion;
 mod conversation;
+mod copying;
 mod documents;
 mod keys;
 pub(super) mod plans;
@@ -23,6 +24,7 @@ use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::{Position, Rect, Size};
 
 use super::activity::Activity;
+use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
@@ -31,6 +33,7 @@ use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
+use crate::config::Config;
 use crate::conversation::{Change, Event};
 use crate::trace::Turning;
 use conversation::Reply;
@@ -60,6 +63,8 @@ pub enum Input {
     },
     /// Colours that were asked for.
     Highlighted(Highlighted),
+    /// What came of copying.
+    Copied(Copied),
     /// Time passed.
     Tick,
 }
@@ -75,6 +80,10 @@ pub enum Effect {
     Discard(u64),
     ListFolder(PathBuf),
     ReadTheme(PathBuf),
+    /// To the clipboard, the nearest way.
+    Copy(String),
+    /// To the clipboard of whoever sits at the terminal.
+    SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
     /// Take the mouse from the terminal, or leave it to it.
@@ -96,6 +105,8 @@ pub struct Setup {
     /// What is being loaded, in words.
     pub paths: String,
     pub theme: Theme,
+    /// What the person has set.
+    pub settings: Config,
     pub colour: bool,
     /// Hidden commands are there.
     pub debug: bool,
@@ -154,7 +165,7 @@ impl App {
             turning: Arc::default(),
             leaving: None,
             reply: None,
-            mouse: true,
+            mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
         };
@@ -202,6 +213,7 @@ impl App {
                 self.highlighted(highlighted);
                 Vec::new()
             }
+            Input::Copied(copied) => self.copied(copied),
             Input::Focus(_) | Input::Tick => Vec::new(),
         };
         effects.extend(self.update_completion());

@@ -17,11 +17,13 @@
 
 mod activity;
 mod app;
+mod clipboard;
 mod command;
 mod completion;
 mod composer;
 mod decode;
 mod documents;
+mod fences;
 pub(crate) mod format;
 mod highlight;
 mod inbox;
@@ -39,8 +41,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::conversation::{Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
+use clipboard::{Copied, Surroundings};
 use highlight::Highlighter;
 use inbox::{Inbox, Message};
 use terminal::Screen;
@@ -64,8 +68,8 @@ pub struct Options {
     pub note: String,
     /// What is being loaded, in words; may be empty.
     pub paths: String,
-    /// The name of a built-in theme, or the path of a theme file.
-    pub theme: Option<String>,
+    /// What the person has set.
+    pub settings: Config,
     /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
     pub colour: bool,
 }
@@ -97,10 +101,10 @@ pub enum Error {
 /// # Errors
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
-    let theme = load_theme(options.theme.as_deref(), options.colour)?;
+    let theme = load_theme(&options.settings.ui.theme, options.colour)?;
     let inbox = Inbox::new();
     let _signals = inbox.catch_signals()?;
-    let mut screen = Screen::take()?;
+    let mut screen = Screen::take(options.settings.ui.mouse)?;
     let sender = inbox.sender.clone();
     let guard = screen.guard_panics(move |message| {
         let _ = sender.send(Message::Panicked(message));
@@ -110,6 +114,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         note: options.note,
         paths: options.paths,
         theme,
+        settings: options.settings,
         colour: options.colour,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
@@ -124,18 +129,18 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     Ok(outcome)
 }
 
-fn load_theme(name: Option<&str>, colour: bool) -> Result<Theme, Error> {
+fn load_theme(name: &str, colour: bool) -> Result<Theme, Error> {
     match name {
-        None if !colour => Ok(Theme::built_in("mono")?),
-        None => Ok(Theme::default()),
-        Some(path) if theme::is_path(path) => {
+        "auto" if !colour => Ok(Theme::built_in("mono")?),
+        "auto" => Ok(Theme::default()),
+        path if theme::is_path(path) => {
             let source = read(Path::new(path)).map_err(|message| Error::ThemeFile {
                 path: path.to_owned(),
                 message,
             })?;
             Ok(Theme::parse(path, &source)?)
         }
-        Some(name) => Ok(Theme::built_in(name)?),
+        name => Ok(Theme::built_in(name)?),
     }
 }
 
@@ -247,6 +252,15 @@ fn carry_out(
         Effect::Apply(id) => drop(handle.send(Request::Apply(id))),
         Effect::Discard(id) => drop(handle.send(Request::Discard(id))),
         Effect::ListFolder(path) => inbox.list_folder(path)?,
+        Effect::Copy(text) => {
+            let programs = Surroundings::of_process().programs();
+            if programs.is_empty() {
+                send_copy(&text, app, screen, began)?;
+            } else {
+                inbox.copy(programs, text)?;
+            }
+        }
+        Effect::SendCopy(text) => send_copy(&text, app, screen, began)?,
         Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
         Effect::Redraw => screen.redraw(),
         Effect::Suspend => {
@@ -268,4 +282,17 @@ fn carry_out(
         Effect::Panic => panic!("asked to fail by /panic"),
     }
     Ok(None)
+}
+
+/// Asks the terminal to take what is copied.
+fn send_copy(text: &str, app: &mut App, screen: &mut Screen<impl Write>, began: Instant) -> io::Result<()> {
+    let copied = match Surroundings::of_process().sequence(text) {
+        Ok(bytes) => {
+            screen.send(&bytes)?;
+            Copied::sent(text)
+        }
+        Err(too_long) => too_long,
+    };
+    app.handle(began.elapsed(), Input::Copied(copied));
+    Ok(())
 }

@@ -9,6 +9,7 @@
 
 mod block;
 mod body;
+mod copying;
 mod draw;
 mod heights;
 mod links;
