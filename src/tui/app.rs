@@ -17,6 +17,7 @@ mod viewing;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -36,6 +37,7 @@ use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
 use crate::conversation::{Change, Event};
+use crate::trace::Turning;
 use conversation::Reply;
 use plans::Plans;
 
@@ -134,6 +136,8 @@ pub struct App {
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
+    /// What turning points begin with.
+    turning: Arc<Turning>,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -164,6 +168,7 @@ impl App {
             help: None,
             viewer: None,
             linker: Linker::default(),
+            turning: Arc::default(),
             leaving: None,
             reply: None,
             mouse: setup.settings.ui.mouse,
