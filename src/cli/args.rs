@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::error::EXIT_CODES;
+use crate::session::Speed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,6 +43,9 @@ pub struct Arguments {
     pub command: Option<Command>,
     #[command(flatten)]
     pub chat: ChatArgs,
+    /// Configuration file [default: `$THUNDERHEAD_CONFIG`, else thunderhead/config.toml in `$XDG_CONFIG_HOME` or ~/.config].
+    #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -81,6 +85,29 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ThemesCommand>,
     },
+    /// List the recorded sessions that come with the program, tell what one holds, or open it.
+    ///
+    /// A record is opened without a model: it shows what was said and can be read, folded and searched, but not asked.
+    #[command(
+        after_help = "Examples:\n  thunderhead sessions list\n  thunderhead sessions open eighty-days\n  \
+                            thunderhead ask --record mine.jsonl -p 'Where is `main` defined?' src\n  \
+                            thunderhead sessions open --speed 4 mine.jsonl"
+    )]
+    Sessions {
+        #[command(subcommand)]
+        command: SessionsCommand,
+    },
+    /// Print the effective settings with where each came from, explain them all, or check a file of them.
+    ///
+    /// A flag goes before the environment, that before the configuration file, and that before the default. What is printed is
+    /// itself a configuration file.
+    #[command(
+        after_help = "Examples:\n  thunderhead config                          what holds, and why\n  \
+                            thunderhead config default > \"$(thunderhead config path)\"\n  \
+                            thunderhead config check                    everything that is wrong in it\n  \
+                            thunderhead config --threads 2 | grep '# --'"
+    )]
+    Config(ConfigArgs),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  thunderhead completions bash > ~/.local/share/bash-completion/completions/thunderhead"
@@ -104,13 +131,72 @@ pub enum ThemesCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// List the sessions that come with the program.
+    List,
+    /// Print the account of a session: its turns, their tokens and times.
+    Show {
+        /// The file of a record, or the name of one that comes with the program.
+        #[arg(value_name = "FILE|NAME", value_hint = ValueHint::FilePath)]
+        session: PathBuf,
+    },
+    /// Open a session in the application.
+    Open {
+        /// The file of a record, or the name of one that comes with the program.
+        #[arg(value_name = "FILE|NAME", value_hint = ValueHint::FilePath)]
+        session: PathBuf,
+        /// Play it as it came, X times as fast as it was recorded [default: show all of it at once].
+        #[arg(long, value_name = "X", value_parser = speed, allow_negative_numbers = true)]
+        speed: Option<Speed>,
+        #[command(flatten)]
+        ui: UiArgs,
+    },
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    let factor = text.parse().ok().and_then(Speed::new);
+    factor.ok_or_else(|| "expected a number from 0.001 to 1000000".to_owned())
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: Option<ConfigCommand>,
+    #[command(flatten)]
+    pub ui: UiArgs,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the path of the configuration file, whether or not it is there.
+    Path,
+    /// Print a configuration file with every setting explained and commented out.
+    Default,
+    /// Say everything that is wrong with a configuration file; the one in use if none is named. Exits with 2 then.
+    Check {
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+}
+
 #[derive(Debug, Args)]
 pub struct ChatArgs {
-    /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file.
-    #[arg(long, value_name = "NAME|FILE")]
-    pub theme: Option<String>,
+    #[command(flatten)]
+    pub ui: UiArgs,
     #[command(flatten)]
     pub conversation: ConversationArgs,
+}
+
+/// How the application looks.
+#[derive(Debug, Args)]
+pub struct UiArgs {
+    /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file [default: the terminal's own colours].
+    #[arg(long, value_name = "NAME|FILE")]
+    pub theme: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +211,9 @@ pub struct AskArgs {
     /// Print every event as one JSON object a line.
     #[arg(long)]
     pub json: bool,
+    /// Keep the whole session in this file, which must not be there yet; `thunderhead sessions open FILE` shows it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub record: Option<PathBuf>,
     #[command(flatten)]
     pub conversation: ConversationArgs,
 }
@@ -142,6 +231,14 @@ pub struct ConversationArgs {
     /// git would: ignored, hidden and binary files are left out, and everything left out is listed.
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+/// What can also be set in the configuration file, which has the names and the types ([`crate::config`]); what is given here
+/// is read from there.
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
     #[command(flatten)]
@@ -167,11 +264,11 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "PATTERN")]
     pub include: Vec<String>,
     /// Take hidden files too.
-    #[arg(long)]
-    pub hidden: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub hidden: Option<bool>,
     /// Follow symbolic links, wherever they lead.
-    #[arg(long)]
-    pub follow: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub follow: Option<bool>,
     /// Keep the first N lines of each document; what is left out is marked.
     #[arg(long, value_name = "N")]
     pub head: Option<usize>,
@@ -217,8 +314,8 @@ pub struct GenerationArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Let the bundled model write freely, instead of holding its quotations to what stands in the documents.
-    #[arg(long)]
-    pub free: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub free: Option<bool>,
     /// Most tokens of a reply, thinking included.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub max_tokens: usize,

@@ -6,7 +6,9 @@
 
 mod completion;
 mod conversation;
+mod copying;
 mod documents;
+mod editing;
 mod keys;
 pub(super) mod plans;
 #[cfg(test)]
@@ -15,6 +17,7 @@ mod viewing;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -22,15 +25,19 @@ use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::{Position, Rect, Size};
 
 use super::activity::Activity;
+use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
+use super::editor::{Edited, Editing};
 use super::links::Linker;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
+use crate::config::Config;
 use crate::conversation::{Change, Event};
+use crate::trace::Turning;
 use conversation::Reply;
 use plans::Plans;
 
@@ -58,6 +65,10 @@ pub enum Input {
     },
     /// Colours that were asked for.
     Highlighted(Highlighted),
+    /// The editor is done.
+    Edited(Edited),
+    /// What came of copying.
+    Copied(Copied),
     /// Time passed.
     Tick,
 }
@@ -73,8 +84,14 @@ pub enum Effect {
     Discard(u64),
     ListFolder(PathBuf),
     ReadTheme(PathBuf),
+    /// To the clipboard, the nearest way.
+    Copy(String),
+    /// To the clipboard of whoever sits at the terminal.
+    SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
+    /// Give the terminal to the person's editor, with a text.
+    Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     Redraw,
@@ -94,6 +111,8 @@ pub struct Setup {
     /// What is being loaded, in words.
     pub paths: String,
     pub theme: Theme,
+    /// What the person has set.
+    pub settings: Config,
     pub colour: bool,
     /// Hidden commands are there.
     pub debug: bool,
@@ -117,6 +136,8 @@ pub struct App {
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
+    /// What turning points begin with.
+    turning: Arc<Turning>,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -147,9 +168,10 @@ impl App {
             help: None,
             viewer: None,
             linker: Linker::default(),
+            turning: Arc::default(),
             leaving: None,
             reply: None,
-            mouse: true,
+            mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
         };
@@ -160,6 +182,15 @@ impl App {
             app.transcript.push(Kind::Notice(Level::Detail), text);
         }
         app
+    }
+
+    /// Takes what was said before, as it came. Of all of it together only the end is drawn.
+    pub fn recall(&mut self, opening: Vec<Event>) {
+        for event in opening {
+            // What an event asks for is done already, or can be done no more.
+            let _ = self.conversation(event);
+        }
+        self.fit();
     }
 
     /// Takes one input, which happened `now` after the start.
@@ -197,6 +228,11 @@ impl App {
                 self.highlighted(highlighted);
                 Vec::new()
             }
+            Input::Edited(edited) => {
+                self.edited(edited);
+                Vec::new()
+            }
+            Input::Copied(copied) => self.copied(copied),
             Input::Focus(_) | Input::Tick => Vec::new(),
         };
         effects.extend(self.update_completion());

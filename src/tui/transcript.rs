@@ -9,6 +9,7 @@
 
 mod block;
 mod body;
+mod copying;
 mod draw;
 mod heights;
 mod links;
@@ -21,7 +22,9 @@ use std::ops::Range;
 
 pub use block::{Block, Kind, Level, Thought, citation_text};
 use block::{Fold, Row, Spot};
-pub(super) use body::{Body, Parts, Piece};
+#[cfg(test)]
+pub(super) use body::Body;
+pub(super) use body::{Parts, Piece};
 pub use draw::text_width;
 use heights::Heights;
 
@@ -49,7 +52,9 @@ pub struct Transcript {
     width: usize,
     /// Rows in view.
     view: usize,
-    /// Blocks whose rows are of another width than the current one.
+    /// Whether everything is shown as it is written.
+    raw: bool,
+    /// Blocks whose rows are of another width than the current one, or of the other look.
     stale: BTreeSet<BlockId>,
     /// Where the view begins; following if there is none.
     top: Option<Anchor>,
@@ -71,6 +76,7 @@ impl Default for Transcript {
             heights: Heights::default(),
             width: 80,
             view: 24,
+            raw: false,
             stale: BTreeSet::new(),
             top: None,
             seen: None,
@@ -88,7 +94,7 @@ impl Transcript {
             (&kind, self.blocks.last().map(|last| &last.kind)),
             (_, None) | (Kind::Notice(Level::Detail), _) | (Kind::Citation { .. }, Some(Kind::Citation { .. }))
         );
-        let block = Block::new(kind, source.into(), !joined, self.width);
+        let block = Block::new(kind, &source.into(), !joined, self.width, self.raw);
         self.heights.push(block.height());
         self.blocks.push(block);
         self.blocks.len() - 1
@@ -98,14 +104,9 @@ impl Transcript {
         self.change(id, |block| block.append(text));
     }
 
-    /// Changes the account of a thinking block.
+    /// Changes the account of a thinking block, or adds to its trace.
     pub fn update_thought(&mut self, id: BlockId, update: impl FnOnce(&mut Thought)) {
-        self.change(id, |block| {
-            if let Kind::Thinking(thought) = &mut block.kind {
-                update(thought);
-            }
-            block.find_turns();
-        });
+        self.change(id, |block| block.update_thought(update));
     }
 
     fn change(&mut self, id: BlockId, change: impl FnOnce(&mut Block)) {
@@ -132,10 +133,17 @@ impl Transcript {
         }
     }
 
+    /// Shows everything as it is written, or as it is meant again. What is read stays in view.
+    pub fn toggle_raw(&mut self) -> bool {
+        self.raw = !self.raw;
+        self.stale = (0..self.blocks.len()).collect();
+        self.raw
+    }
+
     /// Makes sure that a block's rows are those of the current width, and returns how many they are.
     fn measure(&mut self, id: BlockId) -> usize {
         if self.stale.remove(&id) {
-            self.blocks[id].set_width(self.width);
+            self.blocks[id].set_width(self.width, self.raw);
             self.heights.set(id, self.blocks[id].height());
         }
         self.heights.get(id)
@@ -320,6 +328,10 @@ impl Transcript {
         let first = self.first();
         let place = self.down(first, row);
         (row < self.view && self.blocks.get(place.block)?.header_row() == Some(place.row)).then_some(place.block)
+    }
+
+    pub fn selected(&self) -> Option<BlockId> {
+        self.selected
     }
 
     pub fn select(&mut self, id: Option<BlockId>) {

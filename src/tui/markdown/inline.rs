@@ -66,16 +66,14 @@ pub fn parse(text: &str, open: bool) -> Vec<Span> {
 
 /// The first place after `from` that lies behind white space and inside of no markup.
 pub fn gap(text: &str, spans: &[Span], from: usize) -> Option<usize> {
-    let plain = spans
+    let mut plain = spans
         .iter()
         .filter(|span| span.looks.is_plain() && span.instead.is_none() && span.at.end > from);
-    plain
-        .filter_map(|span| {
-            let start = span.at.start.max(from);
-            let white = text.get(start..span.at.end)?.find([' ', '\n'])?;
-            Some(start + white + 1)
-        })
-        .next()
+    plain.find_map(|span| {
+        let start = span.at.start.max(from);
+        let white = text.get(start..span.at.end)?.find([' ', '\n'])?;
+        Some(start + white + 1)
+    })
 }
 
 /// Asterisks, underscores or tildes beside each other that may begin or end emphasis; what is left of them.
@@ -656,7 +654,7 @@ mod tests {
             if marks.is_empty() {
                 told.push_str(shown);
             } else {
-                told.push_str(&format!("{{{marks}:{shown}}}"));
+                told.extend(["{", &marks, ":", shown, "}"]);
             }
         }
         told
@@ -751,7 +749,7 @@ mod tests {
             for letter in ['a', 'b', '你'] {
                 let count = |text: &str| text.matches(letter).count();
                 // Only titles of links are.
-                prop_assert!(count(&shown) == count(&text) || text.contains('(') || text.contains("&"), "{}", shown);
+                prop_assert!(count(&shown) == count(&text) || text.contains('(') || text.contains('&'), "{}", shown);
             }
         }
     }

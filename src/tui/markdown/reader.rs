@@ -223,8 +223,8 @@ impl Reader<'_> {
         }
         let mut inside = matched == self.state.containers.len();
         if let Leaf::Code(code) = &self.state.leaf {
-            let code = code.clone();
-            if inside && self.goes_on_as_code(&line, code, from, whole, blank_before) {
+            let fence = code.fence;
+            if inside && self.goes_on_as_code(&line, fence, from, whole, blank_before) {
                 return;
             }
             self.state.leaf = Leaf::None;
@@ -440,9 +440,16 @@ impl Reader<'_> {
     }
 
     /// Reads a line while there is code; whether it belongs to it.
-    fn goes_on_as_code(&mut self, line: &Line<'_>, code: Code, from: usize, whole: bool, blank: Option<usize>) -> bool {
+    fn goes_on_as_code(
+        &mut self,
+        line: &Line<'_>,
+        fence: Option<(Fence, usize)>,
+        from: usize,
+        whole: bool,
+        blank: Option<usize>,
+    ) -> bool {
         let mut line = *line;
-        let Some((fence, indent)) = code.fence else {
+        let Some((fence, indent)) = fence else {
             if line.is_blank() {
                 if blank.is_none() {
                     self.lay(from, &[], &[], &[]);
@@ -594,7 +601,7 @@ impl Reader<'_> {
         // Where the cut lies: in which line, and how much of it comes before.
         let mut begin = 0;
         let mut index = 0;
-        while index + 1 < paragraph.lines.len() && begin + paragraph.lines[index].text.len() + 1 <= cut {
+        while index + 1 < paragraph.lines.len() && begin + paragraph.lines[index].text.len() < cut {
             begin += paragraph.lines[index].text.len() + 1;
             index += 1;
         }

@@ -168,6 +168,7 @@ pub fn sides(source: &str, header: &Range<usize>, delimiter: &Range<usize>, whol
 
 #[cfg(test)]
 mod tests {
+    use super::Side::{Left, Middle, Right};
     use super::*;
 
     fn split(text: &str, most: usize) -> Vec<&str> {
@@ -192,7 +193,6 @@ mod tests {
             let source = format!("{header}\n{delimiter}");
             sides(&source, &(0..header.len()), &(header.len() + 1..source.len()), whole)
         };
-        use Side::{Left, Middle, Right};
         assert_eq!(
             made("| a | b | c |", "|:-:|--:|---|", true),
             Some(vec![Middle, Right, Left])

@@ -40,7 +40,7 @@ fn assert_same(grown: &Markdown, whole: &Markdown, source: &str) {
 }
 
 fn assert_sound(source: &str, wide: usize) {
-    let body = Body::Markdown(Markdown::of(source, wide));
+    let body = Body::markdown(source, wide);
     for row in 0..body.count() {
         assert_eq!(
             body.row_of(body.start(row)),

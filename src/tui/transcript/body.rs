@@ -53,7 +53,7 @@ impl Piece<'_> {
 pub enum Body {
     /// As it is written.
     Plain(Rows),
-    Markdown(Markdown),
+    Markdown(Box<Markdown>),
 }
 
 impl Body {
@@ -61,18 +61,14 @@ impl Body {
         Self::Plain(Rows::of(source, width))
     }
 
+    pub fn markdown(source: &str, width: usize) -> Self {
+        Self::Markdown(Box::new(Markdown::of(source, width)))
+    }
+
     pub fn width(&self) -> usize {
         match self {
             Self::Plain(rows) => rows.width(),
             Self::Markdown(markdown) => markdown.width(),
-        }
-    }
-
-    /// Wraps at another width.
-    pub fn set_width(&mut self, source: &str, width: usize) {
-        match self {
-            Self::Plain(rows) => *rows = Rows::of(source, width),
-            Self::Markdown(markdown) => *markdown = Markdown::of(source, width),
         }
     }
 
