@@ -49,6 +49,8 @@ impl App {
             Event::Citation(citation) => self.citation(citation),
             Event::Finished(finished) => self.finished(&finished),
             Event::Failed { message } => self.failed(message),
+            Event::Refused { message } => self.notice(Level::Error, message),
+            Event::Estimated(_) | Event::Continued { .. } | Event::ThinkingEnded { .. } => {}
         }
         Vec::new()
     }
