@@ -38,6 +38,14 @@ fn vocabulary() -> Vocabulary {
     }
 }
 
+/// The same without an end of sequence.
+fn endless() -> Vocabulary {
+    Vocabulary {
+        eos: vec![],
+        ..vocabulary()
+    }
+}
+
 fn id(letter: char) -> u32 {
     ALPHABET.find(letter).unwrap() as u32
 }
@@ -656,7 +664,7 @@ fn a_reply_that_was_cancelled_goes_on_without_prefill() {
     let mut held = Some(wait);
     let talk = Talk::with(
         random_model(4, "ls", VOCAB),
-        vocabulary(),
+        endless(),
         &engine,
         move |event| match &event.kind {
             EventKind::Prefill(_) => {
@@ -681,7 +689,7 @@ fn a_reply_that_was_cancelled_goes_on_without_prefill() {
     let so_far: Vec<u32> = prompt.iter().copied().chain(first.ids()).collect();
     let second = talk.generate(&so_far, options(7));
     assert!(second.prefill.iter().all(|prefill| prefill.cached == prefill.total));
-    let whole = Talk::new(random_model(4, "ls", VOCAB)).generate(&prompt, options(0));
+    let whole = Talk::with(random_model(4, "ls", VOCAB), endless(), &engine, |_| {}).generate(&prompt, options(0));
     assert_eq!([first.ids(), second.ids()].concat()[..20], whole.ids()[..]);
 }
 
