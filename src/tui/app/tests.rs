@@ -3,6 +3,7 @@
 mod any_order;
 mod completion;
 mod documents;
+mod keys;
 mod plans;
 mod rig;
 mod turns;
@@ -365,9 +366,9 @@ fn help_opens_scrolls_and_closes() {
     rig.key(KeyCode::Char('?'));
     rig.shows("╭─ help");
     rig.shows("send the question");
-    rig.lacks("this help");
+    rig.lacks("back to the shell");
     rig.key(KeyCode::End);
-    rig.shows("this help");
+    rig.shows("back to the shell");
     rig.key(KeyCode::Esc);
     rig.lacks("help ─");
     rig.write("why");
