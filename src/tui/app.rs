@@ -6,6 +6,7 @@
 
 mod completion;
 mod conversation;
+mod copying;
 mod documents;
 mod focus;
 mod keys;
@@ -24,6 +25,7 @@ use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::{Position, Rect, Size};
 
 use super::activity::Activity;
+use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
@@ -64,6 +66,8 @@ pub enum Input {
     },
     /// Colours that were asked for.
     Highlighted(Highlighted),
+    /// What came of copying.
+    Copied(Copied),
     /// Time passed.
     Tick,
 }
@@ -79,6 +83,10 @@ pub enum Effect {
     Discard(u64),
     ListFolder(PathBuf),
     ReadTheme(PathBuf),
+    /// To the clipboard, the nearest way.
+    Copy(String),
+    /// To the clipboard of whoever sits at the terminal.
+    SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
     /// Take the mouse from the terminal, or leave it to it.
@@ -218,6 +226,7 @@ impl App {
                 self.highlighted(highlighted);
                 Vec::new()
             }
+            Input::Copied(copied) => self.copied(copied),
             Input::Focus(_) | Input::Tick => Vec::new(),
         };
         effects.extend(self.update_completion());

@@ -45,6 +45,7 @@ pub enum Action {
     FollowLink,
     LastCitation,
     Open,
+    Copy,
     /// In an open document.
     View(viewer::Step),
     /// In the documents pane.
@@ -318,6 +319,17 @@ pub const COMMANDS: &[Command] = &{
             "open",
             Optional("PATH:LINE"),
             command(Reading, A::Open, "open", &[], "open a document"),
+        ),
+        slash(
+            "copy",
+            Optional("answer|code|block|trace"),
+            command(
+                Reading,
+                A::Copy,
+                "copy",
+                &[],
+                "copy the last answer, code block, block or thinking",
+            ),
         ),
         command(
             Reading,

@@ -141,6 +141,12 @@ impl<W: Write> Screen<W> {
         self.commit()
     }
 
+    /// Says something to the terminal that is not drawn.
+    pub fn send(&mut self, sequence: &[u8]) -> io::Result<()> {
+        self.pending.extend_from_slice(sequence);
+        self.commit()
+    }
+
     fn commit(&mut self) -> io::Result<()> {
         self.out.write_all(&self.pending)?;
         self.pending.clear();
