@@ -8,6 +8,7 @@ mod completion;
 mod conversation;
 mod copying;
 mod documents;
+mod editing;
 mod focus;
 mod keys;
 mod palette;
@@ -30,6 +31,7 @@ use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
+use super::editor::{Edited, Editing};
 use super::inspector::Inspector;
 use super::keymap::{Chord, Keymap};
 use super::links::Linker;
@@ -69,6 +71,8 @@ pub enum Input {
     },
     /// Colours that were asked for.
     Highlighted(Highlighted),
+    /// The editor is done.
+    Edited(Edited),
     /// What came of copying.
     Copied(Copied),
     /// Time passed.
@@ -92,6 +96,8 @@ pub enum Effect {
     SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
+    /// Give the terminal to the person's editor, with a text.
+    Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     Redraw,
@@ -199,6 +205,15 @@ impl App {
         app
     }
 
+    /// Takes what was said before, as it came. Of all of it together only the end is drawn.
+    pub fn recall(&mut self, opening: Vec<Event>) {
+        for event in opening {
+            // What an event asks for is done already, or can be done no more.
+            let _ = self.conversation(event);
+        }
+        self.fit();
+    }
+
     /// Takes one input, which happened `now` after the start.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);
@@ -232,6 +247,10 @@ impl App {
             }
             Input::Highlighted(highlighted) => {
                 self.highlighted(highlighted);
+                Vec::new()
+            }
+            Input::Edited(edited) => {
+                self.edited(edited);
                 Vec::new()
             }
             Input::Copied(copied) => self.copied(copied),

@@ -4,6 +4,7 @@ mod any_order;
 mod completion;
 mod copying;
 mod documents;
+mod editing;
 mod keys;
 mod plans;
 mod rig;
