@@ -183,6 +183,11 @@ impl App {
             Action::Newline => self.composer.insert("\n"),
             Action::Complete => self.complete(),
             Action::Cancel => return self.cancel(),
+            Action::Retry => return self.retry(argument),
+            Action::EditQuestion => self.edit_question(argument),
+            Action::AnswerNow => return self.answer_now(),
+            Action::Continue => return self.continue_reply(),
+            Action::Stop => return self.stop(),
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
             Action::Help => self.open_help(),
@@ -308,6 +313,9 @@ impl App {
             }
             None => {
                 let text = self.composer.take().trim().to_owned();
+                if let Some((turn, _)) = self.revising.editing.take() {
+                    return self.send_edited(turn, text);
+                }
                 self.queue.push_back(text.clone());
                 self.transcript.follow();
                 vec![Effect::Ask(self.as_sent(&text))]
@@ -347,13 +355,21 @@ impl App {
     }
 
     fn cancel(&mut self) -> Vec<Effect> {
+        match self.stop() {
+            nothing if nothing.is_empty() => self.step_back(),
+            effects => effects,
+        }
+    }
+
+    /// Stops what runs, if something does.
+    fn stop(&mut self) -> Vec<Effect> {
         if self.activity.is_busy() {
             self.activity.cancel();
             vec![Effect::Cancel]
         } else if self.plans.working.is_some() {
             vec![Effect::Cancel]
         } else {
-            self.step_back()
+            Vec::new()
         }
     }
 

@@ -7,6 +7,7 @@ mod documents;
 mod editing;
 mod keys;
 mod plans;
+mod revising;
 mod rig;
 mod turns;
 mod viewing;
