@@ -189,6 +189,8 @@ impl Listing {
                 name: format!("{folder}{}{}", entry.name, if entry.is_folder { "/" } else { "" }),
                 tokens: None,
                 matched: emphasised.clone().collect(),
+                index: 0,
+                about: "",
             })
             .collect()
     }
