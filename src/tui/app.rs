@@ -6,6 +6,7 @@
 
 mod completion;
 mod conversation;
+mod copying;
 mod documents;
 mod keys;
 pub(super) mod plans;
@@ -22,6 +23,7 @@ use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::{Position, Rect, Size};
 
 use super::activity::Activity;
+use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
@@ -40,6 +42,8 @@ pub enum Input {
     Key(KeyEvent),
     Paste(String),
     Mouse(MouseEvent),
+    /// Whether the person looks at the terminal now.
+    Focus(bool),
     Resize(Size),
     Conversation(Event),
     /// The conversation is gone, with the reason if it failed.
@@ -56,6 +60,8 @@ pub enum Input {
     },
     /// Colours that were asked for.
     Highlighted(Highlighted),
+    /// What came of copying.
+    Copied(Copied),
     /// Time passed.
     Tick,
 }
@@ -71,6 +77,10 @@ pub enum Effect {
     Discard(u64),
     ListFolder(PathBuf),
     ReadTheme(PathBuf),
+    /// To the clipboard, the nearest way.
+    Copy(String),
+    /// To the clipboard of whoever sits at the terminal.
+    SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
     /// Take the mouse from the terminal, or leave it to it.
@@ -195,7 +205,8 @@ impl App {
                 self.highlighted(highlighted);
                 Vec::new()
             }
-            Input::Tick => Vec::new(),
+            Input::Copied(copied) => self.copied(copied),
+            Input::Focus(_) | Input::Tick => Vec::new(),
         };
         effects.extend(self.update_completion());
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {

@@ -180,6 +180,9 @@ fn sequence(bytes: &[u8]) -> Step {
     if last == b'~' && number(0) == 200 {
         return Step::Paste(used);
     }
+    if end == 0 && matches!(last, b'I' | b'O') {
+        return Step::Done(used, Some(Input::Focus(last == b'I')));
+    }
     let code = match last {
         b'~' => numbered(number(0)),
         b'u' => char::from_u32(u32::from(number(0))).and_then(unicode),
@@ -257,23 +260,28 @@ fn unicode(c: char) -> Option<KeyCode> {
     }
 }
 
-/// Presses of the left button and the wheel; `buttons; column; row`, from 1.
+/// The left button and the wheel; `buttons; column; row`, from 1. Other buttons, and motion without one, mean nothing.
 fn mouse_event(numbers: &[u16], last: u8) -> Option<Input> {
+    const MOTION: u16 = 32;
     let &[buttons, column, row] = numbers else {
         return None;
     };
-    // Shift, Alt and Ctrl are 4, 8 and 16; motion is 32.
     let kind = match (buttons & !0b1_1100, last) {
         (0, b'M') => MouseEventKind::Down(MouseButton::Left),
+        (0 | MOTION, b'm') => MouseEventKind::Up(MouseButton::Left),
+        (MOTION, b'M') => MouseEventKind::Drag(MouseButton::Left),
         (64, b'M') => MouseEventKind::ScrollUp,
         (65, b'M') => MouseEventKind::ScrollDown,
+        (66, b'M') => MouseEventKind::ScrollLeft,
+        (67, b'M') => MouseEventKind::ScrollRight,
         _ => return None,
     };
     Some(Input::Mouse(MouseEvent {
         kind,
         column: column.saturating_sub(1),
         row: row.saturating_sub(1),
-        modifiers: KeyModifiers::NONE,
+        // Shift, Alt and Ctrl are 4, 8 and 16 here; of a key 1, 2 and 4, and 1 more.
+        modifiers: modifiers(((buttons >> 2) & 0b111) + 1),
     }))
 }
 
@@ -343,9 +351,10 @@ mod tests {
         for bytes in [
             "\x1b[?62;22c",
             "\x1b[12;40R",
-            "\x1b[I",
-            "\x1b[O",
             "\x1b[<35;3;4M",
+            "\x1b[<2;3;4M",
+            "\x1b[<0;3M",
+            "\x1b[1I",
             "\x1b[99~",
         ] {
             assert_eq!(decode(bytes.as_bytes()), [], "{bytes:?}");
@@ -362,22 +371,45 @@ mod tests {
 
     #[test]
     fn the_mouse() {
-        let event = |kind, column, row| {
+        use MouseEventKind as M;
+        const LEFT: MouseButton = MouseButton::Left;
+        const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
+        let event = |kind, column, row, modifiers| {
             Input::Mouse(MouseEvent {
                 kind,
                 column,
                 row,
-                modifiers: KeyModifiers::NONE,
+                modifiers,
             })
         };
+        let plain = |kind, column, row| event(kind, column, row, KeyModifiers::NONE);
         assert_eq!(
-            decode(b"\x1b[<0;300;4M\x1b[<0;300;4m\x1b[<64;1;1M\x1b[<65;1;1M"),
+            decode(b"\x1b[<0;300;4M\x1b[<32;299;5M\x1b[<0;299;5m\x1b[<64;1;1M\x1b[<65;1;1M\x1b[<66;1;1M\x1b[<67;1;1M"),
             [
-                event(MouseEventKind::Down(MouseButton::Left), 299, 3),
-                event(MouseEventKind::ScrollUp, 0, 0),
-                event(MouseEventKind::ScrollDown, 0, 0),
+                plain(M::Down(LEFT), 299, 3),
+                plain(M::Drag(LEFT), 298, 4),
+                plain(M::Up(LEFT), 298, 4),
+                plain(M::ScrollUp, 0, 0),
+                plain(M::ScrollDown, 0, 0),
+                plain(M::ScrollLeft, 0, 0),
+                plain(M::ScrollRight, 0, 0),
             ]
         );
+        assert_eq!(
+            decode(b"\x1b[<4;2;3M\x1b[<36;2;3M\x1b[<4;2;3m\x1b[<24;2;3M\x1b[<81;2;3M"),
+            [
+                event(M::Down(LEFT), 1, 2, SHIFT),
+                event(M::Drag(LEFT), 1, 2, SHIFT),
+                event(M::Up(LEFT), 1, 2, SHIFT),
+                event(M::Down(LEFT), 1, 2, KeyModifiers::ALT | KeyModifiers::CONTROL),
+                event(M::ScrollDown, 1, 2, KeyModifiers::CONTROL),
+            ]
+        );
+    }
+
+    #[test]
+    fn the_terminal_says_whether_it_is_looked_at() {
+        assert_eq!(decode(b"\x1b[I\x1b[O"), [Input::Focus(true), Input::Focus(false)]);
     }
 
     #[test]
@@ -397,7 +429,8 @@ mod tests {
         fn cutting_the_stream_changes_nothing(
             pieces in prop::collection::vec(prop_oneof![
                 prop::sample::select(vec![
-                    "a", "你", "\r", "\x1b", "\x1b[A", "\x1b[1;5C", "\x1b[200~", "\x1b[201~", "\x1b[<64;10;20M", "\x1bOP", "[", "~",
+                    "a", "你", "\r", "\x1b", "\x1b[A", "\x1b[1;5C", "\x1b[200~", "\x1b[201~", "\x1b[<64;10;20M", "\x1b[<36;1;2M", "\x1b[I", "\x1b[O",
+                    "\x1bOP", "[", "~",
                 ]).prop_map(|text| text.as_bytes().to_vec()),
                 any::<[u8; 2]>().prop_map(|bytes| bytes.to_vec()),
             ], 0..30),

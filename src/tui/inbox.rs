@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use super::app::Input;
+use super::clipboard::{self, Program};
 use super::completion::Entry;
 use crate::conversation::Sink;
 
@@ -56,6 +57,17 @@ impl Inbox {
         spawn("folder", move || {
             let entries = entries(&path);
             let _ = sender.send(Message::Input(Input::FolderListed { path, entries }));
+        })
+    }
+}
+
+impl Inbox {
+    /// Has the first of these programs that can take a text, on a thread of its own.
+    pub fn copy(&self, programs: Vec<&'static Program>, text: String) -> io::Result<()> {
+        let sender = self.sender.clone();
+        spawn("copy", move || {
+            let copied = clipboard::copy(&programs, text);
+            let _ = sender.send(Message::Input(Input::Copied(copied)));
         })
     }
 }
@@ -231,7 +243,8 @@ mod other {
                         Ok(Event::Paste(text)) => Input::Paste(text),
                         Ok(Event::Mouse(mouse)) => Input::Mouse(mouse),
                         Ok(Event::Resize(width, height)) => Input::Resize(Size { width, height }),
-                        Ok(Event::FocusGained | Event::FocusLost) => continue,
+                        Ok(Event::FocusGained) => Input::Focus(true),
+                        Ok(Event::FocusLost) => Input::Focus(false),
                         Err(_) => {
                             let _ = sender.send(Message::InputEnded);
                             return;

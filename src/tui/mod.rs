@@ -17,11 +17,13 @@
 
 mod activity;
 mod app;
+mod clipboard;
 mod command;
 mod completion;
 mod composer;
 mod decode;
 mod documents;
+mod fences;
 pub(crate) mod format;
 mod highlight;
 mod inbox;
@@ -41,6 +43,7 @@ use std::time::{Duration, Instant};
 
 use crate::conversation::{Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
+use clipboard::{Copied, Surroundings};
 use highlight::Highlighter;
 use inbox::{Inbox, Message};
 use terminal::Screen;
@@ -247,6 +250,15 @@ fn carry_out(
         Effect::Apply(id) => drop(handle.send(Request::Apply(id))),
         Effect::Discard(id) => drop(handle.send(Request::Discard(id))),
         Effect::ListFolder(path) => inbox.list_folder(path)?,
+        Effect::Copy(text) => {
+            let programs = Surroundings::of_process().programs();
+            if programs.is_empty() {
+                send_copy(&text, app, screen, began)?;
+            } else {
+                inbox.copy(programs, text)?;
+            }
+        }
+        Effect::SendCopy(text) => send_copy(&text, app, screen, began)?,
         Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
         Effect::Redraw => screen.redraw(),
         Effect::Suspend => {
@@ -268,4 +280,17 @@ fn carry_out(
         Effect::Panic => panic!("asked to fail by /panic"),
     }
     Ok(None)
+}
+
+/// Asks the terminal to take what is copied.
+fn send_copy(text: &str, app: &mut App, screen: &mut Screen<impl Write>, began: Instant) -> io::Result<()> {
+    let copied = match Surroundings::of_process().sequence(text) {
+        Ok(bytes) => {
+            screen.send(&bytes)?;
+            Copied::sent(text)
+        }
+        Err(too_long) => too_long,
+    };
+    app.handle(began.elapsed(), Input::Copied(copied));
+    Ok(())
 }

@@ -15,7 +15,9 @@ use std::thread;
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::cursor::{Hide, MoveTo, Show};
-use ratatui::crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste};
+use ratatui::crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+};
 use ratatui::crossterm::style::{Attribute, SetAttribute};
 use ratatui::crossterm::terminal::{
     self, BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -23,8 +25,9 @@ use ratatui::crossterm::terminal::{
 use ratatui::crossterm::{execute, queue};
 use ratatui::layout::{Position, Rect, Size};
 
-/// Buttons and the wheel, in the encoding without a limit on columns; no motion, which would wake us at every move.
-const CAPTURE_MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+/// Buttons, the wheel, and motion while a button is held, in the encoding without a limit on columns; no other motion,
+/// which would wake us at every move.
+const CAPTURE_MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 
 /// Whether the terminal is ours; shared with the panic hook.
 #[derive(Debug, Clone)]
@@ -43,6 +46,7 @@ impl Taken {
             EndSynchronizedUpdate,
             SetAttribute(Attribute::Reset),
             DisableMouseCapture,
+            DisableFocusChange,
             DisableBracketedPaste,
             LeaveAlternateScreen,
             Show
@@ -99,7 +103,13 @@ impl<W: Write> Screen<W> {
     }
 
     fn enter(&mut self) -> io::Result<()> {
-        queue!(self.pending, EnterAlternateScreen, EnableBracketedPaste, Hide)?;
+        queue!(
+            self.pending,
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableFocusChange,
+            Hide
+        )?;
         self.cursor = None;
         self.anew = true;
         self.capture_mouse(self.mouse)
@@ -128,6 +138,12 @@ impl<W: Write> Screen<W> {
         } else {
             queue!(self.pending, DisableMouseCapture)?;
         }
+        self.commit()
+    }
+
+    /// Says something to the terminal that is not drawn.
+    pub fn send(&mut self, sequence: &[u8]) -> io::Result<()> {
+        self.pending.extend_from_slice(sequence);
         self.commit()
     }
 

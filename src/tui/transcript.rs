@@ -8,6 +8,8 @@
 //!   [`Transcript::settle`]; until all are, the number of rows is not known and nothing that needs it is shown.
 
 mod block;
+mod body;
+mod copying;
 mod draw;
 mod heights;
 mod links;

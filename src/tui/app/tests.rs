@@ -2,6 +2,7 @@
 
 mod any_order;
 mod completion;
+mod copying;
 mod documents;
 mod plans;
 mod rig;

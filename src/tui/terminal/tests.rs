@@ -15,6 +15,8 @@ fn emulator(rows: u16, columns: u16) -> vt100::Parser {
 struct Rig {
     screen: Screen<Vec<u8>>,
     terminal: vt100::Parser,
+    /// The emulator knows nothing of this mode.
+    reports_focus: bool,
 }
 
 impl Rig {
@@ -22,6 +24,7 @@ impl Rig {
         let mut rig = Self {
             screen: Screen::new(Vec::new(), false, Size { width, height }).unwrap(),
             terminal: emulator(height, width),
+            reports_focus: false,
         };
         rig.terminal.process(b"the shell's text");
         rig.look();
@@ -31,6 +34,11 @@ impl Rig {
     fn look(&mut self) -> Vec<u8> {
         let bytes = std::mem::take(&mut self.screen.out);
         self.terminal.process(&bytes);
+        for (mode, reports) in [(b"\x1b[?1004h", true), (b"\x1b[?1004l", false)] {
+            if bytes.windows(mode.len()).any(|window| window == mode) {
+                self.reports_focus = reports;
+            }
+        }
         bytes
     }
 
@@ -59,16 +67,18 @@ fn the_terminal_is_taken_and_given_back() {
     assert!(rig.terminal.screen().alternate_screen());
     assert!(rig.terminal.screen().bracketed_paste());
     assert!(rig.terminal.screen().hide_cursor());
-    assert_ne!(
+    assert_eq!(
         rig.terminal.screen().mouse_protocol_mode(),
-        vt100::MouseProtocolMode::None
+        vt100::MouseProtocolMode::ButtonMotion
     );
+    assert!(rig.reports_focus);
     rig.draw(&["hello"], None);
     assert_eq!(rig.contents(), "hello");
     rig.screen.leave().unwrap();
     rig.look();
     let screen = rig.terminal.screen();
     assert!(!screen.alternate_screen() && !screen.bracketed_paste() && !screen.hide_cursor());
+    assert!(!rig.reports_focus);
     assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     assert_eq!(screen.contents(), "the shell's text");
     assert_eq!(screen.fgcolor(), vt100::Color::Default);

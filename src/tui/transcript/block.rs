@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::super::links::Link;
 use super::super::text::clip;
-use super::super::wrap::Rows;
+use super::body::{Body, Piece};
 use crate::conversation::{Citation, Verdict};
 use crate::trace::{Scan, turning_points};
 
@@ -76,7 +76,8 @@ pub enum Row<'a> {
     Header,
     /// So many rows of text are above.
     Hidden(usize),
-    Text(&'a str),
+    /// This row of the body.
+    Text(usize),
     Cited(&'a Citation),
 }
 
@@ -101,8 +102,8 @@ pub struct Block {
     /// Where the tail began when the person stopped following: it stays there, and is not folded away, until they
     /// follow again, so that nobody loses the line that they are reading.
     held: Option<usize>,
-    rows: Rows,
-    /// The rows without blank ones at the beginning and at the end.
+    body: Body,
+    /// The rows of the body without blank ones at the beginning and at the end.
     solid: Range<usize>,
     /// Marked stretches of the source, in order.
     pub(super) links: Vec<Link>,
@@ -118,11 +119,11 @@ impl Block {
     pub fn new(kind: Kind, source: String, gap: bool, width: usize) -> Self {
         let mut block = Self {
             kind,
+            body: Body::plain(&source, 1),
             source,
             gap,
             fold: None,
             held: None,
-            rows: Rows::new(1),
             solid: 0..0,
             links: Vec::new(),
             linked: 0,
@@ -167,22 +168,21 @@ impl Block {
 
     pub fn append(&mut self, text: &str) {
         self.source.push_str(text);
-        self.rows.extend(&self.source);
-        self.find_solid();
+        let changed = self.body.extend(&self.source);
+        self.find_solid(changed);
         self.find_turns();
     }
 
     /// Wraps at another width; nothing to do at the same.
     pub fn set_width(&mut self, width: usize) {
-        if self.text_width(width) != self.rows.width() {
+        if self.text_width(width) != self.body.width() {
             self.wrap(width);
         }
     }
 
     fn wrap(&mut self, width: usize) {
-        self.rows = Rows::of(&self.source, self.text_width(width));
-        self.solid = 0..0;
-        self.find_solid();
+        self.body.set_width(&self.source, self.text_width(width));
+        self.find_solid(0);
     }
 
     /// Columns before the text.
@@ -198,11 +198,11 @@ impl Block {
         (width - self.margin(width)).max(1)
     }
 
-    fn find_solid(&mut self) {
-        let blank = |row: usize| self.source[self.rows.range(row)].trim().is_empty();
-        let count = self.rows.count();
-        // Growing may have wrapped the last two rows differently.
-        let mut first = self.solid.start.saturating_sub(2);
+    /// Only rows from `changed` on are others than before.
+    fn find_solid(&mut self, changed: usize) {
+        let blank = |row: usize| self.body.is_blank(&self.source, row);
+        let count = self.body.count();
+        let mut first = self.solid.start.min(changed);
         while first < count && blank(first) {
             first += 1;
         }
@@ -242,7 +242,7 @@ impl Block {
     /// Keeps the tail of live thinking where it begins now.
     pub fn hold(&mut self) {
         if self.thought().is_some_and(Thought::is_live) && self.fold() == Fold::Tail && self.held.is_none() {
-            self.held = Some(self.rows.range(self.shown().start.min(self.rows.count() - 1)).start);
+            self.held = Some(self.body.start(self.shown().start.min(self.body.count() - 1)));
         }
     }
 
@@ -257,7 +257,7 @@ impl Block {
             Fold::Folded => self.solid.end..self.solid.end,
             Fold::Tail => {
                 let last = self.solid.end.saturating_sub(TAIL);
-                let first = self.held.map_or(last, |held| self.rows.row_of(held).min(last));
+                let first = self.held.map_or(last, |held| self.body.row_of(held).min(last));
                 self.solid.start.max(first)..self.solid.end
             }
             Fold::Full => self.solid.clone(),
@@ -305,7 +305,7 @@ impl Block {
         let shown = self.shown();
         let lead = self.lead();
         match index.checked_sub(lead) {
-            Some(text) if text < shown.len() => Row::Text(&self.source[self.rows.range(shown.start + text)]),
+            Some(text) if text < shown.len() => Row::Text(shown.start + text),
             Some(after) => Row::Cited(&self.cited()[after - shown.len()]),
             None if self.gap && index == 0 => Row::Gap,
             None if index + 1 == lead && self.hides_rows() => Row::Hidden(shown.start - self.solid.start),
@@ -313,11 +313,33 @@ impl Block {
         }
     }
 
-    /// The bytes of the source that a row shows, if it shows any.
-    pub(super) fn text_range(&self, index: usize) -> Option<Range<usize>> {
+    /// The row of the body that row `index` shows, if it shows one.
+    fn text_row(&self, index: usize) -> Option<usize> {
         let shown = self.shown();
         let text = index.checked_sub(self.lead()).filter(|&text| text < shown.len())?;
-        Some(self.rows.range(shown.start + text))
+        Some(shown.start + text)
+    }
+
+    /// The bytes of the source that a row shows, if it shows any.
+    pub(super) fn text_range(&self, index: usize) -> Option<Range<usize>> {
+        Some(self.body.range(self.text_row(index)?))
+    }
+
+    /// What is drawn of a row of text, from left to right, after the margin.
+    pub(super) fn pieces(&self, index: usize) -> Vec<Piece<'_>> {
+        self.text_row(index)
+            .map_or_else(Vec::new, |row| self.body.pieces(&self.source, row))
+    }
+
+    /// The offset of what is drawn at a column after the margin, if a row of text has anything there.
+    pub(super) fn drawn_at(&self, index: usize, column: usize) -> Option<usize> {
+        self.body.drawn_at(&self.source, self.text_row(index)?, column)
+    }
+
+    /// The columns, after the margin, that show a part of the source in a row.
+    pub(super) fn columns_of(&self, index: usize, range: &Range<usize>) -> Vec<(usize, usize)> {
+        self.text_row(index)
+            .map_or_else(Vec::new, |row| self.body.columns_of(&self.source, row, range))
     }
 
     /// The bytes of the source that show.
@@ -326,7 +348,7 @@ impl Block {
         if shown.is_empty() || self.is_empty() {
             return 0..0;
         }
-        self.rows.range(shown.start).start..self.rows.range(shown.end - 1).end
+        self.body.range(shown.start).start..self.body.range(shown.end - 1).end
     }
 
     /// Which of the block's rows is its header, if it is drawn.
@@ -338,7 +360,7 @@ impl Block {
         let shown = self.shown();
         match row.checked_sub(self.lead()) {
             None => Spot::Above(row),
-            Some(text) if text < shown.len() => Spot::Text(self.rows.range(shown.start + text).start),
+            Some(text) if text < shown.len() => Spot::Text(self.body.start(shown.start + text)),
             Some(after) => Spot::Below(after - shown.len()),
         }
     }
@@ -348,7 +370,7 @@ impl Block {
         let shown = self.shown();
         let row = match spot {
             Spot::Above(row) => row,
-            Spot::Text(offset) => self.lead() + self.rows.row_of(offset).clamp(shown.start, shown.end) - shown.start,
+            Spot::Text(offset) => self.lead() + self.body.row_of(offset).clamp(shown.start, shown.end) - shown.start,
             Spot::Below(after) => self.lead() + shown.len() + after,
         };
         row.min(self.height().saturating_sub(1))

@@ -127,7 +127,7 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
                 theme.style(part),
             );
         }
-        (Row::Text(source), kind) => {
+        (Row::Text(_), kind) => {
             let part = match kind {
                 Kind::Notice(Level::Info) => Part::Notice,
                 Kind::Notice(Level::Detail) => Part::Detail,
@@ -147,7 +147,14 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
                 Kind::Thinking(_) => mark(buf, "  │ ", style),
                 _ => line.x,
             };
-            text(buf, source, style);
+            let mut x = line.x + margin;
+            for piece in block.pieces(row) {
+                let style = piece
+                    .parts
+                    .iter()
+                    .fold(style, |style, part| style.patch(theme.style(part)));
+                x = print(buf, x, line.y, line.right() - x, piece.text, style);
+            }
         }
     }
 }

@@ -55,14 +55,13 @@ impl Block {
     /// The marks that touch a row of the block, with the columns of its text that they take.
     pub(super) fn marks(&self, row: usize) -> impl Iterator<Item = (&Link, usize, usize)> + Clone {
         let range = self.text_range(row).unwrap_or(0..0);
+        // The space that hangs beyond the edge is not marked.
+        let end = range.start + self.source()[range.clone()].trim_end().len();
         let first = self.links.partition_point(|link| link.at.end <= range.start);
-        let end = range.end;
         let touching = self.links[first..].iter().take_while(move |link| link.at.start < end);
-        touching.map(move |link| {
-            let text = &self.source()[range.clone()];
-            let shown = text.trim_end().len();
-            let column = |at: usize| width(&text[..at.saturating_sub(range.start).min(shown)]);
-            (link, column(link.at.start), column(link.at.end))
+        touching.flat_map(move |link| {
+            let columns = self.columns_of(row, &(link.at.start..link.at.end.min(end)));
+            columns.into_iter().map(move |(from, to)| (link, from, to))
         })
     }
 
@@ -125,8 +124,9 @@ impl Transcript {
         }
         // All of a citation is what it leads to.
         let whole = matches!(block.kind, Kind::Citation { .. }) && column < width(block.source());
-        let mut marks = block.marks(place.row).filter_map(|(link, from, to)| match &link.mark {
-            Mark::Link(target) => Some((target, (from..to).contains(&column))),
+        let at = block.drawn_at(place.row, column);
+        let mut marks = block.marks(place.row).filter_map(|(link, ..)| match &link.mark {
+            Mark::Link(target) => Some((target, at.is_some_and(|at| link.at.contains(&at)))),
             Mark::Doubtful => None,
         });
         let first = marks.clone().next().filter(|_| whole);

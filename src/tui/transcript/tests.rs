@@ -324,6 +324,7 @@ proptest! {
                 prop_assert_eq!(again.height(), block.height());
                 for row in 0..block.height() {
                     prop_assert_eq!(again.row(row), block.row(row));
+                    prop_assert_eq!(again.pieces(row), block.pieces(row));
                     prop_assert_eq!(block.row_of(block.spot_of(row)), row);
                 }
             }

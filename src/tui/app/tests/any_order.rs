@@ -44,7 +44,12 @@ fn any_input() -> impl Strategy<Value = Input> {
     let mouse = prop::sample::select(vec![
         MouseEventKind::ScrollUp,
         MouseEventKind::ScrollDown,
+        MouseEventKind::ScrollLeft,
+        MouseEventKind::ScrollRight,
         MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::Up(MouseButton::Left),
         MouseEventKind::Moved,
     ]);
     let token = |channel| move |text: String| token_event(channel, text);
@@ -84,11 +89,12 @@ fn any_input() -> impl Strategy<Value = Input> {
             path: path.into(),
             entries: names.into_iter().map(|name| Entry { is_folder: name.len() > 3, name }).collect(),
         }),
-        4 => (key, modifiers).prop_map(|(code, modifiers)| Input::Key(KeyEvent::new(code, modifiers))),
+        4 => (key, modifiers.clone()).prop_map(|(code, modifiers)| Input::Key(KeyEvent::new(code, modifiers))),
         1 => text.prop_map(Input::Paste),
-        1 => (mouse, 0u16..110, 0u16..30).prop_map(|(kind, column, row)| {
-            Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE })
+        3 => (mouse, modifiers, 0u16..110, 0u16..30).prop_map(|(kind, modifiers, column, row)| {
+            Input::Mouse(MouseEvent { kind, column, row, modifiers })
         }),
+        1 => any::<bool>().prop_map(Input::Focus),
         2 => (prop_oneof![3 => 0u16..60, 1 => 99u16..130], 0u16..30).prop_map(|(width, height)| Input::Resize(Size { width, height })),
         2 => text.prop_map(token(Channel::Thinking)),
         2 => text.prop_map(token(Channel::Answer)),
