@@ -222,6 +222,7 @@ impl App {
 
     /// Tells the transcript its size, which depends on the size of everything else.
     fn fit(&mut self) {
+        self.composer.set_field(view::field_width(view::main_width(self)));
         let areas = view::areas(self);
         let pane = areas.documents.height;
         self.documents

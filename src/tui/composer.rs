@@ -20,7 +20,7 @@ mod tests;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::text::{clean, clusters};
+use super::text::clean;
 use super::wrap::Rows;
 use burst::{Burst, Enter};
 use draft::{Draft, Kind};
@@ -135,7 +135,8 @@ impl Composer {
     fn change(&mut self, range: Range<usize>, with: impl Into<Piece>, kind: Kind) -> Piece {
         self.history.stop();
         let removed = self.draft.change(range, with, kind);
-        if kind != Kind::Typed && kind != Kind::Erased {
+        let is_written = matches!(kind, Kind::Typed | Kind::Erased) && !self.is_commanded();
+        if !is_written {
             self.moved();
         }
         removed

@@ -12,6 +12,8 @@ pub mod plan;
 mod progress;
 mod status;
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -83,7 +85,7 @@ pub fn areas(app: &App) -> Areas {
         return Areas::default();
     }
     let covered = is_covered(app);
-    let wanted = app.composer.layout(field_width(width)).0.count();
+    let wanted = app.composer.rows().count();
     let composer = wanted.min(usize::from((height / 3).max(1))) as u16;
     let composer = if covered { 0 } else { composer };
     let mut left = height - composer;
@@ -274,18 +276,39 @@ fn draw_composer(app: &App, area: Rect, buf: &mut Buffer) -> Position {
     let field = field_width(area.width);
     let x = area.x + (usize::from(area.width) - field) as u16;
     print(buf, area.x, area.y, x - area.x, PROMPT, theme.style(Part::Prompt));
-    let (rows, row, column) = app.composer.layout(field);
-    let height = usize::from(area.height);
-    let first = (row + 1)
-        .saturating_sub(height)
-        .min(rows.count().saturating_sub(height));
-    for (line, index) in area.rows().zip(first..rows.count()) {
-        let text = &app.composer.text()[rows.range(index)];
-        print(buf, x, line.y, field as u16, text, theme.style(Part::Composer));
+    let (row, column) = app.composer.place();
+    let shown = composer_rows(app, area);
+    for (line, index) in area.rows().zip(shown.clone()) {
+        let mut at = x;
+        for (range, is_chip) in app.composer.stretches(index) {
+            let part = if is_chip { Part::Chip } else { Part::Composer };
+            let text = &app.composer.text()[range];
+            at = print(buf, at, line.y, (x + field as u16).saturating_sub(at), text, theme.style(part));
+        }
     }
+    draw_hidden_rows(app, area, &shown, buf);
     if app.composer.is_empty() && area.width >= PROMPT_FROM {
         let text = clip(PLACEHOLDER, field.saturating_sub(1));
         print(buf, x, area.y, field as u16, &text, theme.style(Part::Placeholder));
     }
-    Position::new(x + column as u16, area.y + (row - first) as u16)
+    Position::new(x + column as u16, area.y + (row - shown.start) as u16)
+}
+
+/// The rows of the composer that are in view: with the cursor's.
+fn composer_rows(app: &App, area: Rect) -> Range<usize> {
+    let (count, height) = (app.composer.rows().count(), usize::from(area.height));
+    let first = (app.composer.place().0 + 1).saturating_sub(height);
+    first..count.min(first + height)
+}
+
+/// Arrows at the right where there are rows above or below; the text does not reach there.
+fn draw_hidden_rows(app: &App, area: Rect, shown: &Range<usize>, buf: &mut Buffer) {
+    let style = app.setup.theme.style(Part::Detail);
+    let x = area.right().saturating_sub(1);
+    if shown.start > 0 {
+        print(buf, x, area.y, 1, "↑", style);
+    }
+    if shown.end < app.composer.rows().count() {
+        print(buf, x, area.bottom() - 1, 1, "↓", style);
+    }
 }

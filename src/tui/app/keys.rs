@@ -57,7 +57,7 @@ impl App {
             return;
         }
         self.documents.focused = false;
-        self.composer.insert(text);
+        self.composer.paste(text);
     }
 
     fn help_key(&mut self, key: KeyEvent, action: Option<Action>) {
@@ -120,7 +120,6 @@ impl App {
     }
 
     pub(super) fn perform(&mut self, action: Action, argument: &str) -> Vec<Effect> {
-        let field = view::field_width(view::main_width(self));
         let page = self.transcript.page();
         match action {
             Action::Send => return self.send(),
@@ -197,11 +196,11 @@ impl App {
             }
             Action::Up => {
                 self.completion.hold();
-                self.composer.up(field);
+                self.composer.up();
             }
             Action::Down => {
                 self.completion.hold();
-                self.composer.down(field);
+                self.composer.down();
             }
             Action::Backspace => self.composer.backspace(),
             Action::Delete => self.composer.delete(),
@@ -217,7 +216,8 @@ impl App {
         if self.composer.text().trim().is_empty() {
             return Vec::new();
         }
-        match command::parse(self.composer.text(), self.setup.debug) {
+        let whole = self.composer.whole();
+        match command::parse(&whole, self.setup.debug) {
             Some(Typed::Known(action, argument)) => {
                 let argument = argument.to_owned();
                 self.composer.take();

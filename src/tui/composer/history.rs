@@ -144,7 +144,7 @@ mod tests {
     fn who_has_begun_gets_what_begins_so() {
         let mut history = history(&["why a", "how", "why b", "why"]);
         let draft = Piece::from("why");
-        let mut older = |history: &mut History| history.older(&draft, "why").map(|entry| entry.text().to_owned());
+        let older = |history: &mut History| history.older(&draft, "why").map(|entry| entry.text().to_owned());
         assert_eq!(older(&mut history).as_deref(), Some("why b"));
         assert_eq!(older(&mut history).as_deref(), Some("why a"));
         assert_eq!(older(&mut history), None);

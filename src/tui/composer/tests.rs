@@ -76,11 +76,11 @@ fn a_combining_mark_joins_and_the_cursor_stays_outside() {
 
 #[test]
 fn a_large_paste_is_one_character_to_the_cursor() {
-    let mut composer = written("see |x");
+    let mut composer = written("see | x");
     let pasted = "line\n".repeat(9);
     composer.paste(&pasted);
-    assert_eq!(shown(&composer), "see [pasted 9 lines, 45 characters #1]|x");
-    assert_eq!(composer.whole(), format!("see {pasted}x"));
+    assert_eq!(shown(&composer), "see [pasted 9 lines, 45 characters #1]| x");
+    assert_eq!(composer.whole(), format!("see {pasted} x"));
     composer.left();
     assert_eq!(composer.cursor(), 4);
     composer.right();
@@ -91,9 +91,9 @@ fn a_large_paste_is_one_character_to_the_cursor() {
     assert!(composer.text().contains("[pasted 1 line, 1,001 characters #2]"));
     composer.backspace();
     composer.backspace();
-    assert_eq!(shown(&composer), "see |x");
+    assert_eq!(shown(&composer), "see | x");
     composer.undo();
-    assert_eq!(composer.whole(), format!("see {pasted}{}x", "y".repeat(1_001)));
+    assert_eq!(composer.whole(), format!("see {pasted}{} x", "y".repeat(1_001)));
 }
 
 #[test]
@@ -213,8 +213,6 @@ fn what_was_done_is_taken_back_by_words_and_done_again() {
     composer.insert("x");
     assert!(!composer.redo(), "something else was done");
     composer.undo();
-    composer.undo();
-    assert_eq!(shown(&composer), "one two|");
     composer.undo();
     assert_eq!(shown(&composer), "one two  |");
 }
@@ -519,7 +517,7 @@ fn operators_of_vim() {
         ("a\nb|c", "dd", "|a"),
         ("a|b\nc\nd\ne", "d2j", "|e"),
         ("a\nb|c\nd", "dgg", "|d"),
-        ("f(a, |b)", "dt)", "f(a,| )"),
+        ("f(a, |b)", "dt)", "f(a, |)"),
         ("|one two", "cwx⎋", "|x two"),
         ("on|e two", "cwx⎋", "on|x two"),
         ("a\nb|c\nd", "ccx⎋", "a\n|x\nd"),

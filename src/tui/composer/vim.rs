@@ -323,7 +323,7 @@ impl Vim {
             return Some(Took::Yes);
         }
         Some(if visual {
-            self.alone_selected(c, pending, draft)
+            self.alone_selected(c, draft)
         } else {
             self.alone(c, pending, draft)
         })
@@ -586,7 +586,7 @@ impl Vim {
     }
 
     /// The same while something is selected.
-    fn alone_selected(&mut self, c: char, pending: &Pending, draft: &mut Draft) -> Took {
+    fn alone_selected(&mut self, c: char, draft: &mut Draft) -> Took {
         match (c, self.selection(draft)) {
             ('o', _) => {
                 let at = draft.cursor();
