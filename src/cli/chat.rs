@@ -32,6 +32,7 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
         note,
         paths: paths.join(" "),
         theme: args.theme.clone(),
+        keys: Vec::new(),
         colour: super::colour(),
     };
     let outcome = tui::run(options, |sink| start(setup, sink))?;

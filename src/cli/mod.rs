@@ -5,6 +5,7 @@ mod ask;
 mod chat;
 mod error;
 mod generate;
+mod keys;
 mod load;
 mod pack;
 mod progress;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
     match arguments.command {
         Some(Command::Score(command)) => score::run(&command),
+        Some(Command::Keys) => keys::run(),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),

@@ -8,7 +8,9 @@ mod completion;
 mod conversation;
 mod copying;
 mod documents;
+mod focus;
 mod keys;
+mod palette;
 pub(super) mod plans;
 #[cfg(test)]
 mod tests;
@@ -27,13 +29,17 @@ use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
+use super::inspector::Inspector;
+use super::keymap::{Chord, Keymap};
 use super::links::Linker;
+use super::palette::Palette;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::conversation::{Change, Event};
 use conversation::Reply;
+pub(super) use focus::Focus;
 use plans::Plans;
 
 /// Something that happened.
@@ -103,6 +109,7 @@ pub struct Setup {
     pub paths: String,
     pub theme: Theme,
     pub colour: bool,
+    pub keymap: Keymap,
     /// Hidden commands are there.
     pub debug: bool,
 }
@@ -116,12 +123,21 @@ pub struct App {
     pub(super) composer: Composer,
     pub(super) activity: Activity,
     pub(super) documents: Pane,
+    pub(super) inspector: Inspector,
     pub(super) plans: Plans,
     pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
     pub(super) help: Option<usize>,
+    /// The list of commands, if it is open.
+    pub(super) palette: Option<Palette>,
+    /// The chords of a sequence that has begun.
+    pub(super) begun: Vec<Chord>,
+    /// Which pane has the keys; [`App::focus_on`] changes it.
+    focus: Focus,
+    /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
+    pub(super) beside: Focus,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
@@ -149,10 +165,15 @@ impl App {
             composer: Composer::default(),
             activity: Activity::default(),
             documents: Pane::default(),
+            inspector: Inspector::default(),
             plans: Plans::default(),
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
+            palette: None,
+            begun: Vec::new(),
+            focus: Focus::default(),
+            beside: Focus::Documents,
             viewer: None,
             linker: Linker::default(),
             leaving: None,

@@ -6,9 +6,10 @@
 //! channel, and when the application ends it just drops its end.
 //!
 //! Files, each with one idea: `inbox` (what wakes us), `decode` (what the terminal sends), `terminal` (taking it,
-//! drawing on it, giving it back), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
+//! drawing on it, giving it back), `app` (state), `command` (all that can be done), `keymap` (by which keys), `palette`
+//! (finding it), `transcript` (rows that
 //! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
-//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does),
+//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `inspector` (the account of thinking), `activity` (what the engine does),
 //! `view` (layout and drawing), `theme`, and below them `text` (cells), `words`, `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
@@ -27,7 +28,10 @@ mod fences;
 pub(crate) mod format;
 mod highlight;
 mod inbox;
+mod inspector;
+mod keymap;
 mod links;
+mod palette;
 mod terminal;
 mod text;
 mod theme;
@@ -51,6 +55,7 @@ use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
+pub use keymap::{Keymap, KeymapError};
 pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
 
 /// The shortest time from one frame to the next.
@@ -69,6 +74,8 @@ pub struct Options {
     pub paths: String,
     /// The name of a built-in theme, or the path of a theme file.
     pub theme: Option<String>,
+    /// The person's own keys: context, keys, and the name of an action or `none`.
+    pub keys: Vec<(String, String, String)>,
     /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
     pub colour: bool,
 }
@@ -87,6 +94,8 @@ pub enum Error {
     Terminal(#[from] io::Error),
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Keys(Vec<KeymapError>),
     #[error("theme {path}: {message}")]
     ThemeFile { path: String, message: String },
 }
@@ -101,6 +110,10 @@ pub enum Error {
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
     let theme = load_theme(options.theme.as_deref(), options.colour)?;
+    let (keymap, errors) = keymap(&options.keys);
+    if !errors.is_empty() {
+        return Err(Error::Keys(errors.into_iter().map(|(_, error)| error).collect()));
+    }
     let inbox = Inbox::new();
     let _signals = inbox.catch_signals()?;
     let mut screen = Screen::take()?;
@@ -114,6 +127,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         paths: options.paths,
         theme,
         colour: options.colour,
+        keymap,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
@@ -125,6 +139,16 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         writeln!(io::stdout(), "{answer}")?;
     }
     Ok(outcome)
+}
+
+/// The keys with a person's own: context, keys, and the name of an action or `none`; and what is wrong with them, by their
+/// place in the list.
+#[must_use]
+pub fn keymap(own: &[(String, String, String)]) -> (Keymap, Vec<(usize, KeymapError)>) {
+    Keymap::changed(
+        own.iter()
+            .map(|(context, keys, action)| (&**context, &**keys, &**action)),
+    )
 }
 
 fn load_theme(name: Option<&str>, colour: bool) -> Result<Theme, Error> {

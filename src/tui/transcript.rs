@@ -322,10 +322,6 @@ impl Transcript {
         (row < self.view && self.blocks.get(place.block)?.header_row() == Some(place.row)).then_some(place.block)
     }
 
-    pub fn select(&mut self, id: Option<BlockId>) {
-        self.selected = id;
-    }
-
     /// The thinking block that a key without a target means: the selected one, else the newest in view, else the newest.
     pub fn thinking(&mut self) -> Option<BlockId> {
         if self.selected.is_some() {

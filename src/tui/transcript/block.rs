@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::super::links::Link;
 use super::super::text::clip;
 use super::body::{Body, Piece};
+use super::draw::header;
 use crate::conversation::{Citation, Verdict};
 use crate::trace::{Scan, turning_points};
 
@@ -218,6 +219,12 @@ impl Block {
             Kind::Thinking(thought) => Some(thought),
             _ => None,
         }
+    }
+
+    /// What its header says, at most this wide; nothing if it is no thinking.
+    pub fn account(&self, now: Duration, width: usize) -> Option<String> {
+        let thought = self.thought().filter(|_| self.height() > 0)?;
+        Some(header(thought, self.turns().len(), self.fold(), now, width))
     }
 
     pub fn fold(&self) -> Fold {
