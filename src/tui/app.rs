@@ -5,6 +5,7 @@
 //! a terminal, an engine or a wait.
 
 mod completion;
+mod composing;
 mod conversation;
 mod copying;
 mod documents;
@@ -28,6 +29,7 @@ use super::activity::Activity;
 use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
+use super::composer::store::Told;
 use super::documents::Pane;
 use super::inspector::Inspector;
 use super::keymap::{Chord, Keymap};
@@ -68,6 +70,8 @@ pub enum Input {
     Highlighted(Highlighted),
     /// What came of copying.
     Copied(Copied),
+    /// What earlier runs have left to recall, or why there is nothing.
+    History(Told),
     /// Time passed.
     Tick,
 }
@@ -91,6 +95,8 @@ pub enum Effect {
     Highlight(Wanted),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
+    /// Keep what was written, for this and later runs to recall.
+    Remember(String),
     Redraw,
     /// Give the terminal to the shell, until that continues us.
     Suspend,
@@ -195,7 +201,8 @@ impl App {
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);
         self.dirty = true;
-        let mut effects = match input {
+        let mut effects = self.settle_burst(&input);
+        effects.extend(match input {
             Input::Key(key) => self.key(key),
             Input::Paste(text) => {
                 self.paste(&text);
@@ -227,9 +234,16 @@ impl App {
                 Vec::new()
             }
             Input::Copied(copied) => self.copied(copied),
+            Input::History(told) => {
+                self.told_of_history(told);
+                Vec::new()
+            }
             Input::Focus(_) | Input::Tick => Vec::new(),
-        };
-        effects.extend(self.update_completion());
+        });
+        // What is being pasted is looked at when it is all there.
+        if !self.composer.is_pasting(self.now) {
+            effects.extend(self.update_completion());
+        }
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
             viewer.go_on();
         }
@@ -266,7 +280,8 @@ impl App {
         let beat = live.then(|| self.now + BEAT);
         let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
         let search = search.map(|_| self.now);
-        [beat, self.leaving, search].into_iter().flatten().min()
+        let burst = self.burst_ends();
+        [beat, self.leaving, search, burst].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

@@ -445,20 +445,21 @@ impl Composer {
         self.draft.place()
     }
 
-    /// The stretches of a row that are drawn alike, and whether they are of a chip.
-    pub fn stretches(&self, row: usize) -> Vec<(Range<usize>, bool)> {
-        let range = self.rows().range(row);
-        let mut stretches = Vec::new();
-        let mut at = range.start;
-        for chip in self.draft.piece().chips() {
-            let (from, to) = (chip.range.start.clamp(at, range.end), chip.range.end.clamp(at, range.end));
-            if from < to {
-                stretches.push((at..from, false));
-                stretches.push((from..to, true));
-                at = to;
-            }
-        }
-        stretches.push((at..range.end, false));
-        stretches
+    /// What of a row is a chip.
+    pub fn chips_in(&self, row: usize) -> impl Iterator<Item = Range<usize>> {
+        let chips = self.draft.piece().chips().iter().map(|chip| chip.range.clone());
+        within(chips, self.rows().range(row))
     }
+
+    /// What of a row is selected.
+    pub fn selected_in(&self, row: usize) -> Option<Range<usize>> {
+        within(self.selection().into_iter(), self.rows().range(row)).next()
+    }
+}
+
+/// The parts of ranges that lie within another.
+fn within(ranges: impl Iterator<Item = Range<usize>>, all: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    ranges
+        .map(move |range| range.start.max(all.start)..range.end.min(all.end))
+        .filter(|range| range.start < range.end)
 }

@@ -7,6 +7,7 @@
 //! of the application's state and size, so that the mouse and the drawing agree.
 
 pub mod completion;
+pub mod composer;
 mod frame;
 pub mod help;
 mod hints;
@@ -14,8 +15,6 @@ mod palette;
 pub mod plan;
 mod progress;
 mod status;
-
-use std::ops::Range;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -30,7 +29,6 @@ const QUEUE: usize = 3;
 /// From this width on the composer has a prompt.
 const PROMPT_FROM: u16 = 8;
 const PROMPT: &str = "❯ ";
-const PLACEHOLDER: &str = "Ask about the documents";
 /// From this width on the documents stand beside the transcript.
 const SIDE_FROM: u16 = 100;
 /// Columns of the documents there, with the line that parts them.
@@ -124,7 +122,7 @@ pub fn areas(app: &App) -> Areas {
     }
     let covering = covering(app);
     let covered = covering.is_some();
-    let wanted = app.composer.rows().count();
+    let wanted = composer::rows(app);
     let composer = wanted.min(usize::from((height / 3).max(1))) as u16;
     let composer = if covered { 0 } else { composer };
     let mut left = height - composer;
@@ -205,7 +203,7 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     plan::draw(app, areas.plan, buf);
     progress::draw(app, areas.progress, buf);
     draw_rule(app, &areas, buf);
-    let cursor = (!areas.composer.is_empty()).then(|| draw_composer(app, areas.composer, buf));
+    let cursor = (!areas.composer.is_empty()).then(|| composer::draw(app, areas.composer, buf));
     status::draw(app, areas.status, buf);
     completion::draw(app, &areas, buf);
     hints::draw(app, &areas, buf);
@@ -297,6 +295,10 @@ fn draw_rule(app: &mut App, areas: &Areas, buf: &mut Buffer) {
             theme.style(Part::Rule),
         );
     }
+    if let Some(mode) = composer::mode(app).filter(|_| area.width > PROMPT_FROM) {
+        let x = area.x + 2;
+        print(buf, x, area.y, area.right() - x, &mode, theme.style(Part::StatusStrong));
+    }
     if let (Some(pill), Some(text)) = (pill_area(app, areas), pill(app)) {
         print(
             buf,
@@ -340,46 +342,4 @@ pub fn pill_area(app: &mut App, areas: &Areas) -> Option<Rect> {
         width: wide,
         height: 1,
     })
-}
-
-fn draw_composer(app: &App, area: Rect, buf: &mut Buffer) -> Position {
-    let theme = &app.setup.theme;
-    let field = field_width(area.width);
-    let x = area.x + (usize::from(area.width) - field) as u16;
-    print(buf, area.x, area.y, x - area.x, PROMPT, theme.style(Part::Prompt));
-    let (row, column) = app.composer.place();
-    let shown = composer_rows(app, area);
-    for (line, index) in area.rows().zip(shown.clone()) {
-        let mut at = x;
-        for (range, is_chip) in app.composer.stretches(index) {
-            let part = if is_chip { Part::Chip } else { Part::Composer };
-            let text = &app.composer.text()[range];
-            at = print(buf, at, line.y, (x + field as u16).saturating_sub(at), text, theme.style(part));
-        }
-    }
-    draw_hidden_rows(app, area, &shown, buf);
-    if app.composer.is_empty() && area.width >= PROMPT_FROM {
-        let text = clip(PLACEHOLDER, field.saturating_sub(1));
-        print(buf, x, area.y, field as u16, &text, theme.style(Part::Placeholder));
-    }
-    Position::new(x + column as u16, area.y + (row - shown.start) as u16)
-}
-
-/// The rows of the composer that are in view: with the cursor's.
-fn composer_rows(app: &App, area: Rect) -> Range<usize> {
-    let (count, height) = (app.composer.rows().count(), usize::from(area.height));
-    let first = (app.composer.place().0 + 1).saturating_sub(height);
-    first..count.min(first + height)
-}
-
-/// Arrows at the right where there are rows above or below; the text does not reach there.
-fn draw_hidden_rows(app: &App, area: Rect, shown: &Range<usize>, buf: &mut Buffer) {
-    let style = app.setup.theme.style(Part::Detail);
-    let x = area.right().saturating_sub(1);
-    if shown.start > 0 {
-        print(buf, x, area.y, 1, "↑", style);
-    }
-    if shown.end < app.composer.rows().count() {
-        print(buf, x, area.bottom() - 1, 1, "↓", style);
-    }
 }

@@ -65,6 +65,17 @@ impl App {
         }
     }
 
+    /// Writes a typed character, where characters are no commands.
+    pub(super) fn compose(&mut self, text: &str) {
+        if let Some(search) = &mut self.composer.search {
+            search.write(text);
+        } else if !self.composer.is_commanded() {
+            for c in text.chars() {
+                self.composer.typed(c, self.now);
+            }
+        }
+    }
+
     /// A key that is vim's. Whether it was one.
     pub(super) fn vim_key(&mut self, chord: Chord) -> bool {
         if !self.is_composing() || self.composer.mode().is_none() {
@@ -173,7 +184,7 @@ impl App {
 
     /// A click in the field; whether it was there.
     pub(super) fn composer_click(&mut self, at: Position, areas: &view::Areas) -> bool {
-        let Some((row, column)) = view::composer_place(self, areas, at) else {
+        let Some((row, column)) = view::composer::place(self, areas, at) else {
             return false;
         };
         self.focus_on(Focus::Composer);
