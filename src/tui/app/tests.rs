@@ -2,6 +2,7 @@
 
 mod any_order;
 mod completion;
+mod composing;
 mod copying;
 mod documents;
 mod keys;
@@ -336,7 +337,7 @@ fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
 fn slash_commands() {
     let mut rig = Rig::ready(60, 20);
     rig.write("/t");
-    rig.shows("/theme NAME");
+    rig.shows("/theme  change the colours");
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/theme ");
     rig.write("storm");
