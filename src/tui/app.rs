@@ -19,6 +19,7 @@ mod viewing;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -39,7 +40,9 @@ use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
+use crate::config::Config;
 use crate::conversation::{Change, Event};
+use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
 use plans::Plans;
@@ -114,6 +117,8 @@ pub struct Setup {
     /// What is being loaded, in words.
     pub paths: String,
     pub theme: Theme,
+    /// What the person has set.
+    pub settings: Config,
     pub colour: bool,
     pub keymap: Keymap,
     /// Hidden commands are there.
@@ -147,6 +152,8 @@ pub struct App {
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
+    /// What turning points begin with.
+    turning: Arc<Turning>,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -182,9 +189,10 @@ impl App {
             beside: Focus::Documents,
             viewer: None,
             linker: Linker::default(),
+            turning: Arc::default(),
             leaving: None,
             reply: None,
-            mouse: true,
+            mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
         };

@@ -12,6 +12,7 @@ use std::fmt;
 pub use chord::{Chord, chords, written};
 
 use super::command::{self, Action};
+use crate::config::{self, Problem, did_you_mean};
 
 macro_rules! contexts {
     ($($(#[doc = $doc:literal])* $context:ident = $name:literal,)*) => {
@@ -110,41 +111,6 @@ pub struct Bound {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keymap(Vec<Binding>);
 
-/// Why a binding of the configuration cannot be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeymapError {
-    #[error("there is no context `{name}`{}", nearest(name, Context::ALL.iter().map(|context| context.name())))]
-    Context { name: String },
-    #[error("`{chord}` is no key: {message}")]
-    Chord { chord: String, message: String },
-    #[error("there is no action `{name}`{}", nearest(name, command::all().filter(|command| !command.hidden).map(|command| command.name)))]
-    Action { name: String },
-    #[error("`{chords}` would never be reached: `{shorter}` means something already")]
-    Hidden { chords: String, shorter: String },
-}
-
-/// `; did you mean …?`, or nothing if no name is near.
-fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let near = |known: &&str| distance(name, known) <= 1 + name.len() / 4;
-    let best = names.filter(near).min_by_key(|known| distance(name, known));
-    best.map_or_else(String::new, |best| format!("; did you mean `{best}`?"))
-}
-
-/// How many letters must be changed, added or left out (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, &y) in b.iter().enumerate() {
-            let kept = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = kept.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 impl Default for Keymap {
     fn default() -> Self {
         let keys = |command: &'static command::Command| {
@@ -163,49 +129,48 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// The default, changed by bindings as they are written: context, keys, and the name of an action or `none`.
-    ///
-    /// # Errors
-    /// Every binding that cannot be, with its place in the list; the others are made.
-    pub fn changed<'a>(
-        bindings: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
-    ) -> (Self, Vec<(usize, KeymapError)>) {
+    /// The default, changed by a person's own bindings, the action of which may be `none`; and all that is wrong with them,
+    /// which is left out.
+    #[must_use]
+    pub fn with(own: &[config::Binding]) -> (Self, Vec<Problem>) {
         let mut keymap = Self::default();
-        let mut errors = Vec::new();
+        let mut problems = Vec::new();
         let mut made = Vec::new();
-        for (index, (context, keys, action)) in bindings.into_iter().enumerate() {
-            match keymap.bind(context, keys, action) {
-                Ok(all) => made.extend(all.into_iter().map(|(context, chords)| (index, context, chords))),
-                Err(error) => errors.push((index, error)),
+        let problem = |binding: &config::Binding, message| Problem {
+            place: Some(binding.place.clone()),
+            message,
+        };
+        for binding in own {
+            match keymap.bind(binding) {
+                Ok(all) => made.extend(all.into_iter().map(|(context, chords)| (binding, context, chords))),
+                Err(message) => problems.push(problem(binding, message)),
             }
         }
-        for (index, context, chords) in made {
+        for (binding, context, chords) in made {
             if let Some(shorter) = keymap.hides(context, &chords) {
-                errors.push((
-                    index,
-                    KeymapError::Hidden {
-                        chords: written(&chords),
-                        shorter: written(shorter),
-                    },
-                ));
+                let (keys, shorter) = (written(&chords), written(shorter));
+                let message = format!("`{keys}` would never be reached: `{shorter}` means something already");
+                problems.push(problem(binding, message));
             }
         }
-        errors.sort_by_key(|&(index, _)| index);
-        (keymap, errors)
+        (keymap, problems)
     }
 
-    fn bind(&mut self, context: &str, keys: &str, action: &str) -> Result<Vec<(Context, Vec<Chord>)>, KeymapError> {
-        let known = Context::ALL.iter().find(|known| known.name() == context);
-        let context = *known.ok_or_else(|| KeymapError::Context {
-            name: context.to_owned(),
+    fn bind(&mut self, own: &config::Binding) -> Result<Vec<(Context, Vec<Chord>)>, String> {
+        let known = Context::ALL.iter().find(|known| known.name() == own.context);
+        let context = *known.ok_or_else(|| {
+            let meant = did_you_mean(&own.context, Context::ALL.iter().map(|context| context.name()));
+            format!("there is no context `{}`{meant}", own.context)
         })?;
-        let all = with_leader(context, keys).map_err(|message| KeymapError::Chord {
-            chord: keys.to_owned(),
-            message,
-        })?;
-        let found = match action {
+        let all = with_leader(context, &own.keys).map_err(|message| format!("`{}` is no key: {message}", own.keys))?;
+        let found = match &*own.action {
             "none" => None,
-            name => Some(command::named(name).ok_or_else(|| KeymapError::Action { name: name.to_owned() })?),
+            name => Some(command::named(name).ok_or_else(|| {
+                let names = command::all()
+                    .filter(|command| !command.hidden)
+                    .map(|command| command.name);
+                format!("there is no action `{name}`{}", did_you_mean(name, names))
+            })?),
         };
         for (context, chords) in &all {
             self.0
@@ -305,4 +270,4 @@ impl fmt::Display for Context {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

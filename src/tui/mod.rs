@@ -45,6 +45,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::conversation::{Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
@@ -55,7 +56,7 @@ use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
-pub use keymap::{Keymap, KeymapError};
+pub use keymap::Keymap;
 pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
 
 /// The shortest time from one frame to the next.
@@ -72,10 +73,8 @@ pub struct Options {
     pub note: String,
     /// What is being loaded, in words; may be empty.
     pub paths: String,
-    /// The name of a built-in theme, or the path of a theme file.
-    pub theme: Option<String>,
-    /// The person's own keys: context, keys, and the name of an action or `none`.
-    pub keys: Vec<(String, String, String)>,
+    /// What the person has set.
+    pub settings: Config,
     /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
     pub colour: bool,
 }
@@ -95,7 +94,7 @@ pub enum Error {
     #[error(transparent)]
     Theme(#[from] ThemeError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Keys(Vec<KeymapError>),
+    Keys(Vec<crate::config::Problem>),
     #[error("theme {path}: {message}")]
     ThemeFile { path: String, message: String },
 }
@@ -109,14 +108,14 @@ pub enum Error {
 /// # Errors
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
-    let theme = load_theme(options.theme.as_deref(), options.colour)?;
-    let (keymap, errors) = keymap(&options.keys);
-    if !errors.is_empty() {
-        return Err(Error::Keys(errors.into_iter().map(|(_, error)| error).collect()));
+    let theme = load_theme(&options.settings.ui.theme, options.colour)?;
+    let (keymap, problems) = Keymap::with(&options.settings.keys);
+    if !problems.is_empty() {
+        return Err(Error::Keys(problems));
     }
     let inbox = Inbox::new();
     let _signals = inbox.catch_signals()?;
-    let mut screen = Screen::take()?;
+    let mut screen = Screen::take(options.settings.ui.mouse)?;
     let sender = inbox.sender.clone();
     let guard = screen.guard_panics(move |message| {
         let _ = sender.send(Message::Panicked(message));
@@ -126,6 +125,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         note: options.note,
         paths: options.paths,
         theme,
+        settings: options.settings,
         colour: options.colour,
         keymap,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
@@ -141,28 +141,18 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     Ok(outcome)
 }
 
-/// The keys with a person's own: context, keys, and the name of an action or `none`; and what is wrong with them, by their
-/// place in the list.
-#[must_use]
-pub fn keymap(own: &[(String, String, String)]) -> (Keymap, Vec<(usize, KeymapError)>) {
-    Keymap::changed(
-        own.iter()
-            .map(|(context, keys, action)| (&**context, &**keys, &**action)),
-    )
-}
-
-fn load_theme(name: Option<&str>, colour: bool) -> Result<Theme, Error> {
+fn load_theme(name: &str, colour: bool) -> Result<Theme, Error> {
     match name {
-        None if !colour => Ok(Theme::built_in("mono")?),
-        None => Ok(Theme::default()),
-        Some(path) if theme::is_path(path) => {
+        "auto" if !colour => Ok(Theme::built_in("mono")?),
+        "auto" => Ok(Theme::default()),
+        path if theme::is_path(path) => {
             let source = read(Path::new(path)).map_err(|message| Error::ThemeFile {
                 path: path.to_owned(),
                 message,
             })?;
             Ok(Theme::parse(path, &source)?)
         }
-        Some(name) => Ok(Theme::built_in(name)?),
+        name => Ok(Theme::built_in(name)?),
     }
 }
 

@@ -148,7 +148,8 @@ fn a_token_reported_twice_counts_once() {
             .iter()
             .find_map(Block::thought)
             .unwrap()
-            .tokens,
+            .trace
+            .tokens(),
         1
     );
     assert_eq!(rig.app.activity.context().0, 41_234);

@@ -3,6 +3,22 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use super::*;
 use Context::{Composer, Conversation, Empty, Global, Panes};
 
+/// A person's own bindings, each in a line of a file.
+pub fn own(bindings: &[(&str, &str, &str)]) -> Vec<config::Binding> {
+    let bindings = bindings.iter().enumerate();
+    let own = bindings.map(|(index, (context, keys, action))| config::Binding {
+        context: (*context).to_owned(),
+        keys: (*keys).to_owned(),
+        action: (*action).to_owned(),
+        place: config::Place {
+            file: "c.toml".into(),
+            line: index,
+            column: 1,
+        },
+    });
+    own.collect()
+}
+
 fn pressed(keys: &str) -> Vec<Chord> {
     chords(keys).unwrap()
 }
@@ -124,11 +140,11 @@ fn every_action_has_one_row_and_a_name_of_its_own() {
 
 #[test]
 fn a_person_changes_keys() {
-    let (keymap, errors) = Keymap::changed([
+    let (keymap, errors) = Keymap::with(&own(&[
         ("conversation", "ctrl-x q", "quit"),
         ("composer", "ctrl-k", "none"),
         ("panes", "ctrl-x p", "help"),
-    ]);
+    ]));
     assert_eq!(errors, []);
     assert_eq!(find(&keymap, &[Conversation], "ctrl-x q"), Found::Action(Action::Leave));
     assert_eq!(find(&keymap, &[Composer], "ctrl-k"), Found::Nothing);
@@ -141,7 +157,7 @@ fn a_person_changes_keys() {
 
 #[test]
 fn mistakes_are_told_with_what_was_meant() {
-    let (keymap, errors) = Keymap::changed([
+    let (keymap, errors) = Keymap::with(&own(&[
         ("conversatoin", "a", "quit"),
         ("panes", "ctl-x", "quit"),
         ("panes", "f5", "reed-again"),
@@ -149,38 +165,26 @@ fn mistakes_are_told_with_what_was_meant() {
         ("panes", "ctrl-x p p", "help"),
         ("panes", "f9", "help"),
         ("composer", "leader z", "help"),
-    ]);
-    let told: Vec<_> = errors
-        .iter()
-        .map(|(index, error)| (*index, error.to_string()))
-        .collect();
+    ]));
+    let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(
         told[0],
-        (
-            0,
-            "there is no context `conversatoin`; did you mean `conversation`?".into()
-        )
+        "c.toml:0:1: there is no context `conversatoin`; did you mean `conversation`?"
     );
-    assert!(
-        told[1].0 == 1 && told[1].1.starts_with("`ctl-x` is no key: write"),
-        "{told:?}"
-    );
-    assert_eq!(told[2], (2, "there is no action `reed-again`".into()));
-    assert_eq!(told[3], (3, "there is no action `hlep`; did you mean `help`?".into()));
+    assert!(told[1].starts_with("c.toml:1:1: `ctl-x` is no key: write"), "{told:?}");
+    assert_eq!(told[2], "c.toml:2:1: there is no action `reed-again`");
+    assert_eq!(told[3], "c.toml:3:1: there is no action `hlep`; did you mean `help`?");
+    assert!(told[4].contains("no leader in `composer`"), "{told:?}");
     assert_eq!(
-        told[4],
-        (
-            4,
-            "`Ctrl-X p p` would never be reached: `Ctrl-X p` means something already".into()
-        )
+        told[5],
+        "c.toml:4:1: `Ctrl-X p p` would never be reached: `Ctrl-X p` means something already"
     );
-    assert!(told[5].1.contains("no leader in `composer`"), "{told:?}");
     assert_eq!(find(&keymap, &[Panes], "f9"), Found::Action(Action::Help));
 }
 
 #[test]
 fn the_leader_is_a_space_where_nothing_is_written() {
-    let (keymap, errors) = Keymap::changed([("panes", "leader z", "quit")]);
+    let (keymap, errors) = Keymap::with(&own(&[("panes", "leader z", "quit")]));
     assert_eq!(errors, []);
     assert_eq!(
         find(&keymap, &[Conversation, Panes], "space z"),
@@ -197,10 +201,11 @@ fn the_leader_is_a_space_where_nothing_is_written() {
 fn what_is_printed_can_be_read_back() {
     let keymap = Keymap::default();
     let printed: Vec<_> = keymap.bindings().collect();
-    let written = printed
+    let written: Vec<_> = printed
         .iter()
-        .map(|bound| (bound.context, bound.keys.as_str(), bound.action));
-    let (again, errors) = Keymap::changed(written);
+        .map(|bound| (bound.context, bound.keys.as_str(), bound.action))
+        .collect();
+    let (again, errors) = Keymap::with(&own(&written));
     assert_eq!(errors, []);
     for binding in keymap.0 {
         assert!(again.0.contains(&binding), "{binding:?}");

@@ -1,6 +1,7 @@
 //! Sequences of keys, hints, the list of commands, and which pane has the keys.
 
 use super::super::super::keymap::Keymap;
+use super::super::super::keymap::tests::own;
 use super::*;
 use Focus::{Composer, Conversation, Documents, Inspector};
 
@@ -137,11 +138,11 @@ fn panes_are_shown_as_there_is_room() {
 #[test]
 fn a_person_s_own_keys_are_the_keys() {
     let mut rig = Rig::ready(80, 24);
-    let (keymap, errors) = Keymap::changed([
+    let (keymap, errors) = Keymap::with(&own(&[
         ("panes", "f5", "help"),
         ("empty", "?", "none"),
         ("panes", "leader p", "none"),
-    ]);
+    ]));
     assert_eq!(errors, []);
     rig.app.setup.keymap = keymap;
     rig.key(KeyCode::Char('?'));
