@@ -10,6 +10,7 @@ mod conversation;
 mod copying;
 mod documents;
 mod focus;
+mod editing;
 mod keys;
 mod palette;
 pub(super) mod plans;
@@ -34,6 +35,7 @@ use super::composer::store::Told;
 use super::documents::Pane;
 use super::inspector::Inspector;
 use super::keymap::{Chord, Keymap};
+use super::editor::{Edited, Editing};
 use super::links::Linker;
 use super::palette::Palette;
 use super::theme::{self, Theme, ThemeError};
@@ -71,6 +73,8 @@ pub enum Input {
     },
     /// Colours that were asked for.
     Highlighted(Highlighted),
+    /// The editor is done.
+    Edited(Edited),
     /// What came of copying.
     Copied(Copied),
     /// What earlier runs have left to recall, or why there is nothing.
@@ -96,6 +100,8 @@ pub enum Effect {
     SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
+    /// Give the terminal to the person's editor, with a text.
+    Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     /// Keep what was written, for this and later runs to recall.
@@ -130,6 +136,8 @@ pub struct App {
     pub(super) setup: Setup,
     pub(super) size: Size,
     pub(super) now: Duration,
+    /// When the input that is being handled came; others may have been handled since.
+    came: Duration,
     pub(super) transcript: Transcript,
     pub(super) composer: Composer,
     pub(super) activity: Activity,
@@ -174,6 +182,7 @@ impl App {
         let mut app = Self {
             size,
             now: Duration::ZERO,
+            came: Duration::ZERO,
             transcript: Transcript::default(),
             composer: Composer::default(),
             activity: Activity::default(),
@@ -197,6 +206,7 @@ impl App {
             setup,
         };
         app.set_theme(app.setup.theme.clone());
+        app.set_up_composer();
         app.fit();
         let opening = [app.setup.note.clone(), app.setup.paths.clone()];
         for text in opening.iter().filter(|text| !text.trim().is_empty()) {
@@ -205,9 +215,19 @@ impl App {
         app
     }
 
+    /// Takes what was said before, as it came. Of all of it together only the end is drawn.
+    pub fn recall(&mut self, opening: Vec<Event>) {
+        for event in opening {
+            // What an event asks for is done already, or can be done no more.
+            let _ = self.conversation(event);
+        }
+        self.fit();
+    }
+
     /// Takes one input, which happened `now` after the start.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);
+        self.came = now;
         self.dirty = true;
         let mut effects = self.settle_burst(&input);
         effects.extend(match input {
@@ -241,6 +261,10 @@ impl App {
                 self.highlighted(highlighted);
                 Vec::new()
             }
+            Input::Edited(edited) => {
+                self.edited(edited);
+                Vec::new()
+            }
             Input::Copied(copied) => self.copied(copied),
             Input::History(told) => {
                 self.told_of_history(told);
@@ -249,7 +273,7 @@ impl App {
             Input::Focus(_) | Input::Tick => Vec::new(),
         });
         // What is being pasted is looked at when it is all there.
-        if !self.composer.is_pasting(self.now) {
+        if !self.composer.is_pasting(self.came) {
             effects.extend(self.update_completion());
         }
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {

@@ -45,6 +45,7 @@ pub enum Action {
     FollowLink,
     LastCitation,
     Open,
+    ViewInEditor,
     Copy,
     /// In an open document.
     View(viewer::Step),
@@ -325,6 +326,17 @@ pub const COMMANDS: &[Command] = &{
             "open",
             Optional("PATH:LINE"),
             command(Reading, A::Open, "open", &[], "open a document"),
+        ),
+        slash(
+            "view",
+            Optional("answer|thinking"),
+            command(
+                Reading,
+                A::ViewInEditor,
+                "view-in-editor",
+                &[(Panes, "leader v")],
+                "read what was said in your own editor",
+            ),
         ),
         slash(
             "copy",

@@ -68,10 +68,6 @@ impl Composer {
         self.draft.piece().whole()
     }
 
-    pub fn piece(&self) -> &Piece {
-        self.draft.piece()
-    }
-
     /// A byte offset.
     pub fn cursor(&self) -> usize {
         self.draft.cursor()

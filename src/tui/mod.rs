@@ -5,9 +5,9 @@
 //! changed, at most sixty times a second. It never waits for the conversation: requests go out and events come in by
 //! channel, and when the application ends it just drops its end.
 //!
-//! Files, each with one idea: `inbox` (what wakes us), `decode` (what the terminal sends), `terminal` (taking it,
-//! drawing on it, giving it back), `app` (state), `command` (all that can be done), `keymap` (by which keys), `palette`
-//! (finding it), `transcript` (rows that
+//! Files, each with one idea: `inbox` (what wakes us), `reading` and `decode` (what the terminal sends), `terminal` (taking
+//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (all that can be done), `keymap` (by
+//! which keys), `palette` (finding it), `transcript` (rows that
 //! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
 //! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `inspector` (the account of thinking), `activity` (what the engine does),
 //! `view` (layout and drawing), `theme`, and below them `text` (cells), `words`, `wrap`, `format`.
@@ -24,6 +24,7 @@ mod completion;
 mod composer;
 mod decode;
 mod documents;
+mod editor;
 mod fences;
 pub(crate) mod format;
 mod highlight;
@@ -32,6 +33,8 @@ mod inspector;
 mod keymap;
 mod links;
 mod palette;
+#[cfg(unix)]
+mod reading;
 mod terminal;
 mod text;
 mod theme;
@@ -42,15 +45,17 @@ mod words;
 mod wrap;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::conversation::{Handle, Request, Sink};
+use crate::conversation::{Event, Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
+use composer::store::{self, Store};
 use clipboard::{Copied, Surroundings};
+use editor::{Edited, Editing};
 use highlight::Highlighter;
-use inbox::{Inbox, Message};
+use inbox::{Inbox, Message, Reading};
 use terminal::Screen;
 use viewer::Wanted;
 
@@ -77,6 +82,8 @@ pub struct Options {
     pub settings: Config,
     /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
     pub colour: bool,
+    /// What was said before, and is there from the first frame on.
+    pub opening: Vec<Event>,
 }
 
 /// How the application ended.
@@ -131,9 +138,20 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
-    let ended = drive(&mut app, &mut screen, &inbox, start);
+    app.recall(options.opening);
+    let history = if app.keeps_history() {
+        start_history(&inbox)
+    } else {
+        None
+    };
+    let ended = drive(&mut app, &mut screen, &inbox, history.as_ref(), start);
     screen.leave()?;
     drop(guard);
+    // However it ended: what was being written is not lost.
+    if let Some(history) = history {
+        app.unsent().into_iter().for_each(|draft| history.remember(draft));
+        history.finish();
+    }
     let outcome = ended?;
     if let Some(answer) = app.last_answer() {
         writeln!(io::stdout(), "{answer}")?;
@@ -160,22 +178,34 @@ fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
 }
 
+/// The file of what was written, read and written by a thread of its own.
+fn start_history(inbox: &Inbox) -> Option<Store> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let path = store::default_path(variable, std::env::home_dir())?;
+    let sender = inbox.sender.clone();
+    let tell = move |told| drop(sender.send(Message::Input(Input::History(told))));
+    Store::start(path, tell).ok()
+}
+
 /// The loop. Ends with how the application ended.
 fn drive(
     app: &mut App,
     screen: &mut Screen<impl Write>,
     inbox: &Inbox,
+    history: Option<&Store>,
     start: impl FnOnce(Sink) -> Handle,
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
     screen.draw(|area, buf| app.draw(area, buf))?;
     let mut drawn = Instant::now();
-    inbox.read_terminal()?;
+    let mut reading = inbox.read_terminal()?;
+    // The editor has the terminal: nothing is drawn, and what was typed before it came is not meant for us.
+    let mut lent = false;
     let handle = start(inbox.sink());
     let mut failure = None;
     let mut highlighter = None;
     loop {
-        let wake = if app.is_dirty() {
+        let wake = if app.is_dirty() && !lent {
             Some(drawn + FRAME)
         } else {
             app.next_tick().map(|tick| began + tick)
@@ -184,16 +214,30 @@ fn drive(
             None => inbox.receiver.recv().ok(),
             Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
         };
-        if message.is_none() && !app.is_dirty() {
-            app.handle(began.elapsed(), Input::Tick);
+        if message.is_none() && (lent || !app.is_dirty()) {
+            message = Some(Message::Input(Input::Tick));
         }
         let deadline = Instant::now() + FRAME / 2;
         while let Some(next) = message {
+            let mut came = began.elapsed();
             let input = match next {
+                Message::Signal(signal) if lent && inbox::is_from_keyboard(signal) => Input::Tick,
                 Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
+                Message::Continued | Message::Typed(..) if lent => Input::Tick,
+                Message::Typed(at, input) => {
+                    came = at.saturating_duration_since(began);
+                    input
+                }
                 Message::Continued => {
                     screen.take_again()?;
                     Input::Resize(screen.size())
+                }
+                Message::Edited(edited) => {
+                    lent = false;
+                    screen.take_again()?;
+                    reading.go_on()?;
+                    app.handle(began.elapsed(), Input::Resize(screen.size()));
+                    Input::Edited(edited)
                 }
                 Message::InputEnded => return Ok(Outcome { code: HANGUP }),
                 Message::Panicked(reason) => {
@@ -201,18 +245,29 @@ fn drive(
                     message = inbox.receiver.try_recv().ok();
                     continue;
                 }
-                Message::Input(input) => {
-                    if let Input::Resize(size) = input {
-                        screen.resize(size);
-                    }
-                    input
-                }
+                Message::Input(input) => input,
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
-            for effect in app.handle(began.elapsed(), input) {
-                if let Effect::Highlight(wanted) = effect {
-                    ask_for_colours(&mut highlighter, inbox, wanted);
-                    continue;
+            if let Input::Resize(size) = input {
+                screen.resize(size);
+            }
+            for effect in app.handle(came, input) {
+                match effect {
+                    Effect::Highlight(wanted) => {
+                        ask_for_colours(&mut highlighter, inbox, wanted);
+                        continue;
+                    }
+                    Effect::Edit(editing) => {
+                        lent = lend(editing, &mut reading, screen, inbox)?;
+                        continue;
+                    }
+                    Effect::Remember(text) => {
+                        if let Some(history) = history {
+                            history.remember(text);
+                        }
+                        continue;
+                    }
+                    _ => {}
                 }
                 if let Some(outcome) = carry_out(effect, app, screen, &handle, inbox, began)? {
                     return Ok(outcome);
@@ -221,7 +276,8 @@ fn drive(
             let late = Instant::now() >= deadline;
             message = if late { None } else { inbox.receiver.try_recv().ok() };
         }
-        if app.is_dirty() && drawn.elapsed() >= FRAME {
+        if !lent && app.is_dirty() && drawn.elapsed() >= FRAME {
+            screen.shape_cursor(app.cursor_shape())?;
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
@@ -240,6 +296,29 @@ fn ask_for_colours(highlighter: &mut Option<Highlighter>, inbox: &Inbox, wanted:
     if let Some(highlighter) = highlighter {
         highlighter.ask(wanted);
     }
+}
+
+/// Gives the terminal to the editor; whether it has it.
+fn lend(
+    editing: Editing,
+    reading: &mut Reading,
+    screen: &mut Screen<impl Write>,
+    inbox: &Inbox,
+) -> Result<bool, Error> {
+    let purpose = editing.purpose.clone();
+    if let Err(error) = reading.pause() {
+        let text = Err(error.to_string());
+        let _ = inbox
+            .sender
+            .send(Message::Input(Input::Edited(Edited { purpose, text })));
+        return Ok(false);
+    }
+    screen.leave()?;
+    if let Err(error) = inbox.edit(editing) {
+        let text = Err(error.to_string());
+        let _ = inbox.sender.send(Message::Edited(Edited { purpose, text }));
+    }
+    Ok(true)
 }
 
 /// Does what the application asked for; returns the outcome if it is over.
@@ -285,8 +364,8 @@ fn carry_out(
             let source = read(&path);
             app.handle(began.elapsed(), Input::ThemeRead { path, source });
         }
-        // The loop has asked for them.
-        Effect::Highlight(_) => {}
+        // The loop has done it.
+        Effect::Highlight(_) | Effect::Edit(_) | Effect::Remember(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

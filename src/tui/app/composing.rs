@@ -6,6 +6,7 @@ use ratatui::crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::layout::Position;
 
 use super::super::command::Action;
+use super::super::composer::Limits;
 use super::super::composer::piece::Piece;
 use super::super::composer::search::Erase;
 use super::super::composer::store::Told;
@@ -33,7 +34,7 @@ impl App {
             Input::Paste(_) | Input::Mouse(_) => false,
             _ => true,
         };
-        if continues && !self.composer.burst_is_over(self.now) {
+        if continues && !self.composer.burst_is_over(self.came) {
             return Vec::new();
         }
         if self.composer.end_burst() && self.is_composing() {
@@ -56,9 +57,9 @@ impl App {
             return false;
         }
         match chord.code {
-            KeyCode::Enter => !self.composer.enter(self.now),
-            KeyCode::Tab if self.composer.is_pasting(self.now) => {
-                self.composer.typed('\t', self.now);
+            KeyCode::Enter => !self.composer.enter(self.came),
+            KeyCode::Tab if self.composer.is_pasting(self.came) => {
+                self.composer.typed('\t', self.came);
                 true
             }
             _ => false,
@@ -71,7 +72,7 @@ impl App {
             search.write(text);
         } else if !self.composer.is_commanded() {
             for c in text.chars() {
-                self.composer.typed(c, self.now);
+                self.composer.typed(c, self.came);
             }
         }
     }
@@ -99,6 +100,23 @@ impl App {
             }
             _ => false,
         }
+    }
+
+    /// As it was set.
+    pub(super) fn set_up_composer(&mut self) {
+        let set = &self.setup.settings.composer;
+        self.composer.limits = Limits {
+            lines: usize::try_from(set.paste_lines.0).unwrap_or(usize::MAX),
+            characters: usize::try_from(set.paste_characters.0).unwrap_or(usize::MAX),
+        };
+        let vim = set.vim;
+        self.composer.set_vim(vim);
+    }
+
+    /// Whether later runs shall know what was written in this one.
+    #[must_use]
+    pub fn keeps_history(&self) -> bool {
+        self.setup.settings.composer.history
     }
 
     pub(super) fn set_vim(&mut self, argument: &str) {

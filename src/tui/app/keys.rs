@@ -255,6 +255,7 @@ impl App {
             Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
+            Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
             Action::View(step) => self.view(step),
             Action::RowUp => self.transcript.scroll(-1),

@@ -6,6 +6,7 @@ mod composing;
 mod copying;
 mod documents;
 mod keys;
+mod editing;
 mod plans;
 mod rig;
 mod turns;

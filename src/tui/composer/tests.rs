@@ -113,7 +113,7 @@ fn a_chip_is_killed_yanked_expanded_and_remembered_whole() {
     assert_eq!(composer.text(), format!("{pasted}?"));
     assert!(!composer.expand(), "there is none any more");
     composer.undo();
-    assert_eq!(composer.piece().chips().len(), 1);
+    assert_eq!(composer.draft.piece().chips().len(), 1);
 }
 
 #[test]
@@ -353,8 +353,8 @@ fn perform(composer: &mut Composer, step: usize, text: &str, now: Duration) {
 fn check(composer: &Composer) -> Result<(), TestCaseError> {
     let (text, at) = (composer.text(), composer.cursor());
     prop_assert!(at == text.len() || clusters(text).any(|(offset, _)| offset == at));
-    prop_assert!(composer.piece().chip_around(at).is_none());
-    for chip in composer.piece().chips() {
+    prop_assert!(composer.draft.piece().chip_around(at).is_none());
+    for chip in composer.draft.piece().chips() {
         prop_assert!(text[chip.range.clone()].starts_with("[pasted "));
     }
     let wide = composer.rows().width();
@@ -364,7 +364,7 @@ fn check(composer: &Composer) -> Result<(), TestCaseError> {
     let (row, column) = composer.place();
     prop_assert!(row < rows.count() && column <= wide);
     let shown: usize = (0..rows.count()).flat_map(|row| composer.chips_in(row)).map(|range| range.len()).sum();
-    prop_assert_eq!(shown, composer.piece().chips().iter().map(|chip| chip.range.len()).sum::<usize>());
+    prop_assert_eq!(shown, composer.draft.piece().chips().iter().map(|chip| chip.range.len()).sum::<usize>());
     Ok(())
 }
 
@@ -390,7 +390,7 @@ proptest! {
             perform(&mut composer, step, &text, Duration::ZERO);
         }
         while composer.redo() {}
-        let (end, whole) = (composer.piece().clone(), composer.whole());
+        let (end, whole) = (composer.draft.piece().clone(), composer.whole());
         let mut undone = 0;
         while composer.undo() {
             undone += 1;
@@ -401,7 +401,7 @@ proptest! {
             prop_assert!(composer.redo());
             check(&composer)?;
         }
-        prop_assert_eq!(composer.piece(), &end);
+        prop_assert_eq!(composer.draft.piece(), &end);
         prop_assert_eq!(composer.whole(), whole);
     }
 
