@@ -9,8 +9,8 @@ mod composing;
 mod conversation;
 mod copying;
 mod documents;
-mod focus;
 mod editing;
+mod focus;
 mod keys;
 mod palette;
 pub(super) mod plans;
@@ -33,9 +33,9 @@ use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::composer::store::Told;
 use super::documents::Pane;
+use super::editor::{Edited, Editing};
 use super::inspector::Inspector;
 use super::keymap::{Chord, Keymap};
-use super::editor::{Edited, Editing};
 use super::links::Linker;
 use super::palette::Palette;
 use super::theme::{self, Theme, ThemeError};
@@ -273,7 +273,7 @@ impl App {
             Input::Focus(_) | Input::Tick => Vec::new(),
         });
         // What is being pasted is looked at when it is all there.
-        if !self.composer.is_pasting(self.came) {
+        if !self.composer.is_in_paste() {
             effects.extend(self.update_completion());
         }
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {

@@ -285,9 +285,7 @@ impl Offer {
 fn has_argument(name: &str) -> bool {
     let name = name.trim_start_matches('/');
     let mut all = command::visible(false);
-    all.any(|(known, command)| {
-        known == name && matches!(command.slash, Some((_, command::Argument::Optional(_))))
-    })
+    all.any(|(known, command)| known == name && matches!(command.slash, Some((_, command::Argument::Optional(_)))))
 }
 
 /// As far as all names agree, in whole clusters.

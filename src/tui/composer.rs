@@ -192,6 +192,11 @@ impl Composer {
         self.burst.is_running(now)
     }
 
+    /// Whether a paste that the terminal does not tell of goes on.
+    pub fn is_in_paste(&self) -> bool {
+        self.burst.is_paste()
+    }
+
     /// Whether a burst of characters is over when something comes now.
     pub fn burst_is_over(&self, now: Duration) -> bool {
         self.burst.is_over(now)

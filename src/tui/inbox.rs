@@ -225,11 +225,11 @@ mod unix {
 #[cfg(not(unix))]
 mod other {
     use std::io;
-    use std::time::Instant;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use std::time::Duration;
+    use std::time::Instant;
 
     use ratatui::crossterm::event::{self, Event};
     use ratatui::layout::Size;

@@ -66,7 +66,11 @@ impl Rows {
         let keep = self.row_of(range.start).saturating_sub(REACH);
         let rest = self.starts.split_off(keep + 1);
         // The rows that begin in what was not changed, as they begin now.
-        let mut after = rest.into_iter().filter(|&start| start > range.end).map(moved).peekable();
+        let mut after = rest
+            .into_iter()
+            .filter(|&start| start > range.end)
+            .map(moved)
+            .peekable();
         self.len = text.len();
         let mut from = self.starts[keep];
         while let Some(next) = next_row(text, from, self.width) {

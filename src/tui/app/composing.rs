@@ -225,11 +225,11 @@ impl App {
 
     /// The draft comes back from the editor, which ends what is written with a line end.
     pub(super) fn draft_edited(&mut self, text: &str) {
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let text = super::super::text::clean(text);
-        if text != self.composer.whole() {
+        let whole = self.composer.whole();
+        let written = text.strip_suffix('\n').unwrap_or(text);
+        if text != whole && written != whole {
             self.completion.hold();
-            self.composer.replace(Piece::from(text));
+            self.composer.replace(Piece::from(super::super::text::clean(written)));
         }
     }
 }

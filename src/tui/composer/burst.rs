@@ -105,6 +105,11 @@ impl Burst {
         Some(last + QUIET)
     }
 
+    /// Whether there is a paste that is not over, so that what it makes of the draft can wait for its [`Self::deadline`].
+    pub fn is_paste(&self) -> bool {
+        self.paste || self.run >= LONG
+    }
+
     /// Whether characters come as fast as in a paste, so that keys among them mean characters.
     pub fn is_running(&self, now: Duration) -> bool {
         self.is_fast(now) && self.run >= SOME
@@ -149,15 +154,25 @@ mod tests {
 
     #[test]
     fn who_types_sends_with_enter() {
-        assert_eq!(read(&[(90, 'a'), (40, 'b'), (20, '\n'), (200, 'c'), (9, '\n')]), "ab⏎c⏎");
+        assert_eq!(
+            read(&[(90, 'a'), (40, 'b'), (20, '\n'), (200, 'c'), (9, '\n')]),
+            "ab⏎c⏎"
+        );
         assert_eq!(read(&[(0, '\n'), (0, '\n')]), "⏎⏎", "nothing is written");
     }
 
     #[test]
     fn lines_that_come_at_once_are_a_paste() {
-        assert_eq!(read(&[(0, 'a'), (1, '\n'), (0, 'b'), (0, '\n'), (3, 'c'), (0, '\n')]), "a/b/c/");
+        assert_eq!(
+            read(&[(0, 'a'), (1, '\n'), (0, 'b'), (0, '\n'), (3, 'c'), (0, '\n')]),
+            "a/b/c/"
+        );
         assert_eq!(read(&[(0, 'a'), (1, '\n'), (0, '\n'), (0, 'b')]), "a//b");
-        assert_eq!(read(&[(0, 'a'), (1, '\n'), (25, 'b')]), "a/b", "a slow line cuts it in two");
+        assert_eq!(
+            read(&[(0, 'a'), (1, '\n'), (25, 'b')]),
+            "a/b",
+            "a slow line cuts it in two"
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Draft {
     /// The column that moves up and down try to keep.
     goal: Option<usize>,
     rows: Rows,
+    /// Columns of the field; the rows have one less, if they can.
+    field: usize,
     undo: Undo,
 }
 
@@ -29,6 +31,7 @@ impl Default for Draft {
             cursor: 0,
             goal: None,
             rows: Rows::new(1),
+            field: 1,
             undo: Undo::default(),
         }
     }
@@ -189,6 +192,7 @@ impl Draft {
     /// Wraps for a field this wide, in columns; rows are one narrower, so that the cursor after the last character has a
     /// place.
     pub fn set_field(&mut self, field: usize) {
+        self.field = field;
         let wide = field.saturating_sub(1).max(1);
         if self.rows.width() != wide {
             self.rows = Rows::of(self.text(), wide);
@@ -203,7 +207,7 @@ impl Draft {
     pub fn place(&self) -> (usize, usize) {
         let row = self.rows.row_of(self.cursor);
         let column = width(&self.text()[self.rows.range(row).start..self.cursor]);
-        (row, column.min(self.rows.width()))
+        (row, column.min(self.field.saturating_sub(1)))
     }
 
     /// A row up; whether there is one.

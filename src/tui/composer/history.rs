@@ -151,7 +151,11 @@ mod tests {
         assert_eq!(history.newer(), Some("why b".into()));
         assert_eq!(history.newer(), Some("why".into()), "the draft");
         assert_eq!(history.newer(), None);
-        assert_eq!(history.older(&"no".into(), "no"), Some("why".into()), "none begins so: all");
+        assert_eq!(
+            history.older(&"no".into(), "no"),
+            Some("why".into()),
+            "none begins so: all"
+        );
     }
 
     #[test]

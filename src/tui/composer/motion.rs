@@ -22,11 +22,15 @@ fn is_word(c: char) -> bool {
 /// Words for people who write: runs of letters, digits and underscores.
 impl Draft {
     pub fn word_before(&self, from: usize) -> usize {
-        self.back_over(self.back_over(from, |class| class != Class::Word), |class| class == Class::Word)
+        self.back_over(self.back_over(from, |class| class != Class::Word), |class| {
+            class == Class::Word
+        })
     }
 
     pub fn word_after(&self, from: usize) -> usize {
-        self.over(self.over(from, |class| class != Class::Word), |class| class == Class::Word)
+        self.over(self.over(from, |class| class != Class::Word), |class| {
+            class == Class::Word
+        })
     }
 
     fn over(&self, mut at: usize, is: impl Fn(Class) -> bool) -> usize {
@@ -232,7 +236,9 @@ impl Draft {
         let end = self.line_end(from);
         let mut at = from;
         while at < end {
-            let pair = PAIRS.iter().find(|(open, close)| self.is(at, *open) || self.is(at, *close));
+            let pair = PAIRS
+                .iter()
+                .find(|(open, close)| self.is(at, *open) || self.is(at, *close));
             if let Some(&(open, close)) = pair {
                 return if self.is(at, open) {
                     self.closing(self.after(at), open, close)

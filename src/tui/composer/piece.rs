@@ -90,7 +90,9 @@ impl Piece {
             let at = self.chip_around(range.start).map_or(range.start, |chip| chip.range.end);
             return at..at;
         }
-        let start = self.chip_around(range.start).map_or(range.start, |chip| chip.range.start);
+        let start = self
+            .chip_around(range.start)
+            .map_or(range.start, |chip| chip.range.start);
         let end = self.chip_around(range.end).map_or(range.end, |chip| chip.range.end);
         start..end
     }
@@ -113,7 +115,8 @@ impl Piece {
     pub fn replace(&mut self, range: Range<usize>, with: &Self) -> Self {
         let removed = self.slice(range.clone());
         self.text.replace_range(range.clone(), &with.text);
-        self.chips.retain(|chip| chip.range.end <= range.start || range.end <= chip.range.start);
+        self.chips
+            .retain(|chip| chip.range.end <= range.start || range.end <= chip.range.start);
         let at = self.chips.partition_point(|chip| chip.range.end <= range.start);
         for chip in &mut self.chips[at..] {
             chip.range.start = chip.range.start - range.len() + with.len();

@@ -104,7 +104,13 @@ mod tests {
     fn the_newest_of_what_is_like_it_comes_first() {
         let entries = ["where is main", "why\n\tso", "what is a main"].map(Piece::from);
         let mut search = Search::new(&entries);
-        let names = |search: &Search| search.found().iter().map(|found| found.name.clone()).collect::<Vec<_>>();
+        let names = |search: &Search| {
+            search
+                .found()
+                .iter()
+                .map(|found| found.name.clone())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(names(&search), ["what is a main", "why ⏎ so", "where is main"]);
         search.write("is m");
         assert_eq!(names(&search).len(), 2);

@@ -57,7 +57,10 @@ impl Store {
         let (finished, done) = mpsc::channel();
         thread::Builder::new().name("history".to_owned()).spawn(move || {
             let say = |doing: &str, error: &io::Error| {
-                tell(Told::Failed(format!("the history cannot be {doing}: {}: {error}", path.display())));
+                tell(Told::Failed(format!(
+                    "the history cannot be {doing}: {}: {error}",
+                    path.display()
+                )));
             };
             match open(&path) {
                 Ok(entries) => tell(Told::Entries(entries)),
@@ -212,9 +215,19 @@ mod tests {
         let with = |name: &'static str, value: &'static str| {
             default_path(move |asked| (asked == name).then(|| value.into()), home())
         };
-        assert_eq!(with("", ""), Some("/home/someone/.local/state/thunderhead/history".into()));
-        assert_eq!(with("XDG_STATE_HOME", "/state"), Some("/state/thunderhead/history".into()));
-        assert_eq!(with("XDG_STATE_HOME", "state"), with("", ""), "relative ones do not count");
+        assert_eq!(
+            with("", ""),
+            Some("/home/someone/.local/state/thunderhead/history".into())
+        );
+        assert_eq!(
+            with("XDG_STATE_HOME", "/state"),
+            Some("/state/thunderhead/history".into())
+        );
+        assert_eq!(
+            with("XDG_STATE_HOME", "state"),
+            with("", ""),
+            "relative ones do not count"
+        );
         assert_eq!(with("THUNDERHEAD_HISTORY", "x/y"), Some("x/y".into()));
         assert_eq!(with("THUNDERHEAD_HISTORY", ""), None);
         assert_eq!(default_path(|_| None, None), None);

@@ -312,7 +312,10 @@ fn a_chosen_entry_of_the_history_replaces_the_draft() {
 
 /// Everything that can be done, in any order.
 fn any_step() -> impl Strategy<Value = (usize, String)> {
-    (0usize..27, "(?s)([ab ]|word|\n|\t|你|\u{301}|\u{200d}|👩|🇩|é|\r|☺|\u{fe0f}|\u{1b}|\u{600}){0,4}")
+    (
+        0usize..27,
+        "(?s)([ab ]|word|\n|\t|你|\u{301}|\u{200d}|👩|🇩|é|\r|☺|\u{fe0f}|\u{1b}|\u{600}){0,4}",
+    )
 }
 
 fn perform(composer: &mut Composer, step: usize, text: &str, now: Duration) {
@@ -363,8 +366,20 @@ fn check(composer: &Composer) -> Result<(), TestCaseError> {
     prop_assert!((0..rows.count()).all(|row| rows.range(row) == anew.range(row)));
     let (row, column) = composer.place();
     prop_assert!(row < rows.count() && column <= wide);
-    let shown: usize = (0..rows.count()).flat_map(|row| composer.chips_in(row)).map(|range| range.len()).sum();
-    prop_assert_eq!(shown, composer.draft.piece().chips().iter().map(|chip| chip.range.len()).sum::<usize>());
+    let shown: usize = (0..rows.count())
+        .flat_map(|row| composer.chips_in(row))
+        .map(|range| range.len())
+        .sum();
+    prop_assert_eq!(
+        shown,
+        composer
+            .draft
+            .piece()
+            .chips()
+            .iter()
+            .map(|chip| chip.range.len())
+            .sum::<usize>()
+    );
     Ok(())
 }
 

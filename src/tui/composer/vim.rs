@@ -188,7 +188,12 @@ impl Vim {
     }
 
     fn end_insertion(&mut self, draft: &mut Draft) {
-        let Some(Insertion { from, count, mut repeat }) = self.insertion.take() else {
+        let Some(Insertion {
+            from,
+            count,
+            mut repeat,
+        }) = self.insertion.take()
+        else {
             return;
         };
         let to = draft.cursor();
@@ -431,12 +436,21 @@ impl Vim {
         let count = pending.times();
         let changes = matches!(pending.operator, Some((Operator::Change, _)));
         let found = match c {
-            'h' => (repeated(count, at, |at| draft.before(at)).max(draft.line_start(at)), Span::Before),
-            'l' | ' ' => (repeated(count, at, |at| draft.after(at)).min(draft.line_end(at)), Span::Before),
+            'h' => (
+                repeated(count, at, |at| draft.before(at)).max(draft.line_start(at)),
+                Span::Before,
+            ),
+            'l' | ' ' => (
+                repeated(count, at, |at| draft.after(at)).min(draft.line_end(at)),
+                Span::Before,
+            ),
             'w' | 'W' if changes && draft.class(at, c == 'W') != super::motion::Class::Space => {
                 // The end of this word, also from its last character.
                 let first = draft.before(draft.object(at, c, false)?.end);
-                (repeated(count - 1, first, |at| draft.word_end(at, c == 'W')), Span::Onto)
+                (
+                    repeated(count - 1, first, |at| draft.word_end(at, c == 'W')),
+                    Span::Onto,
+                )
             }
             'w' | 'W' => {
                 let to = repeated(count, at, |at| draft.next_word(at, c == 'W'));
@@ -445,7 +459,10 @@ impl Vim {
                 let over = pending.operator.is_some() && start > at && draft.first_in_line(to) == to;
                 (if over { start - 1 } else { to }, Span::Before)
             }
-            'b' | 'B' => (repeated(count, at, |at| draft.previous_word(at, c == 'B')), Span::Before),
+            'b' | 'B' => (
+                repeated(count, at, |at| draft.previous_word(at, c == 'B')),
+                Span::Before,
+            ),
             'e' | 'E' => (repeated(count, at, |at| draft.word_end(at, c == 'E')), Span::Onto),
             '0' => (draft.line_start(at), Span::Before),
             '^' => (draft.first_in_line(at), Span::Before),
@@ -652,7 +669,11 @@ impl Vim {
             all.append(&one);
         }
         if !self.register.lines {
-            let at = if after { draft.after(at).min(draft.line_end(at)) } else { at };
+            let at = if after {
+                draft.after(at).min(draft.line_end(at))
+            } else {
+                at
+            };
             draft.change(at..at, all, Kind::Alone);
             let end = draft.cursor();
             draft.move_to(draft.before(end).max(at));
@@ -697,7 +718,11 @@ impl Vim {
         });
         draft.change(range.clone(), text, Kind::Alone);
         let end = draft.cursor();
-        draft.move_to(if selection.is_some() { range.start } else { draft.before(end) });
+        draft.move_to(if selection.is_some() {
+            range.start
+        } else {
+            draft.before(end)
+        });
     }
 
     /// Does the last change again.
@@ -777,7 +802,11 @@ fn repeated(count: usize, from: usize, step: impl Fn(usize) -> usize) -> usize {
 fn seek(find: Find, count: usize, again: bool, draft: &Draft) -> Option<(usize, Span)> {
     let at = draft.cursor();
     // Right before what was found, the same again would find it again.
-    let beside = if find.forward { draft.after(at) } else { draft.before(at) };
+    let beside = if find.forward {
+        draft.after(at)
+    } else {
+        draft.before(at)
+    };
     let from = if again && find.till && draft.is(beside, find.wanted) {
         beside
     } else {

@@ -35,7 +35,16 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Position {
     }
     let shown = shown(app, area);
     for (line, row) in area.rows().zip(shown.clone()) {
-        draw_row(app, row, Rect { x, width: area.right() - x, ..line }, buf);
+        draw_row(
+            app,
+            row,
+            Rect {
+                x,
+                width: area.right() - x,
+                ..line
+            },
+            buf,
+        );
     }
     let arrow = area.right().saturating_sub(1);
     // The text does not reach there.
@@ -103,7 +112,10 @@ fn draw_search(app: &App, query: &str, area: Rect, buf: &mut Buffer) -> Position
     let room = usize::from(right - x).saturating_sub(1);
     let mut from = 0;
     while width(&query[from..]) > room {
-        from = query[from..].chars().next().map_or(query.len(), |c| from + c.len_utf8());
+        from = query[from..]
+            .chars()
+            .next()
+            .map_or(query.len(), |c| from + c.len_utf8());
     }
     let end = print(buf, x, area.y, right - x, &query[from..], theme.style(Part::Composer));
     Position::new(end.min(right.saturating_sub(1)), area.y)

@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 use super::super::super::completion::Entry;
+use super::super::super::composer::store::Told;
 use super::super::super::documents::testing::pack;
+use super::super::super::editor::{Edited, Purpose};
 use super::super::super::viewer::testing::document;
 use super::*;
-use super::super::super::composer::store::Told;
-use super::super::super::editor::{Edited, Purpose};
 use crate::context::{Pack, Section, SectionKind};
 use crate::conversation::{Cause, Planned};
 

@@ -4,6 +4,7 @@ use super::super::super::composer::store::Told;
 use super::super::super::composer::vim::Mode;
 use super::super::super::editor::{Edited, Editing, Purpose};
 use super::super::super::terminal::CursorShape;
+use super::super::super::theme::Part;
 use super::*;
 
 fn text(rig: &Rig) -> &str {
@@ -78,7 +79,11 @@ fn lines_that_come_faster_than_anyone_types_send_nothing() {
     rig.wait(100);
     assert_eq!(text(&rig), "one\n\ttwo\n\nthree\n");
     rig.ctrl('u');
-    assert_eq!(rig.key(KeyCode::Enter), ask("one\n\ttwo\n\nthree"), "a key that is pressed sends");
+    assert_eq!(
+        rig.key(KeyCode::Enter),
+        ask("one\n\ttwo\n\nthree"),
+        "a key that is pressed sends"
+    );
     pour(&mut rig, &"line\n".repeat(20));
     rig.wait(100);
     assert_eq!(text(&rig), "[pasted 20 lines, 100 characters #1]");
@@ -215,7 +220,11 @@ fn commands_are_offered_with_what_they_do() {
     rig.key(KeyCode::Enter);
     assert_eq!(rig.app.setup.theme.name, "storm");
     rig.write("/mo");
-    assert_eq!(rig.key(KeyCode::Enter), [Effect::CaptureMouse(false)], "it is carried out");
+    assert_eq!(
+        rig.key(KeyCode::Enter),
+        [Effect::CaptureMouse(false)],
+        "it is carried out"
+    );
     rig.write("/vim o");
     rig.shows("  on\n  off\n");
     rig.key(KeyCode::Down);
@@ -241,7 +250,11 @@ fn a_long_draft_takes_a_third_and_shows_that_there_is_more() {
         let rows = |rig: &mut Rig| {
             let frame = rig.frame();
             let shown = frame.iter().filter(|row| row.contains("row ") || *row == "").count();
-            (shown, frame.iter().any(|row| row.ends_with('↑')), frame.iter().any(|row| row.ends_with('↓')))
+            (
+                shown,
+                frame.iter().any(|row| row.ends_with('↑')),
+                frame.iter().any(|row| row.ends_with('↓')),
+            )
         };
         let all = usize::from(height / 3) >= 15;
         assert_eq!((rows(&mut rig).1, rows(&mut rig).2), (!all, false), "{width}x{height}");
@@ -263,7 +276,10 @@ fn vim_s_keys_are_there_when_they_are_wanted() {
     rig.key(KeyCode::Esc);
     rig.shows("─ normal ─");
     rig.shows("❮ one two three");
-    assert_eq!((rig.app.cursor_shape(), rig.app.focus()), (CursorShape::Block, Focus::Composer));
+    assert_eq!(
+        (rig.app.cursor_shape(), rig.app.focus()),
+        (CursorShape::Block, Focus::Composer)
+    );
     rig.write("0d2");
     rig.shows("─ normal d2 ─");
     rig.write("w");
@@ -276,7 +292,11 @@ fn vim_s_keys_are_there_when_they_are_wanted() {
     rig.write("Q");
     assert_eq!(text(&rig), "three", "what means nothing writes nothing");
     rig.key(KeyCode::Esc);
-    assert_eq!(rig.app.focus(), Focus::Conversation, "there is nothing to leave any more");
+    assert_eq!(
+        rig.app.focus(),
+        Focus::Conversation,
+        "there is nothing to leave any more"
+    );
     rig.write("i");
     assert_eq!(rig.key(KeyCode::Enter), ask("three"));
     assert_eq!(rig.app.composer.mode(), Some(Mode::Insert));
