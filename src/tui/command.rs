@@ -334,7 +334,7 @@ pub const COMMANDS: &[Command] = &{
                 Reading,
                 A::ViewInEditor,
                 "view-in-editor",
-                &[(Panes, "leader v")],
+                &[(Panes, "leader v"), (Conversation, "o")],
                 "read what was said in your own editor",
             ),
         ),

@@ -42,7 +42,7 @@ pub enum CursorShape {
 /// Whether the terminal is ours; shared with the panic hook.
 #[derive(Debug, Clone)]
 struct Taken {
-    taken: Arc<AtomicBool>,
+    ours: Arc<AtomicBool>,
     /// The cursor does not look as usual.
     shaped: Arc<AtomicBool>,
     raw: bool,
@@ -50,7 +50,7 @@ struct Taken {
 
 impl Taken {
     fn give_back(&self, out: &mut impl Write) -> io::Result<()> {
-        if !self.taken.swap(false, Ordering::SeqCst) {
+        if !self.ours.swap(false, Ordering::SeqCst) {
             return Ok(());
         }
         if self.shaped.swap(false, Ordering::SeqCst) {
@@ -105,7 +105,7 @@ impl<W: Write> Screen<W> {
             out,
             pending: Vec::new(),
             taken: Taken {
-                taken: Arc::new(AtomicBool::new(true)),
+                ours: Arc::new(AtomicBool::new(true)),
                 shaped: Arc::new(AtomicBool::new(false)),
                 raw,
             },
@@ -220,7 +220,7 @@ impl<W: Write> Screen<W> {
             self.resize(Size { width, height });
             terminal::enable_raw_mode()?;
         }
-        self.taken.taken.store(true, Ordering::SeqCst);
+        self.taken.ours.store(true, Ordering::SeqCst);
         self.enter()
     }
 
@@ -238,7 +238,7 @@ impl<W: Write> Screen<W> {
         let before: Arc<Hook> = Arc::from(panic::take_hook());
         let inner = Arc::clone(&before);
         panic::set_hook(Box::new(move |info| {
-            let ours = taken.taken.load(Ordering::SeqCst);
+            let ours = taken.ours.load(Ordering::SeqCst);
             if ours && thread::current().id() != here {
                 elsewhere(describe(info));
                 return;

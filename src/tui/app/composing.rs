@@ -142,10 +142,9 @@ impl App {
     #[must_use]
     pub fn cursor_shape(&self) -> CursorShape {
         match self.composer.mode() {
-            None => CursorShape::Usual,
             Some(Mode::Insert) => CursorShape::Bar,
             Some(_) if self.is_composing() => CursorShape::Block,
-            Some(_) => CursorShape::Usual,
+            _ => CursorShape::Usual,
         }
     }
 
@@ -167,7 +166,7 @@ impl App {
 
     /// What a key means while one looks for something in the history.
     pub(super) fn history_action(&mut self, action: Action) {
-        let page = view::completion::ROWS as isize;
+        let page = isize::from(view::completion::ROWS.cast_signed());
         let Some(search) = &mut self.composer.search else {
             return;
         };

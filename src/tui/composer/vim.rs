@@ -111,6 +111,9 @@ enum Span {
     Lines,
 }
 
+/// Where a motion leads, if anywhere.
+struct Led(Option<(usize, Span)>);
+
 impl Vim {
     /// What is begun and not complete, to be shown.
     pub fn begun(&self) -> String {
@@ -235,13 +238,10 @@ impl Vim {
         let mut pending = std::mem::take(&mut self.pending);
         let took = self.command(c, &mut pending, draft);
         self.settle(draft);
-        match took {
-            Some(took) => took,
-            None => {
-                self.pending = pending;
-                Took::Yes
-            }
-        }
+        took.unwrap_or_else(|| {
+            self.pending = pending;
+            Took::Yes
+        })
     }
 
     /// Carries a command out; nothing if there is more to come.
@@ -315,7 +315,7 @@ impl Vim {
             }
             return Some(Took::Yes);
         }
-        if let Some(found) = self.motion(c, pending, draft) {
+        if let Some(Led(found)) = self.motion(c, pending, draft) {
             let stays = found.is_none() && pending.operator.is_none() && self.mode == Mode::Normal;
             match c {
                 'k' if stays => return Some(Took::Older),
@@ -430,8 +430,8 @@ impl Vim {
         }
     }
 
-    /// Where a motion leads; the outer nothing if it is none, the inner if it leads nowhere.
-    fn motion(&mut self, c: char, pending: &Pending, draft: &Draft) -> Option<Option<(usize, Span)>> {
+    /// Where a motion leads, if it is one.
+    fn motion(&mut self, c: char, pending: &Pending, draft: &Draft) -> Option<Led> {
         let at = draft.cursor();
         let count = pending.times();
         let changes = matches!(pending.operator, Some((Operator::Change, _)));
@@ -467,7 +467,7 @@ impl Vim {
             '0' => (draft.line_start(at), Span::Before),
             '^' => (draft.first_in_line(at), Span::Before),
             '$' => {
-                let line = draft.line_below(at, count as isize - 1, 0);
+                let line = draft.line_below(at, count.cast_signed() - 1, 0);
                 (draft.line_end(line.unwrap_or(at)), Span::Before)
             }
             '{' | '}' => (repeated(count, at, |at| draft.paragraph(at, c == '}')), Span::Before),
@@ -475,26 +475,30 @@ impl Vim {
                 let last = draft.line_start(draft.len());
                 (pending.count.map_or(last, |count| draft.line(count - 1)), Span::Lines)
             }
-            '%' => return Some(draft.matching_bracket(at).map(|to| (to, Span::Onto))),
+            '%' => return Some(Led(draft.matching_bracket(at).map(|to| (to, Span::Onto)))),
             'j' | 'k' => {
                 let goal = self.goal.unwrap_or_else(|| draft.column(at));
-                let by = if c == 'j' { count as isize } else { -(count as isize) };
+                let by = if c == 'j' {
+                    count.cast_signed()
+                } else {
+                    -count.cast_signed()
+                };
                 let to = draft.line_below(at, by, goal);
                 if to.is_some() {
                     self.goal = Some(goal);
                 }
-                return Some(to.map(|to| (to, Span::Lines)));
+                return Some(Led(to.map(|to| (to, Span::Lines))));
             }
             ';' | ',' => {
                 let found = self.find.and_then(|find| {
                     let forward = find.forward == (c == ';');
                     seek(Find { forward, ..find }, count, true, draft)
                 });
-                return Some(found);
+                return Some(Led(found));
             }
             _ => return None,
         };
-        Some(Some(found))
+        Some(Led(Some(found)))
     }
 
     fn operate(&mut self, operator: Operator, range: Range<usize>, lines: bool, pending: &Pending, draft: &mut Draft) {
