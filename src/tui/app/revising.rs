@@ -149,7 +149,7 @@ impl App {
     pub(super) fn edit_question(&mut self, argument: &str) {
         if let Some((turn, text)) = self.named_turn(argument) {
             self.leave_editing();
-            let draft = self.composer.text().to_owned();
+            let draft = self.composer.whole();
             self.composer.replace(text);
             self.revising.editing = Some((turn, draft));
             self.focus_on(super::Focus::Composer);
@@ -241,7 +241,7 @@ impl App {
 
     fn give_back(&mut self, wanted: Wanted) {
         if let Some(written) = wanted.written {
-            let draft = self.composer.text().to_owned();
+            let draft = self.composer.whole();
             self.composer.replace(written);
             self.revising.editing = Some((wanted.revision.turn, draft));
         }
