@@ -14,7 +14,7 @@ mod keys;
 mod palette;
 pub(super) mod plans;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod viewing;
 
 use std::collections::VecDeque;

@@ -1,13 +1,13 @@
 //! The application without a terminal: inputs in, effects, state and frames out.
 
-mod any_order;
+pub mod any_order;
 mod completion;
 mod copying;
 mod documents;
 mod editing;
 mod keys;
 mod plans;
-mod rig;
+pub mod rig;
 mod turns;
 mod viewing;
 
