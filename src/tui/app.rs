@@ -16,7 +16,7 @@ mod palette;
 pub(super) mod plans;
 pub(super) mod revising;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod viewing;
 
 use std::collections::VecDeque;
