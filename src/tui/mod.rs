@@ -28,6 +28,7 @@ pub(crate) mod format;
 mod highlight;
 mod inbox;
 mod links;
+mod select;
 mod terminal;
 mod text;
 mod theme;

@@ -65,7 +65,11 @@ fn is_something(block: &Block) -> bool {
 
 /// Without blank lines around it.
 fn trimmed(block: &Block) -> &str {
-    let source = block.source().trim_end();
+    after_blank_lines(block.source().trim_end())
+}
+
+/// Without blank lines before it.
+pub(super) fn after_blank_lines(source: &str) -> &str {
     let blank = source.len() - source.trim_start().len();
     let from = source[..blank].rfind('\n').map_or(0, |at| at + 1);
     &source[from..]

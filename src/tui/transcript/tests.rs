@@ -9,6 +9,9 @@ use ratatui::layout::Rect;
 use super::super::theme::Theme;
 use super::*;
 
+mod reading;
+mod selection;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The rows in view.
