@@ -2,10 +2,11 @@
 //!
 //! The rooms, each using only those below it: [`cli`] and [`tui`] (what a person sees), [`conversation`] (questions
 //! about documents), [`context`] (documents as one token sequence), [`engine`] (one model, one state), [`compute`] (the
-//! operations of a layer), [`model`] (a checkpoint on disk), [`trace`] (reasoning text).
+//! operations of a layer), [`model`] (a checkpoint on disk), [`trace`] (reasoning text), [`config`] (what a person has set).
 
 pub mod cli;
 pub mod compute;
+pub mod config;
 pub mod context;
 pub mod conversation;
 pub mod engine;

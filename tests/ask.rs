@@ -17,6 +17,7 @@ fn thunderhead(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
     command
         .env("THUNDERHEAD_CACHE", "")
+        .env("THUNDERHEAD_CONFIG", "")
         .current_dir(directory)
         .stdin(Stdio::null())
         .env_remove("NO_COLOR");

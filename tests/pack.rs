@@ -16,6 +16,7 @@ fn pack(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
     command
         .env("THUNDERHEAD_CACHE", "")
+        .env("THUNDERHEAD_CONFIG", "")
         .current_dir(directory)
         .stdin(Stdio::null())
         .arg("pack")

@@ -42,6 +42,9 @@ pub struct Arguments {
     pub command: Option<Command>,
     #[command(flatten)]
     pub chat: ChatArgs,
+    /// Configuration file [default: `$THUNDERHEAD_CONFIG`, else thunderhead/config.toml in `$XDG_CONFIG_HOME` or ~/.config].
+    #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -81,6 +84,17 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ThemesCommand>,
     },
+    /// Print the effective settings with where each came from, explain them all, or check a file of them.
+    ///
+    /// A flag goes before the environment, that before the configuration file, and that before the default. What is printed is
+    /// itself a configuration file.
+    #[command(
+        after_help = "Examples:\n  thunderhead config                          what holds, and why\n  \
+                            thunderhead config default > \"$(thunderhead config path)\"\n  \
+                            thunderhead config check                    everything that is wrong in it\n  \
+                            thunderhead config --threads 2 | grep '# --'"
+    )]
+    Config(ConfigArgs),
     /// Print a completion script for a shell.
     #[command(
         after_help = "Example:\n  thunderhead completions bash > ~/.local/share/bash-completion/completions/thunderhead"
@@ -105,12 +119,43 @@ pub enum ThemesCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: Option<ConfigCommand>,
+    #[command(flatten)]
+    pub ui: UiArgs,
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the path of the configuration file, whether or not it is there.
+    Path,
+    /// Print a configuration file with every setting explained and commented out.
+    Default,
+    /// Say everything that is wrong with a configuration file; the one in use if none is named. Exits with 2 then.
+    Check {
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
 pub struct ChatArgs {
-    /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file.
-    #[arg(long, value_name = "NAME|FILE")]
-    pub theme: Option<String>,
+    #[command(flatten)]
+    pub ui: UiArgs,
     #[command(flatten)]
     pub conversation: ConversationArgs,
+}
+
+/// How the application looks.
+#[derive(Debug, Args)]
+pub struct UiArgs {
+    /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file [default: the terminal's own colours].
+    #[arg(long, value_name = "NAME|FILE")]
+    pub theme: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +188,14 @@ pub struct ConversationArgs {
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+/// What can also be set in the configuration file, which has the names and the types ([`crate::config`]); what is given here
+/// is read from there.
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    #[command(flatten)]
     pub selection: SelectionArgs,
     #[command(flatten)]
     pub model: ModelArgs,
@@ -167,11 +220,11 @@ pub struct SelectionArgs {
     #[arg(long, value_name = "PATTERN")]
     pub include: Vec<String>,
     /// Take hidden files too.
-    #[arg(long)]
-    pub hidden: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub hidden: Option<bool>,
     /// Follow symbolic links, wherever they lead.
-    #[arg(long)]
-    pub follow: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub follow: Option<bool>,
     /// Keep the first N lines of each document; what is left out is marked.
     #[arg(long, value_name = "N")]
     pub head: Option<usize>,
@@ -217,8 +270,8 @@ pub struct GenerationArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Let the bundled model write freely, instead of holding its quotations to what stands in the documents.
-    #[arg(long)]
-    pub free: bool,
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub free: Option<bool>,
     /// Most tokens of a reply, thinking included.
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     pub max_tokens: usize,

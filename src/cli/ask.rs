@@ -14,6 +14,7 @@ use super::args::{AskArgs, Thinking};
 use super::error::CliError;
 use super::load;
 use super::progress::Progress;
+use crate::config::Config;
 use crate::conversation::{Citation, Event, Handle, Request};
 use crate::engine::{Finished, StopReason};
 use crate::trace::Channel;
@@ -24,9 +25,9 @@ const SKIPPED_SHOWN: usize = 20;
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
-pub(super) fn run(args: &AskArgs) -> Result<ExitCode, CliError> {
+pub(super) fn run(args: &AskArgs, config: &Config) -> Result<ExitCode, CliError> {
     let questions = questions(&args.prompt)?;
-    let setup = load::conversation(&args.conversation)?.setup;
+    let setup = load::conversation(&args.conversation.paths, config)?.setup;
     let (send, events) = channel();
     let handle = crate::conversation::start(
         setup,

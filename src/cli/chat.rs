@@ -6,16 +6,17 @@ use std::process::ExitCode;
 use super::args::ChatArgs;
 use super::error::CliError;
 use super::load::{self, Loaded};
+use crate::config::Config;
 use crate::conversation::{QuoteModel, start};
 use crate::tui;
 
-pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
+pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(CliError::Usage(
             "the application needs a terminal. Without one, use `thunderhead ask -p QUESTION PATH…`".to_owned(),
         ));
     }
-    let Loaded { name, mut setup } = load::conversation(&args.conversation)?;
+    let Loaded { name, mut setup } = load::conversation(&args.conversation.paths, &config)?;
     setup.watch = true;
     let finds_and_quotes = QuoteModel::recognise(&setup.tokenizer, setup.chat_template.is_some()).is_some();
     let note = if finds_and_quotes {
@@ -31,7 +32,7 @@ pub(super) fn run(args: &ChatArgs) -> Result<ExitCode, CliError> {
         model: name,
         note,
         paths: paths.join(" "),
-        theme: args.theme.clone(),
+        settings: config,
         colour: super::colour(),
     };
     let outcome = tui::run(options, |sink| start(setup, sink))?;

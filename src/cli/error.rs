@@ -12,7 +12,7 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0    done
   1    something failed while running; the message says what
-  2    the command line is wrong
+  2    the command line or the configuration is wrong
   3    the model cannot be loaded
   4    the documents cannot be loaded, or do not fit
   5    the question cannot be answered as it is put

@@ -1,14 +1,14 @@
 //! Opening what the command line names: a model, and a conversation with it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::args::{BackendName, ConversationArgs, GenerationArgs, ModelArgs};
 use super::error::CliError;
 use super::selection;
 use crate::compute::cpu::Cpu;
 use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
+use crate::config::{self, Config, Count, Reply};
 use crate::conversation::{EngineEvents, QuoteModel, Setup};
 use crate::engine::{Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
 use crate::model::{Checkpoint, SamplingDefaults, bundled};
@@ -31,12 +31,22 @@ pub(super) enum AnyNetwork {
     Reference(Box<Network<Reference>>),
 }
 
-pub(super) fn network(args: &ModelArgs, checkpoint: &Checkpoint) -> Result<AnyNetwork, ComputeError> {
+pub(super) fn network(model: &config::Model, checkpoint: &Checkpoint) -> Result<AnyNetwork, ComputeError> {
     let (config, weights) = (checkpoint.config.clone(), checkpoint.weights.clone());
-    Ok(match args.backend {
-        BackendName::Cpu => AnyNetwork::Cpu(Box::new(Network::new(Cpu::new(args.threads)?, config, weights)?)),
-        BackendName::Reference => AnyNetwork::Reference(Box::new(Network::new(Reference, config, weights)?)),
+    Ok(match model.backend {
+        config::Backend::Cpu => AnyNetwork::Cpu(Box::new(Network::new(
+            Cpu::new(model.threads.size())?,
+            config,
+            weights,
+        )?)),
+        config::Backend::Reference => AnyNetwork::Reference(Box::new(Network::new(Reference, config, weights)?)),
     })
+}
+
+/// The longest context: as set, else what the model was made for.
+pub(super) fn context_limit(model: &config::Model, checkpoint: &Checkpoint) -> usize {
+    let set = model.max_context.given().map(Count::size);
+    set.unwrap_or(checkpoint.config.max_positions)
 }
 
 /// A conversation that is ready to be started, and what to call its model.
@@ -45,23 +55,23 @@ pub(super) struct Loaded {
     pub setup: Setup,
 }
 
-pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> {
-    let checkpoint = checkpoint(args.model.model.as_deref())?;
+pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded, CliError> {
+    let checkpoint = checkpoint(config.model.path.given().as_deref())?;
     let tokenizer = checkpoint.tokenizer()?;
     let chat_template = checkpoint.chat_template()?;
     let eos = checkpoint.eos()?;
     let quote = QuoteModel::recognise(&tokenizer, chat_template.is_some());
-    let layout = selection::layout(quote.as_ref(), &args.selection)?;
+    let layout = selection::layout(quote.as_ref(), &config.documents)?;
     let defaults = if quote.is_some() {
         SamplingDefaults::GREEDY
     } else {
         checkpoint.sampling_defaults()?
     };
-    let context_limit = args.max_context.unwrap_or(checkpoint.config.max_positions);
+    let context_limit = context_limit(&config.model, &checkpoint);
     let places = PLACES_MEMORY / checkpoint.config.lightning_state_bytes().max(1);
     let engine_tokenizer = tokenizer.clone();
     let name = checkpoint.name.clone();
-    let model = args.model.clone();
+    let model = config.model.clone();
     let start_engine = move |events: EngineEvents| -> Result<Box<dyn Submit>, ComputeError> {
         let network = network(&model, &checkpoint)?;
         let vocabulary = Vocabulary {
@@ -70,7 +80,7 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
             unused: checkpoint.unused_ids(),
         };
         let options = EngineOptions {
-            tile: model.tile,
+            tile: model.tile.size(),
             context_limit,
         };
         match network {
@@ -81,16 +91,16 @@ pub(super) fn conversation(args: &ConversationArgs) -> Result<Loaded, CliError> 
     Ok(Loaded {
         name,
         setup: Setup {
-            selection: selection::selection(&args.paths, &args.selection),
+            selection: selection::selection(paths, &config.documents),
             layout,
-            cache: selection::cache(&args.selection),
+            cache: selection::cache(&config.documents),
             tokenizer,
             chat_template,
             context_limit,
             places: places.min(MOST_PLACES),
             watch: false,
-            options: generate_options(&args.generation, defaults),
-            grounded: !args.generation.free,
+            options: generate_options(&config.reply, defaults),
+            grounded: !config.reply.free,
             start_engine: Box::new(start_engine),
         },
     })
@@ -105,18 +115,18 @@ fn engine<B: Backend>(
     Ok(Box::new(Engine::start(network, vocabulary, options, events)?))
 }
 
-fn generate_options(args: &GenerationArgs, defaults: SamplingDefaults) -> GenerateOptions {
+fn generate_options(reply: &Reply, defaults: SamplingDefaults) -> GenerateOptions {
     GenerateOptions {
         sampling: Sampling {
-            temperature: args.temperature.unwrap_or(defaults.temperature),
-            top_k: args.top_k.unwrap_or(defaults.top_k),
-            top_p: args.top_p.unwrap_or(defaults.top_p),
-            min_p: args.min_p,
-            seed: args.seed.unwrap_or_else(seed_of_now),
+            temperature: reply.temperature.given().map_or(defaults.temperature, |t| t.0),
+            top_k: reply.top_k.given().map_or(defaults.top_k, Count::size),
+            top_p: reply.top_p.given().map_or(defaults.top_p, |p| p.0),
+            min_p: reply.min_p.0,
+            seed: reply.seed.given().map_or_else(seed_of_now, |seed| seed.0),
         },
-        max_tokens: args.max_tokens,
-        thinking_budget: args.thinking_budget,
-        loop_guard: args.loop_guard,
+        max_tokens: reply.max_tokens.size(),
+        thinking_budget: reply.thinking_budget.size(),
+        loop_guard: reply.loop_guard.size(),
         ..GenerateOptions::default()
     }
 }

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod chat;
+mod config;
 mod error;
 mod generate;
 mod load;
@@ -14,9 +15,10 @@ mod themes;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use self::args::{Arguments, Command};
+use self::config::Sources;
 use self::error::CliError;
 use crate::context::{PDF_READER, extract_pdf};
 
@@ -26,8 +28,9 @@ pub fn main() -> ExitCode {
     if let Some(code) = pdf_reader() {
         return code;
     }
-    let arguments = Arguments::parse();
-    match run(arguments) {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    match run(arguments, leaf(&matches)) {
         Ok(code) => code,
         Err(error) => {
             error::report(&error);
@@ -36,15 +39,22 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<ExitCode, CliError> {
+/// The matches of the subcommand that was chosen, if one was.
+fn leaf(matches: &ArgMatches) -> &ArgMatches {
+    matches.subcommand().map_or(matches, |(_, inner)| leaf(inner))
+}
+
+fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError> {
+    let sources = Sources::new(arguments.config.as_deref(), matches);
     match arguments.command {
-        Some(Command::Score(command)) => score::run(&command),
+        Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
+        Some(Command::Config(command)) => config::run(&command, &sources),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),
-        Some(Command::Ask(command)) => ask::run(&command),
-        Some(Command::Pack(command)) => pack::run(&command),
-        None => chat::run(&arguments.chat),
+        Some(Command::Ask(command)) => ask::run(&command, &sources.settings()?),
+        Some(Command::Pack(command)) => pack::run(&command, &sources.settings()?),
+        None => chat::run(&arguments.chat, sources.settings()?),
     }
 }
 

@@ -14,6 +14,7 @@ use super::load;
 use super::progress::Progress;
 use super::selection;
 use crate::compute::Interrupt;
+use crate::config::{Config, Documents};
 use crate::context::{self, Document, Layout, Loader, Node, Pack, Section, Skipped, TooLarge, tree};
 use crate::conversation::{Loading, QuoteModel};
 use crate::model::Tokenizer;
@@ -60,14 +61,14 @@ struct SectionRow<'a> {
     tokens: usize,
 }
 
-pub(super) fn run(args: &PackArgs) -> Result<ExitCode, CliError> {
-    let checkpoint = load::checkpoint(args.model.as_deref())?;
+pub(super) fn run(args: &PackArgs, config: &Config) -> Result<ExitCode, CliError> {
+    let checkpoint = load::checkpoint(config.model.path.given().as_deref())?;
     let tokenizer = checkpoint.tokenizer()?;
     let quote = QuoteModel::recognise(&tokenizer, checkpoint.chat_template()?.is_some());
-    let layout = selection::layout(quote.as_ref(), &args.selection)?;
-    let pack = read(args, &tokenizer, &layout)?;
+    let layout = selection::layout(quote.as_ref(), &config.documents)?;
+    let pack = read(args, &config.documents, &tokenizer, &layout)?;
     let root = tree(&pack);
-    let limit = args.max_context.unwrap_or(checkpoint.config.max_positions);
+    let limit = load::context_limit(&config.model, &checkpoint);
     if let Some(path) = &args.out {
         write_text(&pack, &tokenizer, path)
             .map_err(|e| CliError::Input(format!("{}: cannot be written: {e}", path.display())))?;
@@ -101,7 +102,7 @@ pub(super) fn run(args: &PackArgs) -> Result<ExitCode, CliError> {
     })
 }
 
-fn read(args: &PackArgs, tokenizer: &Tokenizer, layout: &Layout) -> Result<Pack, CliError> {
+fn read(args: &PackArgs, documents: &Documents, tokenizer: &Tokenizer, layout: &Layout) -> Result<Pack, CliError> {
     let progress = Mutex::new(Progress::new(io::stderr().is_terminal()));
     let report = |p: context::Progress| {
         // Someone else is drawing: this report is as good as theirs.
@@ -113,9 +114,9 @@ fn read(args: &PackArgs, tokenizer: &Tokenizer, layout: &Layout) -> Result<Pack,
             });
         }
     };
-    let mut selection = selection::selection(&args.paths, &args.selection);
+    let mut selection = selection::selection(&args.paths, documents);
     selection.count_left_out = true;
-    let cache = selection::cache(&args.selection);
+    let cache = selection::cache(documents);
     let loader = Loader {
         tokenizer,
         layout,

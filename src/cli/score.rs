@@ -10,11 +10,12 @@ use super::args::ScoreArgs;
 use super::error::CliError;
 use super::load::{self, AnyNetwork};
 use crate::compute::{Backend, Interrupt};
+use crate::config::Config;
 use crate::engine::{Network, Score, score};
 use crate::model::Checkpoint;
 
-pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, CliError> {
-    let checkpoint = load::checkpoint(args.model.model.as_deref())?;
+pub(super) fn run(args: &ScoreArgs, config: &Config) -> Result<ExitCode, CliError> {
+    let checkpoint = load::checkpoint(config.model.path.given().as_deref())?;
     let tokens = match (&args.input.tokens, &args.input.text) {
         (Some(path), _) => ids(path, &read(path)?)?,
         (None, Some(path)) => text(path, read(path)?, &checkpoint)?,
@@ -31,9 +32,21 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, CliError> {
             "there are no tokens to score; expected at least one".to_owned(),
         ));
     }
-    let result = match load::network(&args.model, &checkpoint)? {
-        AnyNetwork::Cpu(network) => on(&network, &tokens, checkpoint.unused_ids(), args)?,
-        AnyNetwork::Reference(network) => on(&network, &tokens, checkpoint.unused_ids(), args)?,
+    let result = match load::network(&config.model, &checkpoint)? {
+        AnyNetwork::Cpu(network) => on(
+            &network,
+            &tokens,
+            checkpoint.unused_ids(),
+            args,
+            config.model.tile.size(),
+        )?,
+        AnyNetwork::Reference(network) => on(
+            &network,
+            &tokens,
+            checkpoint.unused_ids(),
+            args,
+            config.model.tile.size(),
+        )?,
     };
     let mut out = io::stdout().lock();
     if args.json {
@@ -45,7 +58,13 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn on<B: Backend>(network: &Network<B>, tokens: &[u32], unused: Vec<u32>, args: &ScoreArgs) -> Result<Score, CliError> {
+fn on<B: Backend>(
+    network: &Network<B>,
+    tokens: &[u32],
+    unused: Vec<u32>,
+    args: &ScoreArgs,
+    tile: usize,
+) -> Result<Score, CliError> {
     let show_progress = io::stderr().is_terminal();
     let total = tokens.len();
     let score = score(
@@ -53,7 +72,7 @@ fn on<B: Backend>(network: &Network<B>, tokens: &[u32], unused: Vec<u32>, args: 
         tokens,
         unused,
         args.continuation,
-        args.model.tile,
+        tile,
         &Interrupt::new(),
         |done| {
             if show_progress && total > 1 {

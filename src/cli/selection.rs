@@ -2,40 +2,40 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{OrderName, SelectionArgs};
 use super::error::CliError;
+use crate::config::{Count, Documents, FileOrder};
 use crate::context::{Cache, Cut, Layout, Order, Selection, Template};
 use crate::conversation::QuoteModel;
 
-pub(super) fn selection(paths: &[PathBuf], args: &SelectionArgs) -> Selection {
+pub(super) fn selection(paths: &[PathBuf], documents: &Documents) -> Selection {
     Selection {
         paths: paths.to_vec(),
-        exclude: args.exclude.clone(),
-        only: args.only.clone(),
-        include: args.include.clone(),
-        hidden: args.hidden,
-        follow: args.follow,
+        exclude: documents.exclude.clone(),
+        only: documents.only.clone(),
+        include: documents.include.clone(),
+        hidden: documents.hidden,
+        follow: documents.follow,
         cut: Cut {
-            head: args.head,
-            tail: args.tail,
+            head: documents.head.given().map(Count::size),
+            tail: documents.tail.given().map(Count::size),
         },
-        order: match args.order {
-            OrderName::History => Order::History,
-            OrderName::Path => Order::Path,
+        order: match documents.order {
+            FileOrder::History => Order::History,
+            FileOrder::Path => Order::Path,
         },
         ..Selection::default()
     }
 }
 
 /// The layout that a model reads.
-pub(super) fn layout(quote: Option<&QuoteModel>, args: &SelectionArgs) -> Result<Layout, CliError> {
-    match (quote, &args.template) {
+pub(super) fn layout(quote: Option<&QuoteModel>, documents: &Documents) -> Result<Layout, CliError> {
+    match (quote, documents.template.given()) {
         (Some(model), None) => Ok(model.layout()),
         (Some(_), Some(_)) => Err(CliError::Usage(
-            "--template is for chat models; this model reads one layout only".to_owned(),
+            "--template (documents.template) is for chat models; this model reads one layout only".to_owned(),
         )),
         (None, None) => Ok(Layout::Documents(Template::default())),
-        (None, Some(path)) => template(path).map(Layout::Documents),
+        (None, Some(path)) => template(&path).map(Layout::Documents),
     }
 }
 
@@ -46,8 +46,8 @@ fn template(path: &Path) -> Result<Template, CliError> {
 }
 
 /// Where tokens are kept from run to run; nowhere without a home.
-pub(super) fn cache(args: &SelectionArgs) -> Option<Cache> {
-    if args.no_cache {
+pub(super) fn cache(documents: &Documents) -> Option<Cache> {
+    if !documents.cache {
         return None;
     }
     cache_folder().map(|folder| Cache::open(&folder))

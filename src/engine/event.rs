@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::GuideMaker;
-use crate::trace::Channel;
+use crate::trace::{Channel, Piece};
 
 /// Identifies one command and every event that answers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -134,6 +134,19 @@ pub struct Token {
     pub elapsed: Duration,
     /// Inserted by the thinking budget, not chosen by the model.
     pub forced: bool,
+}
+
+impl<'a> From<&'a Token> for Piece<'a> {
+    fn from(token: &'a Token) -> Self {
+        Self {
+            index: token.index,
+            text: &token.text,
+            probability: token.probability,
+            entropy: token.entropy,
+            elapsed: token.elapsed,
+            forced: token.forced,
+        }
+    }
 }
 
 /// The end of a request and its account.

@@ -9,10 +9,7 @@ use super::worker::{EngineError, EventSink};
 use super::{Allowed, Event, EventKind, Finished, GenerateOptions, GuideMaker, StopReason, Ticket, Token};
 use crate::compute::{Backend, ComputeError};
 use crate::model::Tokenizer;
-use crate::trace::{CLOSE_TAG, Channel, ThinkSplitter};
-
-/// Above this probability a token counts for the loop guard (MiniMax-M1 report, §4.1).
-const GUARD_PROBABILITY: f32 = 0.99;
+use crate::trace::{CERTAIN, CLOSE_TAG, Channel, ThinkSplitter};
 
 /// What ids mean.
 #[derive(Clone)]
@@ -127,7 +124,7 @@ struct Reply {
     started: Instant,
     tokens: usize,
     thinking: usize,
-    /// Consecutive tokens above [`GUARD_PROBABILITY`].
+    /// Consecutive tokens above [`CERTAIN`].
     certain_run: usize,
     last: Option<Token>,
 }
@@ -165,11 +162,7 @@ impl Reply {
         };
         self.tokens += 1;
         self.thinking += usize::from(token.channel == Channel::Thinking);
-        self.certain_run = if probability > GUARD_PROBABILITY {
-            self.certain_run + 1
-        } else {
-            0
-        };
+        self.certain_run = if probability > CERTAIN { self.certain_run + 1 } else { 0 };
         self.last = Some(token.clone());
         if spans.is_empty() {
             return vec![token];

@@ -1,200 +1,200 @@
 //! Turning points: where a trace reconsiders.
 //!
 //! A sentence that begins with "wait", "however" or "on second thought" often turns the reasoning to another path; the
-//! MiniMax-M1 report (§3.1) found such tokens to be the forks of reasoning. They are told by
-//! how a sentence begins, in the languages that reasoning models think in.
+//! MiniMax-M1 report (§3.1) found such tokens to be the forks of reasoning. They are told by how a sentence begins, in
+//! the languages that reasoning models think in. The table is a setting: every language of it can be added to, taken
+//! from and replaced, and others can be added.
 
-/// How such sentences begin, in lower case.
-const PHRASES: [&str; 56] = [
-    // English
-    "wait",
-    "hold on",
-    "hang on",
-    "hmm",
-    "however",
-    "actually",
-    "alternatively",
-    "aha",
-    "oh,",
-    "oh no",
-    "no,",
-    "but wait",
-    "but actually",
-    "let me recheck",
-    "let me re-check",
-    "let me check again",
-    "let me double-check",
-    "let me double check",
-    "let me reconsider",
-    "let me rethink",
-    "on second thought",
-    "on the other hand",
-    "i made a mistake",
-    "that's not right",
-    "that is not right",
-    "that's wrong",
-    "that is wrong",
-    "scratch that",
-    // German
-    "moment",
-    "halt",
-    "allerdings",
-    "andererseits",
-    "nein,",
-    "eigentlich",
-    // French
-    "attends",
-    "attendez",
-    "cependant",
-    "en fait",
-    "non,",
-    // Spanish
-    "espera",
-    "sin embargo",
-    "en realidad",
-    // Russian
-    "подожди",
-    "однако",
-    "на самом деле",
-    // Chinese
-    "等等",
-    "等一下",
-    "不对",
-    "然而",
-    "但是",
-    "其实",
-    "让我重新",
-    // Japanese
-    "待って",
-    "しかし",
-    "いや",
-    "実は",
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::phrases::{Phrases, Verdict};
+
+/// How such sentences begin, by language, in lower case.
+const BUILT_IN: &[(&str, &[&str])] = &[
+    (
+        "en",
+        &[
+            "wait",
+            "hold on",
+            "hang on",
+            "hmm",
+            "however",
+            "actually",
+            "alternatively",
+            "aha",
+            "oh,",
+            "oh no",
+            "no,",
+            "but wait",
+            "but actually",
+            "but hold on",
+            "so wait",
+            "recheck",
+            "let me recheck",
+            "let me re-check",
+            "let me check again",
+            "let me double-check",
+            "let me double check",
+            "let me reconsider",
+            "let me rethink",
+            "let me start over",
+            "on second thought",
+            "on the other hand",
+            "i made a mistake",
+            "i made an error",
+            "that's not right",
+            "that is not right",
+            "that's wrong",
+            "that is wrong",
+            "scratch that",
+        ],
+    ),
+    (
+        "de",
+        &[
+            "moment",
+            "halt",
+            "allerdings",
+            "andererseits",
+            "nein,",
+            "eigentlich",
+            "doch halt",
+        ],
+    ),
+    ("fr", &["attends", "attendez", "cependant", "en fait", "non,"]),
+    ("es", &["espera", "sin embargo", "en realidad"]),
+    ("it", &["aspetta", "tuttavia", "in realtà"]),
+    ("pt", &["espere", "no entanto", "na verdade"]),
+    ("ru", &["подожди", "однако", "на самом деле"]),
+    ("zh", &["等等", "等一下", "不对", "然而", "但是", "其实", "让我重新"]),
+    ("ja", &["待って", "しかし", "いや", "実は"]),
+    ("ko", &["잠깐", "하지만", "그런데", "사실"]),
 ];
 
-/// No phrase is longer, with the character after it.
-const LONGEST: usize = 32;
+/// Bytes of the longest phrase that can be set.
+const LONGEST: usize = 64;
 
-/// How far a text has been looked at.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Scan {
-    at: usize,
-    /// `at` lies inside of a sentence, the beginning of which has been looked at.
-    inside: bool,
+/// A change to the phrases of one language, as it is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Change {
+    /// Phrases instead of those that are built in.
+    pub replace: Option<Vec<String>>,
+    pub add: Vec<String>,
+    pub remove: Vec<String>,
 }
 
-/// Appends where turning points begin in the part of `text` that has not been looked at, in bytes. What cannot be told
-/// before more text has come is looked at then, or if this is the `whole` text.
-pub fn turning_points(text: &str, scan: &mut Scan, whole: bool, found: &mut Vec<usize>) {
-    loop {
-        if scan.inside {
-            let Some(next) = sentence_end(text, scan, whole) else {
-                return;
-            };
-            *scan = Scan {
-                at: next,
-                inside: false,
-            };
-        }
-        let begins = |c: char| c.is_alphanumeric();
-        let Some(begin) = text[scan.at..].find(begins).map(|at| scan.at + at) else {
-            return;
-        };
-        if !whole && text.len() - begin < LONGEST {
-            return;
-        }
-        if is_turning(&text[begin..]) {
-            found.push(begin);
-        }
-        *scan = Scan {
-            at: begin,
-            inside: true,
-        };
+/// The phrases that turning points begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turning(Phrases);
+
+impl Default for Turning {
+    fn default() -> Self {
+        let all = BUILT_IN.iter().flat_map(|(_, phrases)| *phrases);
+        Self(Phrases::new(all.map(ToString::to_string)))
     }
 }
 
-/// Where the sentence that `scan` lies in is over; moves `scan` over what is certainly inside of it.
-fn sentence_end(text: &str, scan: &mut Scan, whole: bool) -> Option<usize> {
-    let rest = &text[scan.at..];
-    let mut chars = rest.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
-        let after = scan.at + at + c.len_utf8();
-        match c {
-            '\n' | '。' | '！' | '？' => return Some(after),
-            '.' | '!' | '?' | '…' => match chars.peek() {
-                Some((_, next)) if next.is_whitespace() => return Some(after),
-                Some(_) => {}
-                None if whole => {}
-                None => {
-                    scan.at += at;
-                    return None;
+impl Turning {
+    /// The built-in phrases with changes, by language.
+    ///
+    /// # Errors
+    /// If a phrase is empty, too long, or to be taken away where it is not; the message names it.
+    pub fn changed(changes: &BTreeMap<String, Change>) -> Result<Self, String> {
+        let mut table: BTreeMap<&str, Vec<String>> = BUILT_IN
+            .iter()
+            .map(|&(language, phrases)| (language, phrases.iter().map(ToString::to_string).collect()))
+            .collect();
+        for (language, change) in changes {
+            let phrases = table.entry(language).or_default();
+            if let Some(replace) = &change.replace {
+                *phrases = cleaned(language, replace)?;
+            }
+            for gone in cleaned(language, &change.remove)? {
+                let before = phrases.len();
+                phrases.retain(|phrase| *phrase != gone);
+                if phrases.len() == before {
+                    return Err(format!(
+                        "{language}.remove: `{gone}` is no phrase of this language; there are {}",
+                        phrases.join(", ")
+                    ));
                 }
-            },
-            _ => {}
+            }
+            phrases.extend(cleaned(language, &change.add)?);
         }
+        Ok(Self(Phrases::new(table.into_values().flatten())))
     }
-    scan.at = text.len();
-    None
+
+    /// The languages that have built-in phrases, with these.
+    pub fn built_in() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+        BUILT_IN.iter().copied()
+    }
+
+    /// Whether a sentence turns the reasoning; `over`: no more of it will come.
+    pub(super) fn verdict(&self, sentence: &str, over: bool) -> Verdict {
+        self.0.verdict(sentence, over)
+    }
 }
 
-/// Whether a sentence turns the reasoning.
-fn is_turning(sentence: &str) -> bool {
-    PHRASES.iter().any(|phrase| {
-        let mut rest = sentence.chars().flat_map(char::to_lowercase);
-        if !phrase.chars().all(|c| rest.next() == Some(c)) {
-            return false;
+fn cleaned(language: &str, phrases: &[String]) -> Result<Vec<String>, String> {
+    let clean = |phrase: &String| {
+        let phrase = phrase.trim().to_lowercase();
+        if !phrase.starts_with(char::is_alphanumeric) {
+            return Err(format!(
+                "{language}: a phrase begins with a letter or a digit, not `{phrase}`"
+            ));
         }
-        // `waiter` is no `wait`; where words are not parted by spaces, nothing follows from the next character.
-        let ends_a_word = phrase.ends_with(|c: char| c.is_alphabetic() && (c as u32) < 0x3000);
-        !ends_a_word || rest.next().is_none_or(|c| !c.is_alphanumeric())
-    })
+        if phrase.len() > LONGEST {
+            return Err(format!("{language}: `{phrase}` is longer than {LONGEST} bytes"));
+        }
+        Ok(phrase)
+    };
+    phrases.iter().map(clean).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    fn whole(text: &str) -> Vec<usize> {
-        let mut found = Vec::new();
-        turning_points(text, &mut Scan::default(), true, &mut found);
-        found
+    fn turns(turning: &Turning, sentence: &str) -> bool {
+        turning.verdict(sentence, true) == Verdict::Yes
     }
 
     #[test]
-    fn sentences_that_turn_are_found_where_they_begin() {
-        let text = "The file is short. Wait, is it? I waited.\n\n- **However**, the waiter.\n2. hmm\nno doubt. But wait: 3.5 is";
-        let found: Vec<&str> = whole(text).into_iter().map(|at| &text[at..at + 3]).collect();
-        assert_eq!(found, ["Wai", "How", "hmm", "But"]);
-        assert!(whole("Waiting. Nothing however. v1.wait").is_empty());
-        let text = "这是对的。等等，不对。Однако нет. Moment mal! 次へ。しかし";
-        assert_eq!(whole(text).len(), 4, "{:?}", whole(text));
-    }
-
-    #[test]
-    fn every_phrase_is_short_and_in_lower_case() {
-        for phrase in PHRASES {
-            assert!(phrase.len() + 4 <= LONGEST, "{phrase}");
-            assert_eq!(phrase, phrase.to_lowercase());
-            assert_eq!(whole(&format!("x. {} y", phrase.to_uppercase())), [3], "{phrase}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_cut_of_the_text_does_not_matter(
-            pieces in prop::collection::vec(prop_oneof![
-                Just("Wait"), Just("wait, "), Just("However "), Just(". "), Just("."), Just("\n"), Just("等等"), Just("。"),
-                Just("on second thought "), Just("ing"), Just(" "), Just("…"), Just("é"),
-            ], 0..40),
-        ) {
-            let text = pieces.concat();
-            let (mut scan, mut found, mut so_far) = (Scan::default(), Vec::new(), String::new());
-            for piece in &pieces {
-                so_far.push_str(piece);
-                turning_points(&so_far, &mut scan, false, &mut found);
+    fn every_built_in_phrase_can_be_set_and_is_found() {
+        let turning = Turning::default();
+        for (language, phrases) in Turning::built_in() {
+            for phrase in phrases {
+                assert_eq!(cleaned(language, &[phrase.to_string()]).unwrap(), [*phrase]);
+                assert!(turns(&turning, &format!("{} x", phrase.to_uppercase())), "{phrase}");
             }
-            turning_points(&text, &mut scan, true, &mut found);
-            prop_assert_eq!(found, whole(&text));
         }
+    }
+
+    #[test]
+    fn languages_are_added_to_taken_from_and_replaced() {
+        let change = |json: &str| Turning::changed(&serde_json::from_str(json).unwrap());
+        let changed = change(
+            r#"{"en": {"add": ["Hmm, but"], "remove": ["However"]}, "de": {"replace": ["Stopp"]}, "nl": {"add": ["wacht"]}}"#,
+        )
+        .unwrap();
+        for (sentence, expected) in [
+            ("However, no", false),
+            ("Wait", true),
+            ("Halt", false),
+            ("stopp!", true),
+            ("Wacht even", true),
+            ("однако", true),
+        ] {
+            assert_eq!(turns(&changed, sentence), expected, "{sentence}");
+        }
+        assert_eq!(Turning::changed(&BTreeMap::new()).unwrap(), Turning::default());
+        let wrong = change(r#"{"fr": {"remove": ["wait"]}}"#).unwrap_err();
+        assert!(wrong.starts_with("fr.remove: `wait` is no phrase of this language; there are attends,"));
+        assert!(change(r#"{"en": {"add": [" "]}}"#).is_err());
+        assert!(change(&format!(r#"{{"en": {{"add": ["{}"]}}}}"#, "a".repeat(65))).is_err());
+        assert!(serde_json::from_str::<Change>(r#"{"ad": []}"#).is_err());
     }
 }

@@ -8,6 +8,7 @@ mod completion;
 mod conversation;
 mod copying;
 mod documents;
+mod editing;
 mod keys;
 pub(super) mod plans;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod viewing;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -27,12 +29,15 @@ use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
+use super::editor::{Edited, Editing};
 use super::links::Linker;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
+use crate::config::Config;
 use crate::conversation::{Change, Event};
+use crate::trace::Turning;
 use conversation::Reply;
 use plans::Plans;
 
@@ -60,6 +65,8 @@ pub enum Input {
     },
     /// Colours that were asked for.
     Highlighted(Highlighted),
+    /// The editor is done.
+    Edited(Edited),
     /// What came of copying.
     Copied(Copied),
     /// Time passed.
@@ -83,6 +90,8 @@ pub enum Effect {
     SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
+    /// Give the terminal to the person's editor, with a text.
+    Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     Redraw,
@@ -102,6 +111,8 @@ pub struct Setup {
     /// What is being loaded, in words.
     pub paths: String,
     pub theme: Theme,
+    /// What the person has set.
+    pub settings: Config,
     pub colour: bool,
     /// Hidden commands are there.
     pub debug: bool,
@@ -125,6 +136,8 @@ pub struct App {
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
+    /// What turning points begin with.
+    turning: Arc<Turning>,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -155,9 +168,10 @@ impl App {
             help: None,
             viewer: None,
             linker: Linker::default(),
+            turning: Arc::default(),
             leaving: None,
             reply: None,
-            mouse: true,
+            mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
         };
@@ -203,6 +217,10 @@ impl App {
             }
             Input::Highlighted(highlighted) => {
                 self.highlighted(highlighted);
+                Vec::new()
+            }
+            Input::Edited(edited) => {
+                self.edited(edited);
                 Vec::new()
             }
             Input::Copied(copied) => self.copied(copied),

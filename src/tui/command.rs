@@ -36,6 +36,7 @@ pub enum Action {
     FollowLink,
     LastCitation,
     Open,
+    ViewInEditor,
     Copy,
     View(Step),
     RowUp,
@@ -283,6 +284,11 @@ pub const COMMANDS: &[Command] = &{
             "open",
             Optional("PATH:LINE"),
             command(Reading, A::Open, &[], "open a document"),
+        ),
+        slash(
+            "view",
+            Optional("answer|thinking"),
+            command(Reading, A::ViewInEditor, &[], "read what was said in your own editor"),
         ),
         slash(
             "copy",

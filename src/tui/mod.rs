@@ -5,8 +5,8 @@
 //! changed, at most sixty times a second. It never waits for the conversation: requests go out and events come in by
 //! channel, and when the application ends it just drops its end.
 //!
-//! Files, each with one idea: `inbox` (what wakes us), `decode` (what the terminal sends), `terminal` (taking it,
-//! drawing on it, giving it back), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
+//! Files, each with one idea: `inbox` (what wakes us), `reading` and `decode` (what the terminal sends), `terminal` (taking
+//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
 //! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
 //! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does),
 //! `view` (layout and drawing), `theme`, and below them `text` (cells), `words`, `wrap`, `format`.
@@ -23,11 +23,14 @@ mod completion;
 mod composer;
 mod decode;
 mod documents;
+mod editor;
 mod fences;
 pub(crate) mod format;
 mod highlight;
 mod inbox;
 mod links;
+#[cfg(unix)]
+mod reading;
 mod select;
 mod terminal;
 mod text;
@@ -42,11 +45,13 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::conversation::{Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
+use editor::{Edited, Editing};
 use highlight::Highlighter;
-use inbox::{Inbox, Message};
+use inbox::{Inbox, Message, Reading};
 use terminal::Screen;
 use viewer::Wanted;
 
@@ -68,8 +73,8 @@ pub struct Options {
     pub note: String,
     /// What is being loaded, in words; may be empty.
     pub paths: String,
-    /// The name of a built-in theme, or the path of a theme file.
-    pub theme: Option<String>,
+    /// What the person has set.
+    pub settings: Config,
     /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
     pub colour: bool,
 }
@@ -101,10 +106,10 @@ pub enum Error {
 /// # Errors
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
-    let theme = load_theme(options.theme.as_deref(), options.colour)?;
+    let theme = load_theme(&options.settings.ui.theme, options.colour)?;
     let inbox = Inbox::new();
     let _signals = inbox.catch_signals()?;
-    let mut screen = Screen::take()?;
+    let mut screen = Screen::take(options.settings.ui.mouse)?;
     let sender = inbox.sender.clone();
     let guard = screen.guard_panics(move |message| {
         let _ = sender.send(Message::Panicked(message));
@@ -114,6 +119,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         note: options.note,
         paths: options.paths,
         theme,
+        settings: options.settings,
         colour: options.colour,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
@@ -128,18 +134,18 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     Ok(outcome)
 }
 
-fn load_theme(name: Option<&str>, colour: bool) -> Result<Theme, Error> {
+fn load_theme(name: &str, colour: bool) -> Result<Theme, Error> {
     match name {
-        None if !colour => Ok(Theme::built_in("mono")?),
-        None => Ok(Theme::default()),
-        Some(path) if theme::is_path(path) => {
+        "auto" if !colour => Ok(Theme::built_in("mono")?),
+        "auto" => Ok(Theme::default()),
+        path if theme::is_path(path) => {
             let source = read(Path::new(path)).map_err(|message| Error::ThemeFile {
                 path: path.to_owned(),
                 message,
             })?;
             Ok(Theme::parse(path, &source)?)
         }
-        Some(name) => Ok(Theme::built_in(name)?),
+        name => Ok(Theme::built_in(name)?),
     }
 }
 
@@ -157,12 +163,14 @@ fn drive(
     let began = Instant::now();
     screen.draw(|area, buf| app.draw(area, buf))?;
     let mut drawn = Instant::now();
-    inbox.read_terminal()?;
+    let mut reading = inbox.read_terminal()?;
+    // The editor has the terminal: nothing is drawn, and what was typed before it came is not meant for us.
+    let mut lent = false;
     let handle = start(inbox.sink());
     let mut failure = None;
     let mut highlighter = None;
     loop {
-        let wake = if app.is_dirty() {
+        let wake = if app.is_dirty() && !lent {
             Some(drawn + FRAME)
         } else {
             app.next_tick().map(|tick| began + tick)
@@ -171,16 +179,27 @@ fn drive(
             None => inbox.receiver.recv().ok(),
             Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
         };
-        if message.is_none() && !app.is_dirty() {
+        if message.is_none() && (lent || !app.is_dirty()) {
             app.handle(began.elapsed(), Input::Tick);
         }
         let deadline = Instant::now() + FRAME / 2;
         while let Some(next) = message {
             let input = match next {
+                Message::Signal(signal) if lent && inbox::is_from_keyboard(signal) => Input::Tick,
                 Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
+                Message::Continued | Message::Input(Input::Key(_) | Input::Paste(_) | Input::Mouse(_)) if lent => {
+                    Input::Tick
+                }
                 Message::Continued => {
                     screen.take_again()?;
                     Input::Resize(screen.size())
+                }
+                Message::Edited(edited) => {
+                    lent = false;
+                    screen.take_again()?;
+                    reading.go_on()?;
+                    app.handle(began.elapsed(), Input::Resize(screen.size()));
+                    Input::Edited(edited)
                 }
                 Message::InputEnded => return Ok(Outcome { code: HANGUP }),
                 Message::Panicked(reason) => {
@@ -197,9 +216,16 @@ fn drive(
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
             for effect in app.handle(began.elapsed(), input) {
-                if let Effect::Highlight(wanted) = effect {
-                    ask_for_colours(&mut highlighter, inbox, wanted);
-                    continue;
+                match effect {
+                    Effect::Highlight(wanted) => {
+                        ask_for_colours(&mut highlighter, inbox, wanted);
+                        continue;
+                    }
+                    Effect::Edit(editing) => {
+                        lent = lend(editing, &mut reading, screen, inbox)?;
+                        continue;
+                    }
+                    _ => {}
                 }
                 if let Some(outcome) = carry_out(effect, app, screen, &handle, inbox, began)? {
                     return Ok(outcome);
@@ -208,7 +234,7 @@ fn drive(
             let late = Instant::now() >= deadline;
             message = if late { None } else { inbox.receiver.try_recv().ok() };
         }
-        if app.is_dirty() && drawn.elapsed() >= FRAME {
+        if !lent && app.is_dirty() && drawn.elapsed() >= FRAME {
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
@@ -227,6 +253,29 @@ fn ask_for_colours(highlighter: &mut Option<Highlighter>, inbox: &Inbox, wanted:
     if let Some(highlighter) = highlighter {
         highlighter.ask(wanted);
     }
+}
+
+/// Gives the terminal to the editor; whether it has it.
+fn lend(
+    editing: Editing,
+    reading: &mut Reading,
+    screen: &mut Screen<impl Write>,
+    inbox: &Inbox,
+) -> Result<bool, Error> {
+    let purpose = editing.purpose.clone();
+    if let Err(error) = reading.pause() {
+        let text = Err(error.to_string());
+        let _ = inbox
+            .sender
+            .send(Message::Input(Input::Edited(Edited { purpose, text })));
+        return Ok(false);
+    }
+    screen.leave()?;
+    if let Err(error) = inbox.edit(editing) {
+        let text = Err(error.to_string());
+        let _ = inbox.sender.send(Message::Edited(Edited { purpose, text }));
+    }
+    Ok(true)
 }
 
 /// Does what the application asked for; returns the outcome if it is over.
@@ -272,8 +321,8 @@ fn carry_out(
             let source = read(&path);
             app.handle(began.elapsed(), Input::ThemeRead { path, source });
         }
-        // The loop has asked for them.
-        Effect::Highlight(_) => {}
+        // The loop has done it.
+        Effect::Highlight(_) | Effect::Edit(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

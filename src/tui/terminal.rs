@@ -74,16 +74,16 @@ pub struct Screen<W: Write> {
 }
 
 impl Screen<io::Stdout> {
-    /// Takes over the process's terminal.
-    pub fn take() -> io::Result<Self> {
+    /// Takes over the process's terminal, with its mouse or without.
+    pub fn take(mouse: bool) -> io::Result<Self> {
         let (width, height) = terminal::size()?;
         terminal::enable_raw_mode()?;
-        Self::new(io::stdout(), true, Size { width, height })
+        Self::new(io::stdout(), true, mouse, Size { width, height })
     }
 }
 
 impl<W: Write> Screen<W> {
-    fn new(out: W, raw: bool, size: Size) -> io::Result<Self> {
+    fn new(out: W, raw: bool, mouse: bool, size: Size) -> io::Result<Self> {
         let area = Rect::from((Position::ORIGIN, size));
         let mut screen = Self {
             out,
@@ -95,7 +95,7 @@ impl<W: Write> Screen<W> {
             shown: Buffer::empty(area),
             next: Buffer::empty(area),
             cursor: None,
-            mouse: true,
+            mouse,
             anew: true,
         };
         screen.enter()?;

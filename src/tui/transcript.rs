@@ -103,7 +103,7 @@ impl Transcript {
             (&kind, self.blocks.last().map(|last| &last.kind)),
             (_, None) | (Kind::Notice(Level::Detail), _) | (Kind::Citation { .. }, Some(Kind::Citation { .. }))
         );
-        let block = Block::new(kind, source.into(), !joined, self.width);
+        let block = Block::new(kind, &source.into(), !joined, self.width);
         self.heights.push(block.height());
         self.blocks.push(block);
         self.blocks.len() - 1
@@ -113,14 +113,9 @@ impl Transcript {
         self.change(id, |block| block.append(text));
     }
 
-    /// Changes the account of a thinking block.
+    /// Changes the account of a thinking block, or adds to its trace.
     pub fn update_thought(&mut self, id: BlockId, update: impl FnOnce(&mut Thought)) {
-        self.change(id, |block| {
-            if let Kind::Thinking(thought) = &mut block.kind {
-                update(thought);
-            }
-            block.find_turns();
-        });
+        self.change(id, |block| block.update_thought(update));
     }
 
     fn change(&mut self, id: BlockId, change: impl FnOnce(&mut Block)) {
@@ -335,6 +330,10 @@ impl Transcript {
         let first = self.first();
         let place = self.down(first, row);
         (row < self.view && self.blocks.get(place.block)?.header_row() == Some(place.row)).then_some(place.block)
+    }
+
+    pub fn selected(&self) -> Option<BlockId> {
+        self.selected
     }
 
     pub fn select(&mut self, id: Option<BlockId>) {

@@ -11,7 +11,7 @@ use super::plans::Plans;
 use super::{App, Effect};
 use crate::conversation::{Citation, Documents, Event, Question, Verdict};
 use crate::engine::{Finished, StopReason, Token};
-use crate::trace::Channel;
+use crate::trace::{Channel, Trace};
 
 /// Reasons that are told for files skipped or altered, and files that are named with each.
 const REASONS: usize = 5;
@@ -125,17 +125,16 @@ impl App {
     fn token(&mut self, token: &Token) {
         self.activity.token(token, self.now);
         let mut reply = self.reply.take().unwrap_or_default();
-        let new = reply.last != Some(token.index);
-        reply.last = Some(token.index);
         let block = match reply.open {
             Some((channel, block)) if channel == token.channel => block,
             _ => {
                 self.seal(&mut reply);
                 let kind = match token.channel {
-                    Channel::Thinking => Kind::Thinking(Thought {
+                    Channel::Thinking => Kind::Thinking(Box::new(Thought {
                         began: self.now.saturating_sub(token.elapsed.saturating_sub(reply.elapsed)),
+                        trace: Trace::new(Arc::clone(&self.turning), reply.elapsed),
                         ..Thought::default()
-                    }),
+                    })),
                     Channel::Answer => Kind::Answer,
                 };
                 reply.began = reply.elapsed;
@@ -147,17 +146,20 @@ impl App {
                 block
             }
         };
-        self.transcript.append(block, &token.text);
+        match token.channel {
+            Channel::Thinking => {
+                let rate = self.activity.rate();
+                self.transcript.update_thought(block, |thought| {
+                    thought.trace.push(&token.into());
+                    thought.rate = rate;
+                });
+            }
+            Channel::Answer => self.transcript.append(block, &token.text),
+        }
         self.find_links(block, false);
+        reply.last = Some(token.index);
         reply.elapsed = token.elapsed;
         reply.answered |= token.channel == Channel::Answer && !token.text.trim().is_empty();
-        if token.channel == Channel::Thinking {
-            let rate = self.activity.rate();
-            self.transcript.update_thought(block, |thought| {
-                thought.tokens += usize::from(new);
-                thought.rate = rate;
-            });
-        }
         self.reply = Some(reply);
     }
 

@@ -177,6 +177,7 @@ impl App {
             Action::FollowLink => self.open_selected(),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
+            Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
             Action::View(step) => self.view(step),
             Action::RowUp => self.transcript.scroll(-1),

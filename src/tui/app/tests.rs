@@ -4,6 +4,7 @@ mod any_order;
 mod completion;
 mod copying;
 mod documents;
+mod editing;
 mod plans;
 mod rig;
 mod turns;
@@ -146,7 +147,8 @@ fn a_token_reported_twice_counts_once() {
             .iter()
             .find_map(Block::thought)
             .unwrap()
-            .tokens,
+            .trace
+            .tokens(),
         1
     );
     assert_eq!(rig.app.activity.context().0, 41_234);

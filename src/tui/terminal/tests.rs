@@ -22,7 +22,7 @@ struct Rig {
 impl Rig {
     fn new(width: u16, height: u16) -> Self {
         let mut rig = Self {
-            screen: Screen::new(Vec::new(), false, Size { width, height }).unwrap(),
+            screen: Screen::new(Vec::new(), false, true, Size { width, height }).unwrap(),
             terminal: emulator(height, width),
             reports_focus: false,
         };

@@ -11,7 +11,7 @@ use super::super::links::Link;
 use super::super::text::clip;
 use super::body::{Body, Cell, Piece};
 use crate::conversation::{Citation, Verdict};
-use crate::trace::{Scan, turning_points};
+use crate::trace::Trace;
 
 /// Columns of a quotation that are told.
 const QUOTED: usize = 48;
@@ -24,7 +24,7 @@ pub enum Kind {
     /// From the application itself.
     Notice(Level),
     Question,
-    Thinking(Thought),
+    Thinking(Box<Thought>),
     Answer,
     Citation {
         verified: bool,
@@ -46,7 +46,8 @@ pub struct Thought {
     pub began: Duration,
     /// How long it took; known when it is over.
     pub took: Option<Duration>,
-    pub tokens: usize,
+    /// What was thought.
+    pub trace: Trace,
     /// Tokens a second, while it is live.
     pub rate: f64,
     pub citations: Vec<Citation>,
@@ -95,7 +96,8 @@ pub enum Spot {
 #[derive(Debug, Clone)]
 pub struct Block {
     pub kind: Kind,
-    source: String,
+    /// Of all but thinking, which has its trace.
+    text: String,
     gap: bool,
     /// What the person chose; until then thinking shows its tail while live and folds when it is over.
     fold: Option<Fold>,
@@ -109,42 +111,30 @@ pub struct Block {
     pub(super) links: Vec<Link>,
     /// Bytes of the source in which links have been looked for.
     pub(super) linked: usize,
-    /// Where thinking turns, in bytes of the source, and how far it has been looked at.
-    turns: Vec<usize>,
-    scan: Scan,
 }
 
 impl Block {
     /// `gap`: an empty row separates it from the block before.
-    pub fn new(kind: Kind, source: String, gap: bool, width: usize) -> Self {
+    pub fn new(kind: Kind, text: &str, gap: bool, width: usize) -> Self {
         let mut block = Self {
             kind,
-            body: Body::plain(&source, 1),
-            source,
+            body: Body::plain("", 1),
+            text: String::new(),
             gap,
             fold: None,
             held: None,
             solid: 0..0,
             links: Vec::new(),
             linked: 0,
-            turns: Vec::new(),
-            scan: Scan::default(),
         };
         block.wrap(width);
+        block.append(text);
         block
-    }
-
-    /// Looks for turning points in what is new; in what is over, to its end.
-    pub fn find_turns(&mut self) {
-        if let Kind::Thinking(thought) = &self.kind {
-            let over = !thought.is_live();
-            turning_points(&self.source, &mut self.scan, over, &mut self.turns);
-        }
     }
 
     /// Where thinking turns, in bytes of the source.
     pub fn turns(&self) -> &[usize] {
-        &self.turns
+        self.thought().map_or(&[], |thought| thought.trace.turns())
     }
 
     /// Whether thinking turns in a row of the block.
@@ -152,8 +142,9 @@ impl Block {
         let Some(range) = self.text_range(row) else {
             return false;
         };
-        let after = self.turns.partition_point(|&turn| turn < range.start);
-        self.turns.get(after).is_some_and(|&turn| turn < range.end)
+        let turns = self.turns();
+        let after = turns.partition_point(|&turn| turn < range.start);
+        turns.get(after).is_some_and(|&turn| turn < range.end)
     }
 
     /// Shows all of it.
@@ -163,14 +154,32 @@ impl Block {
     }
 
     pub fn source(&self) -> &str {
-        &self.source
+        source(&self.kind, &self.text)
     }
 
     pub fn append(&mut self, text: &str) {
-        self.source.push_str(text);
-        let changed = self.body.extend(&self.source);
+        match &mut self.kind {
+            Kind::Thinking(thought) => thought.trace.push_text(text),
+            _ => self.text.push_str(text),
+        }
+        self.grow();
+    }
+
+    /// Changes the account of thinking, or adds to its trace.
+    pub fn update_thought(&mut self, update: impl FnOnce(&mut Thought)) {
+        if let Kind::Thinking(thought) = &mut self.kind {
+            update(thought);
+            if !thought.is_live() {
+                thought.trace.finish();
+            }
+            self.grow();
+        }
+    }
+
+    /// Takes in what the source has more than before.
+    fn grow(&mut self) {
+        let changed = self.body.extend(source(&self.kind, &self.text));
         self.find_solid(changed);
-        self.find_turns();
     }
 
     /// Wraps at another width; nothing to do at the same.
@@ -181,7 +190,8 @@ impl Block {
     }
 
     fn wrap(&mut self, width: usize) {
-        self.body.set_width(&self.source, self.text_width(width));
+        let width = self.text_width(width);
+        self.body.set_width(source(&self.kind, &self.text), width);
         self.find_solid(0);
     }
 
@@ -200,7 +210,7 @@ impl Block {
 
     /// Only rows from `changed` on are others than before.
     fn find_solid(&mut self, changed: usize) {
-        let blank = |row: usize| self.body.is_blank(&self.source, row);
+        let blank = |row: usize| self.body.is_blank(self.source(), row);
         let count = self.body.count();
         let mut first = self.solid.start.min(changed);
         while first < count && blank(first) {
@@ -333,18 +343,18 @@ impl Block {
     /// What is drawn of a row of text, from left to right, after the margin.
     pub(super) fn pieces(&self, index: usize) -> Vec<Piece<'_>> {
         self.text_row(index)
-            .map_or_else(Vec::new, |row| self.body.pieces(&self.source, row))
+            .map_or_else(Vec::new, |row| self.body.pieces(self.source(), row))
     }
 
     /// The offset of what is drawn at a column after the margin, if a row of text has anything there.
     pub(super) fn drawn_at(&self, index: usize, column: usize) -> Option<usize> {
-        self.body.drawn_at(&self.source, self.text_row(index)?, column)
+        self.body.drawn_at(self.source(), self.text_row(index)?, column)
     }
 
     /// The columns, after the margin, that show a part of the source in a row.
     pub(super) fn columns_of(&self, index: usize, range: &Range<usize>) -> Vec<(usize, usize)> {
         self.text_row(index)
-            .map_or_else(Vec::new, |row| self.body.columns_of(&self.source, row, range))
+            .map_or_else(Vec::new, |row| self.body.columns_of(self.source(), row, range))
     }
 
     /// Where in a row one can point at the source, from left to right; the columns are those after the margin.
@@ -398,6 +408,14 @@ impl Block {
             Spot::Below(after) => self.lead() + shown.len() + after,
         };
         row.min(self.height().saturating_sub(1))
+    }
+}
+
+/// Apart from the block, so that its body can be changed at the same time.
+fn source<'a>(kind: &'a Kind, text: &'a str) -> &'a str {
+    match kind {
+        Kind::Thinking(thought) => thought.trace.text(),
+        _ => text,
     }
 }
 

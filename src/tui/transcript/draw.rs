@@ -108,7 +108,7 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
             } else {
                 theme.style(Part::ThinkingHeader)
             };
-            let header = header(thought, block.turns().len(), block.fold(), now, usize::from(line.width));
+            let header = header(thought, block.fold(), now, usize::from(line.width));
             print(buf, line.x, line.y, line.width, &header, style);
         }
         (Row::Gap | Row::Header, _) => {}
@@ -232,9 +232,9 @@ fn draw_marks(block: &Block, row: usize, selected: Option<Spot>, line: Rect, buf
 }
 
 /// `▾ thinking 0:42 · 1,248 tok · 31 tok/s · 3 ↺`, `▸ thought 0.8 s · 38 tok`; the end is left out where there is no room.
-fn header(thought: &Thought, turns: usize, fold: Fold, now: Duration, width: usize) -> String {
+fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String {
     let arrow = if fold == Fold::Folded { "▸" } else { "▾" };
-    let tokens = Some(format!("{} tok", format::count(thought.tokens)));
+    let tokens = Some(format!("{} tok", format::count(thought.trace.tokens())));
     let (head, rate) = match thought.took {
         Some(took) => (format!("{arrow} thought {}", format::duration(took)), None),
         None => (
@@ -253,6 +253,7 @@ fn header(thought: &Thought, turns: usize, fold: Fold, now: Duration, width: usi
     let doubtful = thought.citations.len() - verified;
     let found = (verified > 0).then(|| format!("{verified} ✓"));
     let doubted = (doubtful > 0).then(|| format!("{doubtful} ?"));
+    let turns = thought.trace.turns().len();
     let turned = (turns > 0).then(|| format!("{turns} ↺"));
     let mut out = head;
     for item in [tokens, rate, turned, found, doubted].into_iter().flatten() {

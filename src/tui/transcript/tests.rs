@@ -8,6 +8,7 @@ use ratatui::layout::Rect;
 
 use super::super::theme::Theme;
 use super::*;
+use crate::trace::Piece;
 
 mod reading;
 mod selection;
@@ -32,12 +33,21 @@ fn lines(count: usize) -> String {
 }
 
 fn thinking(transcript: &mut Transcript, text: &str, took: Option<Duration>) -> BlockId {
-    let thought = Thought {
-        took,
-        tokens: 3,
-        ..Thought::default()
-    };
-    transcript.push(Kind::Thinking(thought), text)
+    let id = transcript.push(Kind::Thinking(Box::default()), "");
+    transcript.update_thought(id, |thought| {
+        for (index, text) in [text, "", ""].into_iter().enumerate() {
+            thought.trace.push(&Piece {
+                index,
+                text,
+                probability: 0.5,
+                entropy: 1.0,
+                elapsed: SECOND,
+                forced: false,
+            });
+        }
+        thought.took = took;
+    });
+    id
 }
 
 fn sized(width: u16, height: u16) -> Transcript {

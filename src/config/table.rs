@@ -1,0 +1,189 @@
+//! The table of settings: name, type, default, flag and description, each written once.
+//!
+//! From it come the [`Config`] that the program reads, the file that `thunderhead config default` prints, the names that an
+//! unknown one is compared with, and the tables of the reference (a test compares them).
+
+use super::Binding;
+use super::value::{Auto, Count, Number, OptionalPath, Value, choices};
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    pub section: &'static str,
+    field: &'static str,
+    /// The flag with the same meaning; one that begins with `!` means the opposite.
+    pub flag: Option<&'static str>,
+    about: &'static [&'static str],
+    pub list: bool,
+    pub expected: fn() -> String,
+    pub set: fn(&mut Config, &toml::Value) -> Result<(), String>,
+    /// As TOML.
+    pub show: fn(&Config) -> String,
+}
+
+impl Setting {
+    /// `thinking-budget`
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.field.replace('_', "-")
+    }
+
+    /// `reply.thinking-budget`
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.section, self.key())
+    }
+
+    /// `THUNDERHEAD_REPLY_THINKING_BUDGET`
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("THUNDERHEAD_{}_{}", self.section, self.field).to_uppercase()
+    }
+
+    #[must_use]
+    pub fn about(&self) -> String {
+        joined(self.about)
+    }
+}
+
+fn joined(lines: &[&str]) -> String {
+    let lines: Vec<_> = lines.iter().map(|line| line.trim()).collect();
+    lines.join(" ")
+}
+
+/// A section and what it is about.
+#[must_use]
+pub fn sections() -> Vec<(&'static str, String)> {
+    SECTIONS.iter().map(|&(name, about)| (name, joined(about))).collect()
+}
+
+const fn first(flags: &'static [&'static str]) -> Option<&'static str> {
+    match flags {
+        [flag, ..] => Some(flag),
+        [] => None,
+    }
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $about:literal])+
+        $section:ident: $Section:ident {
+            $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:expr $(, flag $flag:literal)?;)+
+        }
+    )+) => {
+        /// Everything that can be set, with its effective value.
+        #[derive(Debug, Clone, PartialEq, Default)]
+        pub struct Config {
+            $($(#[doc = $about])+ pub $section: $Section,)+
+            /// What keys do that differs from what they do by themselves, in the order of the file.
+            pub keys: Vec<Binding>,
+        }
+
+        $(
+            $(#[doc = $about])+
+            #[derive(Debug, Clone, PartialEq)]
+            pub struct $Section { $($(#[doc = $doc])+ pub $field: $type,)+ }
+
+            impl Default for $Section {
+                fn default() -> Self {
+                    Self { $($field: $default,)+ }
+                }
+            }
+        )+
+
+        const SECTIONS: &[(&str, &[&str])] = &[$((stringify!($section), &[$($about),+]),)+];
+
+        pub const SETTINGS: &[Setting] = &[$($(Setting {
+            section: stringify!($section),
+            field: stringify!($field),
+            flag: first(&[$($flag)?]),
+            about: &[$($doc),+],
+            list: <$type as Value>::LIST,
+            expected: <$type as Value>::expected,
+            set: |config, value| {
+                config.$section.$field = <$type as Value>::read(value)?;
+                Ok(())
+            },
+            show: |config| config.$section.$field.write(),
+        },)+)+];
+    };
+}
+
+choices! {
+    /// The implementation of the model's operations.
+    Backend { Cpu = "cpu", Reference = "reference", }
+    /// The order of files in a folder.
+    FileOrder { History = "history", Path = "path", }
+}
+
+// To add a setting: a line here. Then `UPDATE_DOCS=1 cargo test --lib config::` writes it into the reference.
+settings! {
+    /// The model, and what it runs on.
+    model: Model {
+        /// Folder of a checkpoint as downloaded from the hub; empty is the bundled model. `~/` is your home.
+        path: OptionalPath = OptionalPath::default(), flag "model";
+        /// Implementation of the model's operations: `cpu` is the fast one, `reference` the plain one it is tested against.
+        backend: Backend = Backend::Cpu, flag "backend";
+        /// Threads for the model; 0 takes one for each core.
+        threads: Count = Count(0), flag "threads";
+        /// Tokens of a prefill tile. Any size gives the same result; larger ones are faster and take more memory.
+        tile: Count<1, 1_048_576> = Count(1024), flag "tile";
+        /// Longest context in tokens, documents, questions and replies together; `auto` is what the model was made for.
+        max_context: Auto<Count> = Auto::Auto, flag "max-context";
+    }
+    /// What of the given paths is taken.
+    documents: Documents {
+        /// Leave out what matches; patterns are those of .gitignore.
+        exclude: Vec<String> = Vec::new(), flag "exclude";
+        /// Take only files that match; with none, all.
+        only: Vec<String> = Vec::new(), flag "only";
+        /// Take what matches although it would be left out: ignored, hidden, generated, vendored, secret.
+        include: Vec<String> = Vec::new(), flag "include";
+        /// Take hidden files too.
+        hidden: bool = false, flag "hidden";
+        /// Follow symbolic links, wherever they lead.
+        follow: bool = false, flag "follow";
+        /// Keep the first so many lines of each document; `auto` keeps all, if `tail` does.
+        head: Auto<Count> = Auto::Auto, flag "head";
+        /// Keep the last so many lines of each document; with `head`, both.
+        tail: Auto<Count> = Auto::Auto, flag "tail";
+        /// Order of files in a folder: `history`, seldom changed first, which keeps most of the context as it is when a file
+        /// is edited; or `path`.
+        order: FileOrder = FileOrder::History, flag "order";
+        /// How documents are framed for a chat model: a TOML file with `begin`, `line` and `end`; empty for the usual way.
+        template: OptionalPath = OptionalPath::default(), flag "template";
+        /// Keep tokens of documents on the disk from one run to the next.
+        cache: bool = true, flag "!no-cache";
+    }
+    /// How replies are decoded.
+    reply: Reply {
+        /// 0 takes the most probable token always; `auto` is 0 for the bundled model, else what the checkpoint recommends,
+        /// else 1.
+        temperature: Auto<Number<100>> = Auto::Auto, flag "temperature";
+        /// Sample among so many of the most probable; 0 is all, `auto` what the checkpoint recommends.
+        top_k: Auto<Count> = Auto::Auto, flag "top-k";
+        /// Sample among the most probable that together have this probability; `auto` is what the checkpoint recommends, else
+        /// 0.95.
+        top_p: Auto<Number<1>> = Auto::Auto, flag "top-p";
+        /// Leave out what is less probable than this share of the most probable.
+        min_p: Number<1> = Number(0.0), flag "min-p";
+        /// Seed of the sampling; the same seed gives the same reply, `auto` another each time.
+        seed: Auto<Count> = Auto::Auto, flag "seed";
+        /// Let the bundled model write freely, instead of holding its quotations to what stands in the documents.
+        free: bool = false, flag "free";
+        /// Most tokens of a reply, thinking included.
+        max_tokens: Count = Count(100_000), flag "max-tokens";
+        /// Most tokens of thinking; then it is closed and the answer follows.
+        thinking_budget: Count = Count(80_000), flag "thinking-budget";
+        /// Stop a reply after this many consecutive tokens with probability above 0.99; 0 never stops.
+        loop_guard: Count = Count(3_000), flag "loop-guard";
+    }
+    /// How the application looks and behaves.
+    ui: Ui {
+        /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file; `auto` takes the terminal's own
+        /// colours.
+        theme: String = "auto".to_owned(), flag "theme";
+        /// Take the mouse from the terminal: the wheel scrolls, clicks fold and open. Without it the terminal selects text.
+        mouse: bool = true;
+    }
+}
