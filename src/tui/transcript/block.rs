@@ -362,7 +362,7 @@ impl Block {
         let mut cells = Vec::new();
         if let Some(row) = self.text_row(index) {
             let width = self.body.width();
-            self.body.walk(&self.source, row, |cell| {
+            self.body.walk(self.source(), row, |cell| {
                 if cell.from < cell.to.min(width) && !cell.at.is_empty() {
                     cells.push(cell);
                 }
