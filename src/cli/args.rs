@@ -84,6 +84,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ThemesCommand>,
     },
+    /// Print every key of the application, as they are written in a configuration, with what they do.
+    ///
+    /// A key is bound in a context: `panes` while nothing lies over the panes, `composer` while you write (`empty` before, `slash`
+    /// after a `/`), `conversation`, `documents`, `inspector` and `viewer` while those have the keys, `plan` while a change to the
+    /// documents waits for an answer, `prompt` while you write what to search for, `help`, and `global` always.
+    Keys,
     /// Print the effective settings with where each came from, explain them all, or check a file of them.
     ///
     /// A flag goes before the environment, that before the configuration file, and that before the default. What is printed is

@@ -9,7 +9,11 @@ mod conversation;
 mod copying;
 mod documents;
 mod editing;
+mod focus;
 mod keys;
+mod mouse;
+mod palette;
+mod panes;
 pub(super) mod plans;
 #[cfg(test)]
 mod tests;
@@ -30,7 +34,10 @@ use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
+use super::inspector::Inspector;
+use super::keymap::{Chord, Keymap};
 use super::links::Linker;
+use super::palette::Palette;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
@@ -39,6 +46,9 @@ use crate::config::Config;
 use crate::conversation::{Change, Event};
 use crate::trace::Turning;
 use conversation::Reply;
+pub(super) use focus::Focus;
+use mouse::Mouse;
+use panes::Widths;
 use plans::Plans;
 
 /// Something that happened.
@@ -114,6 +124,7 @@ pub struct Setup {
     /// What the person has set.
     pub settings: Config,
     pub colour: bool,
+    pub keymap: Keymap,
     /// Hidden commands are there.
     pub debug: bool,
 }
@@ -127,12 +138,24 @@ pub struct App {
     pub(super) composer: Composer,
     pub(super) activity: Activity,
     pub(super) documents: Pane,
+    pub(super) inspector: Inspector,
     pub(super) plans: Plans,
     pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
     pub(super) help: Option<usize>,
+    /// The list of commands, if it is open.
+    pub(super) palette: Option<Palette>,
+    /// The chords of a sequence that has begun.
+    pub(super) begun: Vec<Chord>,
+    /// Which pane has the keys; [`App::focus_on`] changes it.
+    focus: Focus,
+    /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
+    pub(super) beside: Focus,
+    /// The columns that panes were given.
+    pub(super) widths: Widths,
+    pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
@@ -162,10 +185,17 @@ impl App {
             composer: Composer::default(),
             activity: Activity::default(),
             documents: Pane::default(),
+            inspector: Inspector::default(),
             plans: Plans::default(),
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
+            palette: None,
+            begun: Vec::new(),
+            focus: Focus::default(),
+            beside: Focus::Documents,
+            widths: Widths::default(),
+            pointer: Mouse::default(),
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),
@@ -194,10 +224,7 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => {
-                self.mouse(mouse);
-                Vec::new()
-            }
+            Input::Mouse(mouse) => self.mouse(mouse),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -224,8 +251,15 @@ impl App {
                 Vec::new()
             }
             Input::Copied(copied) => self.copied(copied),
-            Input::Focus(_) | Input::Tick => Vec::new(),
+            Input::Focus(looked_at) => {
+                if !looked_at {
+                    self.let_go_of_mouse();
+                }
+                Vec::new()
+            }
+            Input::Tick => Vec::new(),
         };
+        self.scroll_dragged();
         effects.extend(self.update_completion());
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
             viewer.go_on();
@@ -262,7 +296,10 @@ impl App {
         let beat = live.then(|| self.now + BEAT);
         let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
         let search = search.map(|_| self.now);
-        [beat, self.leaving, search].into_iter().flatten().min()
+        [beat, self.leaving, search, self.next_scroll()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the screen is out of date.

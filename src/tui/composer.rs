@@ -224,6 +224,14 @@ impl Composer {
         }
     }
 
+    /// Puts the cursor as near as can be to a row and column of the field.
+    pub fn point_at(&mut self, field: usize, row: usize, column: usize) {
+        let (rows, ..) = self.layout(field);
+        self.goal = None;
+        self.enter_row(&rows, row.min(rows.count() - 1), column);
+        self.goal = None;
+    }
+
     fn enter_row(&mut self, rows: &Rows, row: usize, column: usize) {
         let goal = self.goal.unwrap_or(column);
         let range = rows.range(row);

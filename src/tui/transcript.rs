@@ -12,6 +12,7 @@ mod body;
 mod copying;
 mod draw;
 mod heights;
+pub mod keys;
 mod links;
 mod reading;
 mod selection;
@@ -26,7 +27,6 @@ pub use block::{Block, Kind, Level, Thought, citation_text};
 use block::{Fold, Row, Spot};
 pub use draw::text_width;
 use heights::Heights;
-pub use reading::Motion;
 use selection::{Selection, Stretch};
 
 /// Number of a block, from 0.
@@ -334,10 +334,6 @@ impl Transcript {
 
     pub fn selected(&self) -> Option<BlockId> {
         self.selected
-    }
-
-    pub fn select(&mut self, id: Option<BlockId>) {
-        self.selected = id;
     }
 
     /// The thinking block that a key without a target means: the selected one, else the newest in view, else the newest.

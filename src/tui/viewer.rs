@@ -284,6 +284,9 @@ impl Viewer {
 
     /// Does what can be done within the document; whether this is such a step.
     pub fn step(&mut self, step: Step) -> bool {
+        if step == Step::Enter {
+            return false;
+        }
         let number: Option<usize> = std::mem::take(&mut self.digits).parse().ok();
         let page = self.page();
         if self.outline_step(step) || self.selecting_step(step) {
@@ -293,7 +296,7 @@ impl Viewer {
             Step::Close if self.drop_selection() => {}
             Step::Select => self.toggle_selection(Unit::Character),
             Step::SelectLines => self.toggle_selection(Unit::Line),
-            Step::Copy | Step::Close | Step::NextCitation | Step::PreviousCitation => return false,
+            Step::Copy | Step::Close | Step::Enter | Step::NextCitation | Step::PreviousCitation => return false,
             Step::Down => self.step_to(self.moved(self.cursor, 1)),
             Step::Up => self.step_to(self.moved(self.cursor, -1)),
             Step::PageDown => self.turn(page),
@@ -305,8 +308,8 @@ impl Viewer {
                 Some(line) => self.go_to_line(line),
                 None => self.step_to(END),
             },
-            Step::Left => self.left = self.left.saturating_sub(SIDEWAYS),
-            Step::Right => self.left = (self.left + SIDEWAYS).min(self.longest()),
+            Step::Left => self.shift(false, SIDEWAYS),
+            Step::Right => self.shift(true, SIDEWAYS),
             Step::LineStart => self.left = 0,
             Step::LineEnd => self.left = self.line_end(),
             Step::Wrap => {
@@ -323,6 +326,15 @@ impl Viewer {
         }
         self.extend_to_cursor();
         true
+    }
+
+    /// Moves what is in view to a side.
+    pub fn shift(&mut self, right: bool, columns: usize) {
+        self.left = if right {
+            (self.left + columns).min(self.longest())
+        } else {
+            self.left.saturating_sub(columns)
+        };
     }
 
     /// Moves the view and the cursor together.

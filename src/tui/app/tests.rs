@@ -5,6 +5,7 @@ mod completion;
 mod copying;
 mod documents;
 mod editing;
+mod keys;
 mod plans;
 mod rig;
 mod turns;
@@ -368,9 +369,9 @@ fn help_opens_scrolls_and_closes() {
     rig.key(KeyCode::Char('?'));
     rig.shows("╭─ help");
     rig.shows("send the question");
-    rig.lacks("this help");
+    rig.lacks("back to the shell");
     rig.key(KeyCode::End);
-    rig.shows("this help");
+    rig.shows("back to the shell");
     rig.key(KeyCode::Esc);
     rig.lacks("help ─");
     rig.write("why");
@@ -394,7 +395,7 @@ fn reading_is_not_disturbed_and_the_pill_leads_back() {
     assert_eq!(rig.frame()[..9], before);
     rig.shows("↓ 2 new lines · End");
     let row = rig.frame().iter().position(|row| row.contains("new lines")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 40, row as u16);
+    rig.click_at(40, row as u16);
     assert!(rig.app.transcript.is_following());
     rig.mouse(MouseEventKind::ScrollUp, 0, 0);
     assert!(!rig.app.transcript.is_following());
@@ -409,9 +410,9 @@ fn a_click_on_the_header_folds() {
     rig.reply("q");
     rig.shows("▸ thought");
     let row = rig.frame().iter().position(|row| row.contains("▸ thought")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     rig.shows("  │ Let me look.");
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     rig.lacks("Let me look.");
 }
 

@@ -167,6 +167,11 @@ impl Transcript {
         self.stretch_of(place, margin + column)
     }
 
+    /// The block and the byte that the cursor is on.
+    pub fn here(&mut self) -> Option<(BlockId, usize)> {
+        self.under_cursor().map(|stretch| (stretch.block, stretch.at.start))
+    }
+
     /// Begins to select at the cursor; again, by the same unit, ends it.
     pub fn toggle_selection(&mut self, unit: Unit) {
         let selection = match self.selection.take() {
@@ -216,10 +221,6 @@ impl Transcript {
             selection.to = self.end(pointed, selection.unit);
             self.selection = Some(selection);
         }
-    }
-
-    pub fn has_selection(&self) -> bool {
-        self.selection.is_some()
     }
 
     /// Whether something was selected.

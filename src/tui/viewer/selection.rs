@@ -39,10 +39,6 @@ impl Viewer {
         }
     }
 
-    pub fn has_selection(&self) -> bool {
-        self.selection.is_some()
-    }
-
     /// Whether something was selected.
     pub fn drop_selection(&mut self) -> bool {
         self.selection.take().is_some()

@@ -1,5 +1,6 @@
 //! The reading cursor.
 
+use super::super::keys::Motion;
 use super::*;
 
 /// What is drawn as it is written.

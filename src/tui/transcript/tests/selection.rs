@@ -3,6 +3,7 @@
 use ratatui::style::Modifier;
 
 use super::super::super::select::Unit;
+use super::super::keys::Motion;
 use super::*;
 
 const NOTE: Kind = Kind::Notice(Level::Info);
@@ -47,7 +48,7 @@ fn a_drag_selects_from_where_it_began() {
     let mut transcript = read();
     transcript.press(4, 0, Unit::Character);
     transcript.drag(4, 0);
-    assert!(!transcript.has_selection(), "the button was not moved");
+    assert!(transcript.selected_text().is_none(), "the button was not moved");
     transcript.drag(6, 0);
     assert_eq!(selected(&transcript), "ere");
     assert_eq!(marked(&mut transcript, 40, 12), ["ere"]);
@@ -63,7 +64,7 @@ fn a_drag_selects_from_where_it_began() {
     );
     assert!(marked(&mut transcript, 40, 12)[1].starts_with("▸·thought"));
     transcript.press(0, 0, Unit::Character);
-    assert!(!transcript.has_selection(), "a click drops it");
+    assert!(transcript.selected_text().is_none(), "a click drops it");
 }
 
 #[test]
@@ -128,7 +129,7 @@ fn keys_select_from_the_cursor() {
     transcript.go(M::RowEnd);
     assert_eq!(selected(&transcript), "where is src/x.rs?");
     transcript.toggle_selection(Unit::Character);
-    assert!(!transcript.has_selection());
+    assert!(transcript.selected_text().is_none());
 }
 
 #[test]
