@@ -320,7 +320,7 @@ pub const COMMANDS: &[Command] = &{
             A::FollowLink,
             "follow-link",
             &[(Empty, "enter"), (Conversation, "enter")],
-            "do what is under the cursor: open a link, fold (or click on it)",
+            "do what a click on the cursor would do: open a link, fold",
         ),
         command(
             Reading,
@@ -340,8 +340,8 @@ pub const COMMANDS: &[Command] = &{
             command(
                 Reading,
                 A::ViewInEditor,
-                "view",
-                &[],
+                "view-in-editor",
+                &[(Panes, "leader v"), (Conversation, "o")],
                 "read what was said in your own editor",
             ),
         ),

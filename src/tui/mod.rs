@@ -50,7 +50,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::conversation::{Handle, Request, Sink};
+use crate::conversation::{Event, Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
 use editor::{Edited, Editing};
@@ -82,6 +82,8 @@ pub struct Options {
     pub settings: Config,
     /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
     pub colour: bool,
+    /// What was said before, and is there from the first frame on.
+    pub opening: Vec<Event>,
 }
 
 /// How the application ended.
@@ -136,6 +138,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
+    app.recall(options.opening);
     let ended = drive(&mut app, &mut screen, &inbox, start);
     screen.leave()?;
     drop(guard);

@@ -82,7 +82,7 @@ pub fn side_widths(app: &App) -> (u16, u16) {
     let part = if documents && inspector { 4 } else { 3 };
     let columns = |shown: bool, range: std::ops::RangeInclusive<u16>, wanted: Option<u16>, taken: u16| {
         let usual = (wide / part).clamp(*range.start(), *range.end());
-        let most = wide - MAIN_LEAST - taken;
+        let most = (wide - MAIN_LEAST).saturating_sub(taken).max(SIDE_LEAST);
         u16::from(shown) * wanted.unwrap_or(usual).clamp(SIDE_LEAST, most)
     };
     let least = u16::from(inspector) * SIDE_LEAST;

@@ -169,11 +169,18 @@ impl App {
         match self.pointer.held {
             None => {}
             Some(Held::Edge(edge)) => self.move_edge(edge, at.x),
-            Some(Held::Text(text)) => self.drag_text(Text {
-                at,
-                moved: text.moved || at != text.from,
-                ..text
-            }),
+            Some(Held::Text(text)) => {
+                let moved = at != text.from;
+                if moved {
+                    // What is pressed next is pressed for the first time.
+                    self.pointer.pressed = None;
+                }
+                self.drag_text(Text {
+                    at,
+                    moved: text.moved || moved,
+                    ..text
+                });
+            }
         }
     }
 

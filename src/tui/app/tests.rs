@@ -6,6 +6,7 @@ mod copying;
 mod documents;
 mod editing;
 mod keys;
+mod mouse;
 mod plans;
 mod rig;
 mod turns;
