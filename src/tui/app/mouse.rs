@@ -123,12 +123,9 @@ impl App {
         let areas = view::areas(self);
         if let Some(edge) = self.edge_at(at) {
             self.pointer.held = Some(Held::Edge(edge));
-        } else if self.completion_click(at) || self.documents_click(at, &areas) {
+        } else if self.completion_click(at) || self.documents_click(at, &areas) || self.composer_click(at, &areas) {
         } else if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
             self.transcript.follow();
-        } else if areas.composer.contains(at) {
-            self.focus_on(Focus::Composer);
-            self.click_composer(areas.composer, at);
         } else if areas.inspector.contains(at) {
             self.focus_on(Focus::Inspector);
         } else if areas.transcript.contains(at) {
@@ -265,17 +262,6 @@ impl App {
         if !self.act_on(column, row) || self.focus != Focus::Composer {
             self.focus_on(Focus::Conversation);
         }
-    }
-
-    fn click_composer(&mut self, area: Rect, at: Position) {
-        let first = view::first_composer_row(self, area);
-        let before = usize::from(area.width) - view::field_width(area.width);
-        let (column, row) = within(area, at);
-        self.composer.point_at(
-            view::field_width(area.width),
-            first + row,
-            column.saturating_sub(before),
-        );
     }
 
     /// Opens the link, or folds by the header, at a column and row of the conversation; whether there is something.
