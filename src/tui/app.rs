@@ -17,7 +17,7 @@ mod palette;
 mod panes;
 pub(super) mod plans;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod viewing;
 
 use std::collections::VecDeque;

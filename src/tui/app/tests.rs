@@ -1,6 +1,6 @@
 //! The application without a terminal: inputs in, effects, state and frames out.
 
-mod any_order;
+pub mod any_order;
 mod completion;
 mod composing;
 mod copying;
@@ -9,7 +9,7 @@ mod editing;
 mod keys;
 mod mouse;
 mod plans;
-mod rig;
+pub mod rig;
 mod turns;
 mod viewing;
 
