@@ -12,7 +12,9 @@ mod documents;
 mod editing;
 mod focus;
 mod keys;
+mod mouse;
 mod palette;
+mod panes;
 pub(super) mod plans;
 pub(super) mod revising;
 #[cfg(test)]
@@ -48,6 +50,8 @@ use crate::conversation::{Change, Event, Revision};
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
+use mouse::Mouse;
+use panes::Widths;
 use plans::Plans;
 use revising::Revising;
 
@@ -167,6 +171,9 @@ pub struct App {
     focus: Focus,
     /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
     pub(super) beside: Focus,
+    /// The columns that panes were given.
+    pub(super) widths: Widths,
+    pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
@@ -209,6 +216,8 @@ impl App {
             begun: Vec::new(),
             focus: Focus::default(),
             beside: Focus::Documents,
+            widths: Widths::default(),
+            pointer: Mouse::default(),
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),
@@ -250,10 +259,7 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => {
-                self.mouse(mouse);
-                Vec::new()
-            }
+            Input::Mouse(mouse) => self.mouse(mouse),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -284,8 +290,15 @@ impl App {
                 self.told_of_history(told);
                 Vec::new()
             }
-            Input::Focus(_) | Input::Tick => Vec::new(),
+            Input::Focus(looked_at) => {
+                if !looked_at {
+                    self.let_go_of_mouse();
+                }
+                Vec::new()
+            }
+            Input::Tick => Vec::new(),
         });
+        self.scroll_dragged();
         // What is being pasted is looked at when it is all there.
         if !self.composer.is_in_paste() {
             effects.extend(self.update_completion());
@@ -327,7 +340,8 @@ impl App {
         let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
         let search = search.map(|_| self.now);
         let burst = self.burst_ends();
-        [beat, self.leaving, search, burst].into_iter().flatten().min()
+        let scroll = self.next_scroll();
+        [beat, self.leaving, search, burst, scroll].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

@@ -35,6 +35,7 @@ mod links;
 mod palette;
 #[cfg(unix)]
 mod reading;
+mod select;
 mod terminal;
 mod text;
 mod theme;
