@@ -5,14 +5,20 @@
 //! a terminal, an engine or a wait.
 
 mod completion;
+mod composing;
 mod conversation;
 mod copying;
 mod documents;
 mod editing;
+mod focus;
 mod keys;
+mod mouse;
+mod palette;
+mod panes;
 pub(super) mod plans;
+pub(super) mod revising;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod viewing;
 
 use std::collections::VecDeque;
@@ -28,18 +34,26 @@ use super::activity::Activity;
 use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
+use super::composer::store::Told;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
+use super::inspector::Inspector;
+use super::keymap::{Chord, Keymap};
 use super::links::Linker;
+use super::palette::Palette;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
-use crate::conversation::{Change, Event};
+use crate::conversation::{Change, Event, Revision};
 use crate::trace::Turning;
 use conversation::Reply;
+pub(super) use focus::Focus;
+use mouse::Mouse;
+use panes::Widths;
 use plans::Plans;
+use revising::Revising;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +83,8 @@ pub enum Input {
     Edited(Edited),
     /// What came of copying.
     Copied(Copied),
+    /// What earlier runs have left to recall, or why there is nothing.
+    History(Told),
     /// Time passed.
     Tick,
 }
@@ -78,6 +94,13 @@ pub enum Input {
 pub enum Effect {
     Ask(String),
     Cancel,
+    /// End the thinking of the reply.
+    AnswerNow,
+    /// Say what it costs to have a turn again; have it again.
+    Estimate(Revision),
+    Revise(Revision),
+    /// Go on with the last reply.
+    Continue,
     /// Work out what a change to the documents costs; make the change with this number, or forget it.
     Plan(Change),
     Apply(u64),
@@ -94,6 +117,8 @@ pub enum Effect {
     Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
+    /// Keep what was written, for this and later runs to recall.
+    Remember(String),
     Redraw,
     /// Give the terminal to the shell, until that continues us.
     Suspend,
@@ -114,6 +139,7 @@ pub struct Setup {
     /// What the person has set.
     pub settings: Config,
     pub colour: bool,
+    pub keymap: Keymap,
     /// Hidden commands are there.
     pub debug: bool,
 }
@@ -123,16 +149,31 @@ pub struct App {
     pub(super) setup: Setup,
     pub(super) size: Size,
     pub(super) now: Duration,
+    /// When the input that is being handled came; others may have been handled since.
+    came: Duration,
     pub(super) transcript: Transcript,
     pub(super) composer: Composer,
     pub(super) activity: Activity,
     pub(super) documents: Pane,
+    pub(super) inspector: Inspector,
     pub(super) plans: Plans,
+    pub(super) revising: Revising,
     pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
     pub(super) help: Option<usize>,
+    /// The list of commands, if it is open.
+    pub(super) palette: Option<Palette>,
+    /// The chords of a sequence that has begun.
+    pub(super) begun: Vec<Chord>,
+    /// Which pane has the keys; [`App::focus_on`] changes it.
+    focus: Focus,
+    /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
+    pub(super) beside: Focus,
+    /// The columns that panes were given.
+    pub(super) widths: Widths,
+    pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
@@ -141,6 +182,8 @@ pub struct App {
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
+    /// The last reply, when it is over.
+    over: Option<Reply>,
     mouse: bool,
     dirty: bool,
 }
@@ -158,24 +201,35 @@ impl App {
         let mut app = Self {
             size,
             now: Duration::ZERO,
+            came: Duration::ZERO,
             transcript: Transcript::default(),
             composer: Composer::default(),
             activity: Activity::default(),
             documents: Pane::default(),
+            inspector: Inspector::default(),
             plans: Plans::default(),
+            revising: Revising::default(),
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
+            palette: None,
+            begun: Vec::new(),
+            focus: Focus::default(),
+            beside: Focus::Documents,
+            widths: Widths::default(),
+            pointer: Mouse::default(),
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),
             leaving: None,
             reply: None,
+            over: None,
             mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
         };
         app.set_theme(app.setup.theme.clone());
+        app.set_up_composer();
         app.fit();
         let opening = [app.setup.note.clone(), app.setup.paths.clone()];
         for text in opening.iter().filter(|text| !text.trim().is_empty()) {
@@ -196,17 +250,16 @@ impl App {
     /// Takes one input, which happened `now` after the start.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);
+        self.came = now;
         self.dirty = true;
-        let mut effects = match input {
+        let mut effects = self.settle_burst(&input);
+        effects.extend(match input {
             Input::Key(key) => self.key(key),
             Input::Paste(text) => {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => {
-                self.mouse(mouse);
-                Vec::new()
-            }
+            Input::Mouse(mouse) => self.mouse(mouse),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -233,9 +286,23 @@ impl App {
                 Vec::new()
             }
             Input::Copied(copied) => self.copied(copied),
-            Input::Focus(_) | Input::Tick => Vec::new(),
-        };
-        effects.extend(self.update_completion());
+            Input::History(told) => {
+                self.told_of_history(told);
+                Vec::new()
+            }
+            Input::Focus(looked_at) => {
+                if !looked_at {
+                    self.let_go_of_mouse();
+                }
+                Vec::new()
+            }
+            Input::Tick => Vec::new(),
+        });
+        self.scroll_dragged();
+        // What is being pasted is looked at when it is all there.
+        if !self.composer.is_in_paste() {
+            effects.extend(self.update_completion());
+        }
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
             viewer.go_on();
         }
@@ -249,6 +316,7 @@ impl App {
 
     /// Tells the transcript its size, which depends on the size of everything else.
     fn fit(&mut self) {
+        self.composer.set_field(view::field_width(view::main_width(self)));
         let areas = view::areas(self);
         let pane = areas.documents.height;
         self.documents
@@ -271,7 +339,9 @@ impl App {
         let beat = live.then(|| self.now + BEAT);
         let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
         let search = search.map(|_| self.now);
-        [beat, self.leaving, search].into_iter().flatten().min()
+        let burst = self.burst_ends();
+        let scroll = self.next_scroll();
+        [beat, self.leaving, search, burst, scroll].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

@@ -54,6 +54,7 @@ impl Markdown {
             settled: &mut self.settled,
             state,
             cut: false,
+            whole: false,
         }
         .read();
         kept

@@ -6,9 +6,10 @@
 //! channel, and when the application ends it just drops its end.
 //!
 //! Files, each with one idea: `inbox` (what wakes us), `reading` and `decode` (what the terminal sends), `terminal` (taking
-//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
+//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (all that can be done), `keymap` (by
+//! which keys), `palette` (finding it), `transcript` (rows that
 //! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
-//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does),
+//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `inspector` (the account of thinking), `activity` (what the engine does),
 //! `view` (layout and drawing), `theme`, and below them `text` (cells), `words`, `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
@@ -28,10 +29,14 @@ mod fences;
 pub(crate) mod format;
 mod highlight;
 mod inbox;
+mod inspector;
+mod keymap;
 mod links;
 mod markdown;
+mod palette;
 #[cfg(unix)]
 mod reading;
+mod select;
 mod terminal;
 mod text;
 mod theme;
@@ -42,13 +47,14 @@ mod words;
 mod wrap;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::conversation::{Event, Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
+use composer::store::{self, Store};
 use editor::{Edited, Editing};
 use highlight::Highlighter;
 use inbox::{Inbox, Message, Reading};
@@ -57,6 +63,7 @@ use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
+pub use keymap::Keymap;
 pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
 
 /// The shortest time from one frame to the next.
@@ -95,6 +102,8 @@ pub enum Error {
     Terminal(#[from] io::Error),
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Keys(Vec<crate::config::Problem>),
     #[error("theme {path}: {message}")]
     ThemeFile { path: String, message: String },
 }
@@ -109,6 +118,10 @@ pub enum Error {
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
     let theme = load_theme(&options.settings.ui.theme, options.colour)?;
+    let (keymap, problems) = Keymap::with(&options.settings.keys);
+    if !problems.is_empty() {
+        return Err(Error::Keys(problems));
+    }
     let inbox = Inbox::new();
     let _signals = inbox.catch_signals()?;
     let mut screen = Screen::take(options.settings.ui.mouse)?;
@@ -123,13 +136,24 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         theme,
         settings: options.settings,
         colour: options.colour,
+        keymap,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
     app.recall(options.opening);
-    let ended = drive(&mut app, &mut screen, &inbox, start);
+    let history = if app.keeps_history() {
+        start_history(&inbox)
+    } else {
+        None
+    };
+    let ended = drive(&mut app, &mut screen, &inbox, history.as_ref(), start);
     screen.leave()?;
     drop(guard);
+    // However it ended: what was being written is not lost.
+    if let Some(history) = history {
+        app.unsent().into_iter().for_each(|draft| history.remember(draft));
+        history.finish();
+    }
     let outcome = ended?;
     if let Some(answer) = app.last_answer() {
         writeln!(io::stdout(), "{answer}")?;
@@ -156,11 +180,21 @@ fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
 }
 
+/// The file of what was written, read and written by a thread of its own.
+fn start_history(inbox: &Inbox) -> Option<Store> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let path = store::default_path(variable, std::env::home_dir())?;
+    let sender = inbox.sender.clone();
+    let tell = move |told| drop(sender.send(Message::Input(Input::History(told))));
+    Store::start(path, tell).ok()
+}
+
 /// The loop. Ends with how the application ended.
 fn drive(
     app: &mut App,
     screen: &mut Screen<impl Write>,
     inbox: &Inbox,
+    history: Option<&Store>,
     start: impl FnOnce(Sink) -> Handle,
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
@@ -183,15 +217,18 @@ fn drive(
             Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
         };
         if message.is_none() && (lent || !app.is_dirty()) {
-            app.handle(began.elapsed(), Input::Tick);
+            message = Some(Message::Input(Input::Tick));
         }
         let deadline = Instant::now() + FRAME / 2;
         while let Some(next) = message {
+            let mut came = began.elapsed();
             let input = match next {
                 Message::Signal(signal) if lent && inbox::is_from_keyboard(signal) => Input::Tick,
                 Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
-                Message::Continued | Message::Input(Input::Key(_) | Input::Paste(_) | Input::Mouse(_)) if lent => {
-                    Input::Tick
+                Message::Continued | Message::Typed(..) if lent => Input::Tick,
+                Message::Typed(at, input) => {
+                    came = at.saturating_duration_since(began);
+                    input
                 }
                 Message::Continued => {
                     screen.take_again()?;
@@ -210,15 +247,13 @@ fn drive(
                     message = inbox.receiver.try_recv().ok();
                     continue;
                 }
-                Message::Input(input) => {
-                    if let Input::Resize(size) = input {
-                        screen.resize(size);
-                    }
-                    input
-                }
+                Message::Input(input) => input,
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
-            for effect in app.handle(began.elapsed(), input) {
+            if let Input::Resize(size) = input {
+                screen.resize(size);
+            }
+            for effect in app.handle(came, input) {
                 match effect {
                     Effect::Highlight(wanted) => {
                         ask_for_colours(&mut highlighter, inbox, wanted);
@@ -226,6 +261,12 @@ fn drive(
                     }
                     Effect::Edit(editing) => {
                         lent = lend(editing, &mut reading, screen, inbox)?;
+                        continue;
+                    }
+                    Effect::Remember(text) => {
+                        if let Some(history) = history {
+                            history.remember(text);
+                        }
                         continue;
                     }
                     _ => {}
@@ -238,6 +279,7 @@ fn drive(
             message = if late { None } else { inbox.receiver.try_recv().ok() };
         }
         if !lent && app.is_dirty() && drawn.elapsed() >= FRAME {
+            screen.shape_cursor(app.cursor_shape())?;
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
@@ -294,6 +336,10 @@ fn carry_out(
     match effect {
         Effect::Ask(question) => drop(handle.send(Request::Ask(question))),
         Effect::Cancel => drop(handle.send(Request::Cancel)),
+        Effect::AnswerNow => drop(handle.send(Request::Answer)),
+        Effect::Estimate(revision) => drop(handle.send(Request::Estimate(revision))),
+        Effect::Revise(revision) => drop(handle.send(Request::Revise(revision))),
+        Effect::Continue => drop(handle.send(Request::Continue)),
         Effect::Plan(mut change) => {
             for path in &mut change.load {
                 *path = inbox::at_home(path);
@@ -325,7 +371,7 @@ fn carry_out(
             app.handle(began.elapsed(), Input::ThemeRead { path, source });
         }
         // The loop has done it.
-        Effect::Highlight(_) | Effect::Edit(_) => {}
+        Effect::Highlight(_) | Effect::Edit(_) | Effect::Remember(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

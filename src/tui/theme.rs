@@ -37,12 +37,14 @@ parts! {
     Verified = "verified",
     Unverified = "unverified",
     Selected = "selected",
+    Selection = "selection",
     Scrollbar = "scrollbar",
     Rule = "rule",
     Bar = "bar",
     Progress = "progress",
     Pill = "pill",
     Composer = "composer",
+    Chip = "chip",
     Placeholder = "placeholder",
     Status = "status",
     StatusStrong = "status-strong",
@@ -94,6 +96,7 @@ parts! {
     Changed = "changed",
     Cursor = "cursor",
     Plan = "plan",
+    Past = "past",
     Candidate = "candidate",
     CandidateMatch = "candidate-match",
 }
@@ -108,8 +111,10 @@ impl Part {
 /// part, and so besides.
 const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Link, None, Modifier::UNDERLINED),
+    (Part::Past, None, Modifier::DIM),
     (Part::LinkSelected, Some(Part::Selected), Modifier::REVERSED),
     (Part::Doubtful, Some(Part::Unverified), Modifier::ITALIC),
+    (Part::Selection, None, Modifier::REVERSED),
     (Part::LineNumber, Some(Part::Detail), Modifier::empty()),
     (Part::CursorNumber, None, Modifier::BOLD),
     (Part::Target, None, Modifier::BOLD),
@@ -146,6 +151,7 @@ const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Changed, Some(Part::Unverified), Modifier::empty()),
     (Part::Cursor, Some(Part::Selected), Modifier::empty()),
     (Part::Plan, Some(Part::Notice), Modifier::empty()),
+    (Part::Chip, Some(Part::Prompt), Modifier::empty()),
     (Part::Candidate, Some(Part::Composer), Modifier::empty()),
     (Part::CandidateMatch, Some(Part::Prompt), Modifier::empty()),
 ];

@@ -1,48 +1,115 @@
-//! What keys and the mouse do.
+//! What keys do.
 
-use ratatui::crossterm::event::{
-    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::super::activity::Phase;
 use super::super::command::{self, Action, Typed};
+use super::super::keymap::{Chord, Context, Found};
 use super::super::transcript::Level;
 use super::super::view;
-use super::{App, Effect, LEAVING};
+use super::panes::Widths;
+use super::{App, Effect, Focus, LEAVING};
 use crate::conversation::Change;
-
-/// Rows that the wheel moves.
-pub(super) const WHEEL: isize = 3;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         if key.kind == KeyEventKind::Release {
             return Vec::new();
         }
-        let action = command::find_key(key, self.composer.text());
-        if action != Some(Action::Interrupt) {
+        let chord = Chord::of(key);
+        if self.begun.is_empty() && self.viewer_digit(chord) {
+            return Vec::new();
+        }
+        let contexts = self.contexts();
+        let begun = !self.begun.is_empty();
+        self.begun.push(chord);
+        let found = self.meaning(&contexts);
+        let answers = matches!(found, Found::Action(Action::Answer(_)));
+        if !begun && !answers && (self.burst_key(chord) || self.vim_key(chord)) {
+            self.begun.clear();
+            self.leaving = None;
+            return Vec::new();
+        }
+        if found == Found::Begun {
+            return Vec::new();
+        }
+        self.begun.clear();
+        if found != Found::Action(Action::Interrupt) {
             self.leaving = None;
         }
-        if self.viewer_key(key) {
-            return Vec::new();
-        }
-        if self.help.is_some() && !matches!(action, Some(Action::Interrupt | Action::Leave)) {
-            self.help_key(key, action);
-            return Vec::new();
-        }
-        if self.completion_key(key, action) {
-            return Vec::new();
-        }
-        if let Some(effects) = self.plan_key(key).or_else(|| self.documents_key(key, action)) {
-            return effects;
-        }
-        match (action, key.code) {
-            (Some(action), _) => self.perform(action, ""),
-            (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
-                self.composer.insert(c.encode_utf8(&mut [0; 4]));
+        match found {
+            Found::Action(action) => self.act(action, chord),
+            // A sequence that means nothing is nothing.
+            _ if begun => Vec::new(),
+            _ => {
+                self.typed(chord);
                 Vec::new()
             }
-            _ => Vec::new(),
+        }
+    }
+
+    /// What the chords mean that have been pressed. What is planned has its keys only as far as they can answer it now.
+    fn meaning(&self, contexts: &[Context]) -> Found {
+        let find = |contexts: &[Context]| self.setup.keymap.find(contexts, &self.begun);
+        match find(contexts) {
+            Found::Action(Action::Answer(answer)) if !self.can_answer(answer, &self.begun) => {
+                let others: Vec<_> = contexts.iter().copied().filter(|&at| at != Context::Plan).collect();
+                find(&others)
+            }
+            found => found,
+        }
+    }
+
+    /// Does what a key means, in what lies uppermost.
+    fn act(&mut self, action: Action, chord: Chord) -> Vec<Effect> {
+        if matches!(action, Action::Interrupt | Action::Suspend | Action::Redraw) {
+            return self.perform(action, "");
+        }
+        if self.help.is_some() {
+            self.help_action(action);
+            return Vec::new();
+        }
+        if self.palette.is_some() {
+            return self.palette_action(action);
+        }
+        if self.composer.search.is_some() && self.focus == Focus::Composer && self.viewer.is_none() {
+            self.history_action(action);
+            return Vec::new();
+        }
+        if self.viewer_prompt(action) || self.filter_action(action) {
+            return Vec::new();
+        }
+        self.completion_key(action, chord)
+            .unwrap_or_else(|| self.perform(action, ""))
+    }
+
+    /// A key that means nothing where it was pressed: a character is written where something is being written.
+    fn typed(&mut self, chord: Chord) {
+        let mut utf8 = [0; 4];
+        let text = chord.character().map(|c| &*c.encode_utf8(&mut utf8));
+        if let Some(viewer) = self
+            .viewer
+            .as_mut()
+            .filter(|_| self.help.is_none() && self.palette.is_none())
+        {
+            match text {
+                Some(text) if viewer.is_prompting() => viewer.write(text),
+                _ => viewer.forget_digits(),
+            }
+        } else if let Some(text) = text {
+            self.write(text);
+        }
+    }
+
+    /// Writes into what is being written, if something is.
+    fn write(&mut self, text: &str) {
+        if self.help.is_some() {
+        } else if let Some(palette) = &mut self.palette {
+            palette.write(text);
+        } else if self.focus == Focus::Documents && self.documents.is_filtering() {
+            self.documents.write_filter(text);
+        } else if self.focus == Focus::Composer {
+            self.compose(text);
         }
     }
 
@@ -52,85 +119,60 @@ impl App {
             viewer.write(text);
             return;
         }
-        if self.documents.is_filtering() {
-            self.documents.write_filter(text);
-            return;
+        if self.is_prompting() {
+            self.write(text);
+        } else {
+            self.focus_on(Focus::Composer);
+            self.composer.paste(text);
         }
-        self.documents.focused = false;
-        self.composer.insert(text);
     }
 
-    fn help_key(&mut self, key: KeyEvent, action: Option<Action>) {
+    fn help_action(&mut self, action: Action) {
         let page = self.transcript.page().unsigned_abs();
         let Some(at) = self.help else {
             return;
         };
         let last = view::help::last_scroll(self);
-        self.help = match (action, key.code) {
-            (Some(Action::RowUp | Action::Up), _) => Some(at.saturating_sub(1)),
-            (Some(Action::RowDown | Action::Down), _) => Some((at + 1).min(last)),
-            (Some(Action::PageUp), _) => Some(at.saturating_sub(page)),
-            (Some(Action::PageDown), _) | (_, KeyCode::Char(' ')) => Some((at + page).min(last)),
-            (Some(Action::ToStart | Action::Home), _) => Some(0),
-            (Some(Action::Follow | Action::End), _) => Some(last),
-            (Some(Action::Cancel | Action::Help | Action::Send | Action::FollowLink), _) | (_, KeyCode::Char('q')) => {
-                None
-            }
+        self.help = match action {
+            Action::RowUp => Some(at.saturating_sub(1)),
+            Action::RowDown => Some((at + 1).min(last)),
+            Action::HalfUp => Some(at.saturating_sub(page / 2)),
+            Action::HalfDown => Some((at + page / 2).min(last)),
+            Action::PageUp => Some(at.saturating_sub(page)),
+            Action::PageDown => Some((at + page).min(last)),
+            Action::ToStart => Some(0),
+            Action::Follow => Some(last),
+            Action::Cancel | Action::Help => None,
             _ => Some(at),
         };
     }
 
-    pub(super) fn mouse(&mut self, mouse: MouseEvent) {
-        if self.viewer_mouse(mouse) {
-            return;
-        }
-        let wheel = match mouse.kind {
-            MouseEventKind::ScrollUp => -WHEEL,
-            MouseEventKind::ScrollDown => WHEEL,
-            MouseEventKind::Down(MouseButton::Left) => return self.click(mouse.column, mouse.row),
-            _ => return,
-        };
-        let at = ratatui::layout::Position::new(mouse.column, mouse.row);
-        if self.help.is_none() && self.documents_wheel(at, wheel) {
-            return;
-        }
-        match self.help {
-            Some(at) => self.help = Some(at.saturating_add_signed(wheel).min(view::help::last_scroll(self))),
-            None => self.transcript.scroll(wheel),
-        }
-    }
-
-    fn click(&mut self, column: u16, row: u16) {
-        let at = ratatui::layout::Position::new(column, row);
-        if self.help.take().is_some() {
-            return;
-        }
-        let areas = view::areas(self);
-        if self.completion_click(at) || self.documents_click(at, &areas) {
-            return;
-        }
-        if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
-            self.transcript.follow();
-        } else if areas.transcript.contains(at)
-            && !self.click_link(column, row)
-            && let Some(id) = self.transcript.header_at(usize::from(row - areas.transcript.y))
-        {
-            self.transcript.cycle_fold(id);
-        }
-    }
-
     pub(super) fn perform(&mut self, action: Action, argument: &str) -> Vec<Effect> {
-        let field = view::field_width(view::main_width(self));
         let page = self.transcript.page();
         match action {
             Action::Send => return self.send(),
             Action::Newline => self.composer.insert("\n"),
-            Action::Complete => self.complete(),
+            Action::Complete => self.completion.offer_again(),
+            Action::Cancel if self.focus == Focus::Conversation && self.transcript.drop_selection() => {}
             Action::Cancel => return self.cancel(),
+            Action::Retry => return self.retry(argument),
+            Action::EditQuestion => self.edit_question(argument),
+            Action::AnswerNow => return self.answer_now(),
+            Action::Continue => return self.continue_reply(),
+            Action::Stop => return self.stop(),
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
             Action::Help => self.open_help(),
+            Action::Palette => self.open_palette(),
+            Action::Read => self.focus_on(Focus::Conversation),
+            Action::NextPane => self.next_pane(true),
+            Action::PreviousPane => self.next_pane(false),
             Action::Documents => self.toggle_documents(),
+            Action::Inspector => self.toggle_inspector(),
+            Action::Pane(command) => return self.documents_command(command),
+            Action::Answer(answer) => return self.answer(answer),
+            // In a prompt, which has taken it.
+            Action::Accept => {}
             Action::Load => {
                 return self.plan_of_words(argument, "load", |load| Change {
                     load,
@@ -164,8 +206,13 @@ impl App {
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
             Action::Panic => return vec![Effect::Panic],
+            Action::ToggleMarkdown => {
+                self.transcript.toggle_raw();
+            }
             Action::CycleFold => {
-                if let Some(id) = self.transcript.thinking() {
+                let here = self.here().map(|(block, _)| block);
+                let here = here.filter(|&id| self.transcript.blocks()[id].thought().is_some());
+                if let Some(id) = here.or_else(|| self.transcript.thinking()) {
                     self.transcript.cycle_fold(id);
                 }
             }
@@ -174,14 +221,27 @@ impl App {
             Action::PreviousTurn => self.transcript.go_to_turn(false),
             Action::NextLink => self.transcript.select_link(true),
             Action::PreviousLink => self.transcript.select_link(false),
-            Action::FollowLink => self.open_selected(),
+            Action::FollowLink if self.open_selected() || self.act_under_cursor() => {}
+            Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
             Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
-            Action::View(step) => self.view(step),
+            Action::CopyAnswer => return self.copy_answer(),
+            Action::CopyCode => return self.copy_code(),
+            Action::CopyBlock => return self.copy_block(),
+            Action::CopySelection => return self.copy_selection(),
+            Action::Go(motion) => self.transcript.go(motion),
+            Action::Select(unit) => self.transcript.toggle_selection(unit),
+            Action::SwapEnds => self.transcript.swap_ends(),
+            Action::Narrower => self.widen(false),
+            Action::Wider => self.widen(true),
+            Action::EvenPanes => self.widths = Widths::default(),
+            Action::View(step) => return self.view(step),
             Action::RowUp => self.transcript.scroll(-1),
             Action::RowDown => self.transcript.scroll(1),
+            Action::HalfUp => self.transcript.scroll(-(page / 2).max(1)),
+            Action::HalfDown => self.transcript.scroll((page / 2).max(1)),
             Action::PageUp => self.transcript.scroll(-page),
             Action::PageDown => self.transcript.scroll(page),
             Action::ToStart => self.transcript.go_to_start(),
@@ -198,11 +258,11 @@ impl App {
             }
             Action::Up => {
                 self.completion.hold();
-                self.composer.up(field);
+                self.composer.up();
             }
             Action::Down => {
                 self.completion.hold();
-                self.composer.down(field);
+                self.composer.down();
             }
             Action::Backspace => self.composer.backspace(),
             Action::Delete => self.composer.delete(),
@@ -210,6 +270,24 @@ impl App {
             Action::KillToStart => self.composer.kill_to_start(),
             Action::KillToEnd => self.composer.kill_to_end(),
             Action::Yank => self.composer.yank(),
+            Action::Undo => {
+                self.completion.hold();
+                self.focus_on(Focus::Composer);
+                self.composer.undo();
+            }
+            Action::Redo => {
+                self.completion.hold();
+                self.focus_on(Focus::Composer);
+                self.composer.redo();
+            }
+            Action::Expand => {
+                if !self.composer.expand() {
+                    self.notice(Level::Info, "there is no large paste at the cursor");
+                }
+            }
+            Action::SearchHistory => self.search_history(),
+            Action::EditDraft => return self.edit_draft(),
+            Action::Vim => self.set_vim(argument),
         }
         Vec::new()
     }
@@ -218,11 +296,14 @@ impl App {
         if self.composer.text().trim().is_empty() {
             return Vec::new();
         }
-        match command::parse(self.composer.text(), self.setup.debug) {
+        let whole = self.composer.whole();
+        match command::parse(&whole, self.setup.debug) {
             Some(Typed::Known(action, argument)) => {
                 let argument = argument.to_owned();
-                self.composer.take();
-                self.perform(action, &argument)
+                let remember = Effect::Remember(self.composer.take());
+                let mut effects = self.perform(action, &argument);
+                effects.push(remember);
+                effects
             }
             Some(Typed::Unknown(name)) => {
                 let text = format!(
@@ -239,54 +320,35 @@ impl App {
                 Vec::new()
             }
             None => {
-                let text = self.composer.take().trim().to_owned();
+                let written = self.composer.take();
+                let text = written.trim().to_owned();
+                if let Some((turn, _)) = self.revising.editing.take() {
+                    let mut effects = self.send_edited(turn, text);
+                    effects.push(Effect::Remember(written));
+                    return effects;
+                }
                 self.queue.push_back(text.clone());
                 self.transcript.follow();
-                vec![Effect::Ask(self.as_sent(&text))]
+                vec![Effect::Ask(self.as_sent(&text)), Effect::Remember(written)]
             }
         }
     }
 
-    /// Completes the name of a command as far as all that begin so agree.
-    fn complete(&mut self) {
-        if self.complete_path() {
-            return;
+    fn cancel(&mut self) -> Vec<Effect> {
+        match self.stop() {
+            nothing if nothing.is_empty() => self.step_back(),
+            effects => effects,
         }
-        let text = self.composer.text().to_owned();
-        let Some(begun) = text.strip_prefix('/') else {
-            return;
-        };
-        let matching: Vec<_> = command::visible(false)
-            .filter(|(name, _)| name.starts_with(begun))
-            .collect();
-        let Some(&(first, command)) = matching.first() else {
-            return;
-        };
-        let common = (0..=first.len())
-            .rev()
-            .find(|&n| {
-                matching
-                    .iter()
-                    .all(|(name, _)| name.as_bytes().get(..n) == Some(&first.as_bytes()[..n]))
-            })
-            .unwrap_or(0);
-        let argument = matching.len() == 1
-            && command
-                .slash
-                .is_some_and(|(_, argument)| argument != command::Argument::None);
-        self.composer
-            .replace(format!("/{}{}", &first[..common], if argument { " " } else { "" }));
     }
 
-    fn cancel(&mut self) -> Vec<Effect> {
+    /// Stops what runs, if something does.
+    fn stop(&mut self) -> Vec<Effect> {
         if self.activity.is_busy() {
             self.activity.cancel();
             vec![Effect::Cancel]
         } else if self.plans.working.is_some() {
             vec![Effect::Cancel]
         } else {
-            self.transcript.select(None);
-            self.transcript.forget_link();
             Vec::new()
         }
     }
@@ -300,7 +362,7 @@ impl App {
         if self.activity.is_busy() {
             self.cancel()
         } else {
-            Vec::new()
+            self.give_up_draft()
         }
     }
 }

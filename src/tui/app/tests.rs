@@ -1,12 +1,17 @@
 //! The application without a terminal: inputs in, effects, state and frames out.
 
-mod any_order;
+pub mod any_order;
 mod completion;
+mod composing;
 mod copying;
 mod documents;
 mod editing;
+mod keys;
+mod markdown;
+mod mouse;
 mod plans;
-mod rig;
+mod revising;
+pub mod rig;
 mod turns;
 mod viewing;
 
@@ -322,12 +327,13 @@ fn a_question_may_have_several_lines_and_comes_back_from_history() {
 #[test]
 fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
     let mut rig = Rig::ready(40, 12);
-    rig.input(Input::Paste(
-        (0..30).fold(String::new(), |text, line| text + &format!("row {line}\r\n")),
-    ));
+    for line in 0..30 {
+        rig.input(Input::Paste(format!("row {line}\r\n")));
+    }
     rig.write("end");
     let frame = rig.frame();
-    assert_eq!(frame[7..11], ["❯ row 27", "  row 28", "  row 29", "  end"]);
+    assert_eq!(frame[7], format!("❯ row 27{}↑", " ".repeat(31)));
+    assert_eq!(frame[8..11], ["  row 28", "  row 29", "  end"]);
     let mut buf = rig.buffer();
     let cursor = rig.app.draw(buf.area, &mut buf);
     assert_eq!(cursor, Some(Position::new(5, 10)));
@@ -336,8 +342,8 @@ fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
 #[test]
 fn slash_commands() {
     let mut rig = Rig::ready(60, 20);
-    rig.write("/t");
-    rig.shows("/theme NAME");
+    rig.write("/the");
+    rig.shows("/theme  change the colours");
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/theme ");
     rig.write("storm");
@@ -368,9 +374,9 @@ fn help_opens_scrolls_and_closes() {
     rig.key(KeyCode::Char('?'));
     rig.shows("╭─ help");
     rig.shows("send the question");
-    rig.lacks("this help");
+    rig.lacks("back to the shell");
     rig.key(KeyCode::End);
-    rig.shows("this help");
+    rig.shows("back to the shell");
     rig.key(KeyCode::Esc);
     rig.lacks("help ─");
     rig.write("why");
@@ -394,7 +400,7 @@ fn reading_is_not_disturbed_and_the_pill_leads_back() {
     assert_eq!(rig.frame()[..9], before);
     rig.shows("↓ 2 new lines · End");
     let row = rig.frame().iter().position(|row| row.contains("new lines")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 40, row as u16);
+    rig.click_at(40, row as u16);
     assert!(rig.app.transcript.is_following());
     rig.mouse(MouseEventKind::ScrollUp, 0, 0);
     assert!(!rig.app.transcript.is_following());
@@ -409,9 +415,9 @@ fn a_click_on_the_header_folds() {
     rig.reply("q");
     rig.shows("▸ thought");
     let row = rig.frame().iter().position(|row| row.contains("▸ thought")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     rig.shows("  │ Let me look.");
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     rig.lacks("Let me look.");
 }
 

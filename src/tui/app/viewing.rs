@@ -2,16 +2,13 @@
 //!
 //! The viewer lies over the conversation, which goes on beneath it; closing it shows everything as it was.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::Position;
-
-use super::super::command::{self, Action, Group};
+use super::super::command::{Action, Group};
+use super::super::keymap::Chord;
 use super::super::links::{self, Linker, Mark, Target};
 use super::super::transcript::Level;
 use super::super::view;
-use super::super::viewer::{Highlighted, Step, Text, Viewer, keys};
-use super::keys::WHEEL;
-use super::{App, Effect};
+use super::super::viewer::{Highlighted, Step, Text, Viewer};
+use super::{App, Effect, Focus};
 use crate::conversation::{Citation, Documents, Verdict};
 
 /// Documents that are named when several could be meant.
@@ -82,28 +79,12 @@ impl App {
         self.notice(Level::Error, format!("{path} may be {named}{more}; write more of it"));
     }
 
-    /// The documents that `/open …` may mean, likeliest first; nothing if something else is being written.
-    pub(in crate::tui) fn openable(&self) -> Option<Vec<&str>> {
-        let written = self.composer.text().strip_prefix("/open ")?;
-        Some(links::matching(self.linker.pack(), links::parse(written).0))
-    }
-
-    /// Completes the path after `/open`; whether that is what is being written.
-    pub(super) fn complete_path(&mut self) -> bool {
-        let completed = match self.openable() {
-            None => return false,
-            Some(paths) => paths.first().map(|path| format!("/open {path}")),
-        };
-        if let Some(completed) = completed {
-            self.composer.replace(completed);
+    pub(super) fn open_selected(&mut self) -> bool {
+        let target = self.transcript.selected_link();
+        if let Some(target) = &target {
+            self.open(target);
         }
-        true
-    }
-
-    pub(super) fn open_selected(&mut self) {
-        if let Some(target) = self.transcript.selected_link() {
-            self.open(&target);
-        }
+        target.is_some()
     }
 
     /// Opens what the last answer cites last.
@@ -130,87 +111,64 @@ impl App {
         self.open(&cited[next].clone());
     }
 
-    pub(super) fn view(&mut self, step: Step) {
+    pub(super) fn view(&mut self, step: Step) -> Vec<Effect> {
         let Some(viewer) = &mut self.viewer else {
-            return;
+            return Vec::new();
         };
         if viewer.step(step) {
-            return;
+            return Vec::new();
         }
         match step {
+            Step::Enter => {
+                if let Some(viewer) = &mut self.viewer {
+                    viewer.enter();
+                }
+            }
             Step::NextCitation => self.open_citation(true),
             Step::PreviousCitation => self.open_citation(false),
+            Step::Copy => return self.copy_selection(),
             _ => self.viewer = None,
         }
+        Vec::new()
     }
 
     /// The help begins with what can be done here.
     pub(super) fn open_help(&mut self) {
-        let line = match self.viewer {
-            Some(_) => view::help::line_of(Group::Viewing),
-            None => 0,
+        let line = match (&self.viewer, self.focus) {
+            (Some(_), _) => view::help::line_of(self, Group::Viewing),
+            (None, Focus::Documents) => view::help::line_of(self, Group::Pane),
+            (None, Focus::Conversation | Focus::Inspector) => view::help::line_of(self, Group::Reading),
+            (None, Focus::Composer) => 0,
         };
         self.help = Some(line.min(view::help::last_scroll(self)));
     }
 
-    /// A key while a document is open; whether it was for the viewer.
-    pub(super) fn viewer_key(&mut self, key: KeyEvent) -> bool {
-        let Some(viewer) = self.viewer.as_mut().filter(|_| self.help.is_none()) else {
+    /// What is done to the line that is written in an open document; whether one is.
+    pub(super) fn viewer_prompt(&mut self, action: Action) -> bool {
+        let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_prompting()) else {
             return false;
         };
-        // What is written there is not in the composer, so that no key has its meaning in an empty one.
-        let action = command::find_key(key, "/");
-        if matches!(
-            action,
-            Some(Action::Interrupt | Action::Suspend | Action::Redraw | Action::Help)
-        ) {
-            return false;
-        }
-        let typed = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
-        if viewer.is_prompting() {
-            match (key.code, action) {
-                (KeyCode::Char(c), _) if typed => viewer.write(c.encode_utf8(&mut [0; 4])),
-                (KeyCode::Enter, _) => viewer.accept(),
-                (KeyCode::Esc, _) => viewer.dismiss(),
-                (_, Some(Action::Backspace)) => viewer.erase(),
-                (_, Some(Action::KillToStart | Action::KillWord)) => viewer.erase_all(),
-                _ => {}
-            }
-            return true;
-        }
-        match (key.code, keys::find(key)) {
-            (KeyCode::Char(c), _) if typed && viewer.digit(c) => {}
-            (KeyCode::Esc, _) if viewer.has_digits() => viewer.forget_digits(),
-            (_, Some(step)) => self.view(step),
-            (KeyCode::Char('?'), None) => self.open_help(),
-            (KeyCode::Enter, None) => viewer.enter(),
-            _ => viewer.forget_digits(),
-        }
-        true
-    }
-
-    /// The mouse while a document is open; whether it was for the viewer.
-    pub(super) fn viewer_mouse(&mut self, mouse: MouseEvent) -> bool {
-        let Some(viewer) = self.viewer.as_mut().filter(|_| self.help.is_none()) else {
-            return false;
-        };
-        match mouse.kind {
-            MouseEventKind::ScrollUp => viewer.scroll(-WHEEL),
-            MouseEventKind::ScrollDown => viewer.scroll(WHEEL),
-            MouseEventKind::Down(MouseButton::Left) => viewer.click(Position::new(mouse.column, mouse.row)),
+        match action {
+            Action::Accept => viewer.accept(),
+            Action::Cancel => viewer.dismiss(),
+            Action::Backspace => viewer.erase(),
+            Action::KillToStart | Action::KillWord => viewer.erase_all(),
             _ => {}
         }
         true
     }
 
-    /// A click on the transcript that may be on a link; whether it was.
-    pub(super) fn click_link(&mut self, column: u16, row: u16) -> bool {
-        let area = view::areas(self).transcript;
-        let target = self.transcript.link_at(column - area.x, usize::from(row - area.y));
-        if let Some(target) = &target {
-            self.open(target);
+    /// A digit of a line number, or Esc that forgets it; whether it was one.
+    pub(super) fn viewer_digit(&mut self, chord: Chord) -> bool {
+        let covered = self.help.is_some() || self.palette.is_some();
+        let Some(viewer) = self.viewer.as_mut().filter(|viewer| !covered && !viewer.is_prompting()) else {
+            return false;
+        };
+        if chord.code.is_esc() && viewer.has_digits() {
+            viewer.forget_digits();
+            return true;
         }
-        target.is_some()
+        chord.character().is_some_and(|c| viewer.digit(c))
     }
 
     pub(super) fn highlighted(&mut self, highlighted: Highlighted) {

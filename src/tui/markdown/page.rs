@@ -138,6 +138,9 @@ impl Page {
     }
 }
 
+/// A row ends after so many bytes, however narrow they are.
+const MOST: usize = 2048;
+
 /// A place in a list of inks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -159,6 +162,7 @@ pub fn wrap(source: &str, inks: &[Ink], width: usize) -> Vec<Place> {
 
 fn next_row(source: &str, inks: &[Ink], from: Place, limit: usize) -> Option<Place> {
     let mut breaker = Breaker::new(limit);
+    let mut bytes = 0;
     for (index, ink) in inks.iter().enumerate().skip(from.ink) {
         let text = ink.text(source);
         let after = Place {
@@ -176,6 +180,10 @@ fn next_row(source: &str, inks: &[Ink], from: Place, limit: usize) -> Option<Pla
         for (byte, cluster) in clusters(&text[skipped..]) {
             let byte = byte + skipped;
             let at = Place { ink: index, byte };
+            bytes += cluster.len();
+            if bytes > MOST && at > from {
+                return Some(at);
+            }
             let end = byte + cluster.len();
             let end = if end < text.len() {
                 Place { ink: index, byte: end }

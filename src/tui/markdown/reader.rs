@@ -4,9 +4,9 @@
 //! the last such place, the *settled* one, is read again when the text has grown. So that there always is such a place
 //! near the end:
 //!
-//! * Markup within a paragraph is looked for in windows of a few thousand bytes; none reaches from one into the next.
+//! * Markup within a paragraph is looked for in windows of some two thousand bytes; none reaches from one into the next.
 //! * An underline makes a heading of a paragraph of one short line only.
-//! * The columns of a table are as wide as its first few thousand bytes need; later cells are wrapped into them.
+//! * The columns of a table are as wide as its first two thousand bytes need; later cells are wrapped into them.
 //! * What is defined at another place (references of links, footnotes) is shown as it is written.
 //!
 //! Line ends are kept: models mean them.
@@ -22,13 +22,13 @@ use super::page::{Ink, Page, PageMark, Place, blanks, columns, rest, slice, wrap
 use super::table::{self, Shape, Table};
 
 /// Bytes in which markup is looked for together.
-const WINDOW: usize = 4096;
+const WINDOW: usize = 2048;
 /// Bytes of a line of code that are laid out together.
-const CODE_WINDOW: usize = 2048;
+const CODE_WINDOW: usize = 1024;
 /// Bytes of a table after which its columns are as wide as they are.
-const TABLE_WINDOW: usize = 4096;
+const TABLE_WINDOW: usize = 2048;
 /// A longer line is no row of a table, nor the text of an underlined heading.
-const LONGEST_ROW: usize = 2048;
+const LONGEST_ROW: usize = 1024;
 /// Deeper lists and quotations are text.
 const DEEPEST: usize = 32;
 /// Narrower text has no edge beside its code.
@@ -150,6 +150,8 @@ pub struct Reader<'r> {
     pub state: State,
     /// A part of what has just been read has been settled: the state tells where to go on.
     pub cut: bool,
+    /// Whether the line that is read is whole.
+    pub whole: bool,
 }
 
 impl Reader<'_> {
@@ -198,6 +200,7 @@ impl Reader<'_> {
 
     fn structure(&mut self, end: usize, whole: bool) {
         let from = self.state.at;
+        self.whole = whole;
         if self.state.within {
             return self.go_on(end, whole);
         }
@@ -321,9 +324,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Ends what is open inside of so many containers, and the other containers.
+    /// Ends what is open inside of so many containers, and the other containers. A whole line that does so does it
+    /// whatever comes, and what is before it is settled; read again, it finds nothing open and begins the same.
     fn close(&mut self, containers: usize) {
+        let was_open = self.state.leaf != Leaf::None;
         self.finish(false);
+        if was_open && self.whole {
+            self.settle();
+        }
         self.state.containers.truncate(containers);
     }
 
