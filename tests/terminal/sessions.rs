@@ -59,7 +59,7 @@ fn a_reply_is_had_again_and_a_question_written_again() {
     });
     session.send("\u{15}Find `other`\r");
     session.wait_for("another answer", |screen| {
-        screen.contains("in the place of a question above") && screen.contains("src/y.rs:1 verified")
+        screen.contains("in the place of a question above") && screen.contains("✓ src/y.rs:")
     });
     session.send("/quit\r");
     assert_eq!(session.wait(), 0);
