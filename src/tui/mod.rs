@@ -17,6 +17,7 @@
 //! wakes up, while nothing changes.
 
 mod activity;
+mod again;
 mod app;
 mod clipboard;
 mod command;
@@ -85,6 +86,8 @@ pub struct Options {
     pub colour: bool,
     /// What was said before, and is there from the first frame on.
     pub opening: Vec<Event>,
+    /// The words of the command line that opens the same again, the program's name first; none if nothing does.
+    pub again: Vec<String>,
 }
 
 /// How the application ended.
@@ -156,6 +159,9 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     let outcome = ended?;
     if let Some(answer) = app.last_answer() {
         writeln!(io::stdout(), "{answer}")?;
+    }
+    if let Some(command) = again::command(&options.again, app.changes()) {
+        writeln!(io::stdout(), "\nto open the same documents again: {command}")?;
     }
     Ok(outcome)
 }
