@@ -16,6 +16,7 @@ mod mouse;
 mod palette;
 mod panes;
 pub(super) mod plans;
+pub(super) mod revising;
 #[cfg(test)]
 pub(super) mod tests;
 mod viewing;
@@ -45,13 +46,14 @@ use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
-use crate::conversation::{Change, Event};
+use crate::conversation::{Change, Event, Revision};
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
 use mouse::Mouse;
 use panes::Widths;
 use plans::Plans;
+use revising::Revising;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,11 +89,25 @@ pub enum Input {
     Tick,
 }
 
+impl Input {
+    /// Whether somebody waits for what it does.
+    pub fn is_done_by_a_person(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Paste(_) | Self::Mouse(_) | Self::Resize(_))
+    }
+}
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     Ask(String),
     Cancel,
+    /// End the thinking of the reply.
+    AnswerNow,
+    /// Say what it costs to have a turn again; have it again.
+    Estimate(Revision),
+    Revise(Revision),
+    /// Go on with the last reply.
+    Continue,
     /// Work out what a change to the documents costs; make the change with this number, or forget it.
     Plan(Change),
     Apply(u64),
@@ -148,6 +164,7 @@ pub struct App {
     pub(super) documents: Pane,
     pub(super) inspector: Inspector,
     pub(super) plans: Plans,
+    pub(super) revising: Revising,
     pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
@@ -174,6 +191,8 @@ pub struct App {
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
+    /// The last reply, when it is over.
+    over: Option<Reply>,
     mouse: bool,
     dirty: bool,
 }
@@ -198,6 +217,7 @@ impl App {
             documents: Pane::default(),
             inspector: Inspector::default(),
             plans: Plans::default(),
+            revising: Revising::default(),
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
@@ -213,6 +233,7 @@ impl App {
             said: None,
             leaving: None,
             reply: None,
+            over: None,
             mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
