@@ -12,8 +12,11 @@ mod documents;
 mod editing;
 mod focus;
 mod keys;
+mod mouse;
 mod palette;
+mod panes;
 pub(super) mod plans;
+pub(super) mod revising;
 #[cfg(test)]
 pub(super) mod tests;
 mod viewing;
@@ -43,11 +46,14 @@ use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
-use crate::conversation::{Change, Event};
+use crate::conversation::{Change, Event, Revision};
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
+use mouse::Mouse;
+use panes::Widths;
 use plans::Plans;
+use revising::Revising;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,11 +89,25 @@ pub enum Input {
     Tick,
 }
 
+impl Input {
+    /// Whether somebody waits for what it does.
+    pub fn is_done_by_a_person(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Paste(_) | Self::Mouse(_) | Self::Resize(_))
+    }
+}
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     Ask(String),
     Cancel,
+    /// End the thinking of the reply.
+    AnswerNow,
+    /// Say what it costs to have a turn again; have it again.
+    Estimate(Revision),
+    Revise(Revision),
+    /// Go on with the last reply.
+    Continue,
     /// Work out what a change to the documents costs; make the change with this number, or forget it.
     Plan(Change),
     Apply(u64),
@@ -144,6 +164,7 @@ pub struct App {
     pub(super) documents: Pane,
     pub(super) inspector: Inspector,
     pub(super) plans: Plans,
+    pub(super) revising: Revising,
     pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
@@ -157,14 +178,21 @@ pub struct App {
     focus: Focus,
     /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
     pub(super) beside: Focus,
+    /// The columns that panes were given.
+    pub(super) widths: Widths,
+    pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
+    /// What came of copying, until when it is told.
+    said: Option<(Duration, String)>,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
+    /// The last reply, when it is over.
+    over: Option<Reply>,
     mouse: bool,
     dirty: bool,
 }
@@ -189,6 +217,7 @@ impl App {
             documents: Pane::default(),
             inspector: Inspector::default(),
             plans: Plans::default(),
+            revising: Revising::default(),
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
@@ -196,11 +225,15 @@ impl App {
             begun: Vec::new(),
             focus: Focus::default(),
             beside: Focus::Documents,
+            widths: Widths::default(),
+            pointer: Mouse::default(),
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),
+            said: None,
             leaving: None,
             reply: None,
+            over: None,
             mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
@@ -236,10 +269,7 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => {
-                self.mouse(mouse);
-                Vec::new()
-            }
+            Input::Mouse(mouse) => self.mouse(mouse),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -270,8 +300,15 @@ impl App {
                 self.told_of_history(told);
                 Vec::new()
             }
-            Input::Focus(_) | Input::Tick => Vec::new(),
+            Input::Focus(looked_at) => {
+                if !looked_at {
+                    self.let_go_of_mouse();
+                }
+                Vec::new()
+            }
+            Input::Tick => Vec::new(),
         });
+        self.scroll_dragged();
         // What is being pasted is looked at when it is all there.
         if !self.composer.is_in_paste() {
             effects.extend(self.update_completion());
@@ -282,6 +319,7 @@ impl App {
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
+        self.said.take_if(|(until, _)| self.now >= *until);
         self.fit();
         effects.extend(self.highlight());
         effects
@@ -313,7 +351,12 @@ impl App {
         let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
         let search = search.map(|_| self.now);
         let burst = self.burst_ends();
-        [beat, self.leaving, search, burst].into_iter().flatten().min()
+        let scroll = self.next_scroll();
+        let said = self.said.as_ref().map(|(until, _)| *until);
+        [beat, self.leaving, said, search, burst, scroll]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the screen is out of date.
@@ -331,6 +374,11 @@ impl App {
         }
         self.transcript.settle(SETTLE);
         view::draw(self, area, buf)
+    }
+
+    /// What has been done out of sight.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_ref().map(|(_, said)| &**said)
     }
 
     /// Whether another Ctrl-C leaves.
@@ -376,6 +424,12 @@ impl App {
 
     fn notice(&mut self, level: Level, text: impl Into<String>) {
         self.transcript.push(Kind::Notice(level), text);
+    }
+
+    /// What was made of the documents.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.plans.made
     }
 
     /// The last answer and its citations, to be left on the screen after the application.
