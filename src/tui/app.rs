@@ -47,6 +47,7 @@ use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
 use crate::conversation::{Change, Event, Revision};
+use crate::engine::Token;
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
@@ -87,6 +88,13 @@ pub enum Input {
     History(Told),
     /// Time passed.
     Tick,
+}
+
+impl Input {
+    /// Whether somebody waits for what it does.
+    pub fn is_done_by_a_person(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Paste(_) | Self::Mouse(_) | Self::Resize(_))
+    }
 }
 
 /// Something to do.
@@ -179,6 +187,8 @@ pub struct App {
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
+    /// What came of copying, until when it is told.
+    said: Option<(Duration, String)>,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -221,6 +231,7 @@ impl App {
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),
+            said: None,
             leaving: None,
             reply: None,
             over: None,
@@ -238,12 +249,21 @@ impl App {
         app
     }
 
-    /// Takes what was said before, as it came. Of all of it together only the end is drawn.
+    /// Takes what was said before. It comes to the same as taking it event by event, but runs of tokens are wrapped once.
     pub fn recall(&mut self, opening: Vec<Event>) {
+        let mut run: Vec<Token> = Vec::new();
         for event in opening {
-            // What an event asks for is done already, or can be done no more.
-            let _ = self.conversation(event);
+            match event {
+                Event::Token(token) if run.last().is_none_or(|last| last.channel == token.channel) => run.push(token),
+                event => {
+                    self.tokens(&std::mem::take(&mut run));
+                    // What an event asks for is done already, or can be done no more.
+                    let _ = self.conversation(event);
+                }
+            }
         }
+        self.tokens(&run);
+        self.plans = Plans::default();
         self.fit();
     }
 
@@ -309,6 +329,7 @@ impl App {
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
+        self.said.take_if(|(until, _)| self.now >= *until);
         self.fit();
         effects.extend(self.highlight());
         effects
@@ -341,7 +362,11 @@ impl App {
         let search = search.map(|_| self.now);
         let burst = self.burst_ends();
         let scroll = self.next_scroll();
-        [beat, self.leaving, search, burst, scroll].into_iter().flatten().min()
+        let said = self.said.as_ref().map(|(until, _)| *until);
+        [beat, self.leaving, said, search, burst, scroll]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the screen is out of date.
@@ -359,6 +384,11 @@ impl App {
         }
         self.transcript.settle(SETTLE);
         view::draw(self, area, buf)
+    }
+
+    /// What has been done out of sight.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_ref().map(|(_, said)| &**said)
     }
 
     /// Whether another Ctrl-C leaves.
@@ -404,6 +434,12 @@ impl App {
 
     fn notice(&mut self, level: Level, text: impl Into<String>) {
         self.transcript.push(Kind::Notice(level), text);
+    }
+
+    /// What was made of the documents.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.plans.made
     }
 
     /// The last answer and its citations, to be left on the screen after the application.
