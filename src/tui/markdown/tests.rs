@@ -189,7 +189,7 @@ fn check_growing(text: &str, cuts: &[usize], wide: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(700))]
 
     #[test]
     fn growing_is_the_same_as_reading_at_once(text in PARTS, cuts in prop::collection::vec(0usize..400, 0..20), wide in 1usize..50) {
@@ -203,13 +203,13 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Long enough for paragraphs, lines of code and tables to be settled in parts.
     #[test]
     fn growing_is_the_same_where_windows_end(
         pieces in prop::collection::vec(("(?s)(a|b c|word |\\*\\*|`|\\[a\\]\\(b\\)|你|e\u{301}|\u{301}|👩| ){1,30}", 1usize..300, prop_oneof![Just(""), Just("\n"), Just("\n| "), Just("\n- "), Just("\n> "), Just("\n\n"), Just("\n```\n"), Just("\n|a|b|\n|-|-|\n|"), Just("|"), Just("\n---\n"), Just("\n# ")]), 1..12),
-        cuts in prop::collection::vec(0usize..100_000, 0..30),
+        cuts in prop::collection::vec(0usize..100_000, 0..8),
         wide in 1usize..130,
     ) {
         let text: String = pieces.iter().map(|(piece, times, end)| piece.repeat(*times) + end).collect();
