@@ -13,6 +13,7 @@ mod keys;
 pub(super) mod plans;
 #[cfg(test)]
 mod tests;
+mod themes;
 mod viewing;
 
 use std::collections::VecDeque;
@@ -31,7 +32,8 @@ use super::composer::Composer;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
 use super::links::Linker;
-use super::theme::{self, Theme, ThemeError};
+use super::theme::ground::Ground;
+use super::theme::{Choice, Depth, Theme};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
@@ -40,6 +42,8 @@ use crate::conversation::{Change, Event};
 use crate::trace::Turning;
 use conversation::Reply;
 use plans::Plans;
+pub use themes::Grounds;
+use themes::Themes;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,11 +57,17 @@ pub enum Input {
     Conversation(Event),
     /// The conversation is gone, with the reason if it failed.
     ConversationEnded(Option<String>),
-    /// A theme file that was asked for.
-    ThemeRead {
-        path: PathBuf,
-        source: Result<String, String>,
+    /// The theme that was asked for.
+    ThemeLoaded(Result<Theme, String>),
+    /// Something happened to the files of the theme with this name; this is what they say now.
+    ThemeChanged {
+        name: String,
+        theme: Result<Theme, String>,
     },
+    /// The themes that there are.
+    ThemesListed(Vec<Choice>),
+    /// What the terminal says is behind the text.
+    Ground(Ground),
     /// The entries of a folder that was asked for.
     FolderListed {
         path: PathBuf,
@@ -83,7 +93,8 @@ pub enum Effect {
     Apply(u64),
     Discard(u64),
     ListFolder(PathBuf),
-    ReadTheme(PathBuf),
+    LoadTheme(String),
+    ListThemes,
     /// To the clipboard, the nearest way.
     Copy(String),
     /// To the clipboard of whoever sits at the terminal.
@@ -113,7 +124,10 @@ pub struct Setup {
     pub theme: Theme,
     /// What the person has set.
     pub settings: Config,
-    pub colour: bool,
+    /// What is taken instead of the theme if the terminal says what its background is.
+    pub grounds: Option<Grounds>,
+    /// How many colours there are.
+    pub depth: Depth,
     /// Hidden commands are there.
     pub debug: bool,
 }
@@ -129,6 +143,7 @@ pub struct App {
     pub(super) documents: Pane,
     pub(super) plans: Plans,
     pub(super) completion: Completion,
+    pub(super) themes: Themes,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
@@ -164,6 +179,7 @@ impl App {
             documents: Pane::default(),
             plans: Plans::default(),
             completion: Completion::default(),
+            themes: Themes::default(),
             queue: VecDeque::new(),
             help: None,
             viewer: None,
@@ -175,7 +191,7 @@ impl App {
             dirty: true,
             setup,
         };
-        app.set_theme(app.setup.theme.clone());
+        app.begin_themes();
         app.fit();
         let opening = [app.setup.note.clone(), app.setup.paths.clone()];
         for text in opening.iter().filter(|text| !text.trim().is_empty()) {
@@ -194,10 +210,10 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => {
+            Input::Mouse(mouse) => self.picker_mouse(mouse).unwrap_or_else(|| {
                 self.mouse(mouse);
                 Vec::new()
-            }
+            }),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -207,8 +223,20 @@ impl App {
                 self.conversation_ended(reason);
                 Vec::new()
             }
-            Input::ThemeRead { path, source } => {
-                self.theme_read(&path, source);
+            Input::ThemeLoaded(theme) => {
+                self.theme_loaded(theme);
+                Vec::new()
+            }
+            Input::ThemeChanged { name, theme } => {
+                self.theme_changed(&name, theme);
+                Vec::new()
+            }
+            Input::ThemesListed(choices) => {
+                self.themes_listed(choices);
+                Vec::new()
+            }
+            Input::Ground(ground) => {
+                self.ground(ground);
                 Vec::new()
             }
             Input::FolderListed { path, entries } => {
@@ -285,42 +313,6 @@ impl App {
     /// Whether another Ctrl-C leaves.
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.is_some()
-    }
-
-    fn set_theme(&mut self, theme: Theme) {
-        self.setup.theme = if self.setup.colour {
-            theme
-        } else {
-            theme.without_colour()
-        };
-    }
-
-    fn theme_read(&mut self, path: &std::path::Path, source: Result<String, String>) {
-        let name = path.display().to_string();
-        let theme = source.and_then(|source| Theme::parse(&name, &source).map_err(|error| error.to_string()));
-        match theme {
-            Ok(theme) => self.set_theme(theme),
-            Err(message) => self.notice(Level::Error, message),
-        }
-    }
-
-    fn choose_theme(&mut self, name: &str) -> Vec<Effect> {
-        if name.is_empty() {
-            let all: Vec<_> = theme::names().collect();
-            let text = format!(
-                "theme {}; there are {}, or the path of a file",
-                self.setup.theme.name,
-                all.join(", ")
-            );
-            self.notice(Level::Info, text);
-            return Vec::new();
-        }
-        match Theme::built_in(name) {
-            Ok(theme) => self.set_theme(theme),
-            Err(ThemeError::Unknown { .. }) if theme::is_path(name) => return vec![Effect::ReadTheme(name.into())],
-            Err(error) => self.notice(Level::Error, error.to_string()),
-        }
-        Vec::new()
     }
 
     fn notice(&mut self, level: Level, text: impl Into<String>) {

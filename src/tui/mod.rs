@@ -29,20 +29,22 @@ pub(crate) mod format;
 mod highlight;
 mod inbox;
 mod links;
+mod look;
 #[cfg(unix)]
 mod reading;
 mod terminal;
-mod text;
+pub(crate) mod text;
 mod theme;
 mod transcript;
 mod view;
 mod viewer;
-mod words;
+pub(crate) mod words;
 mod wrap;
 
 use std::io::{self, Write};
-use std::path::Path;
 use std::time::{Duration, Instant};
+
+use ratatui::crossterm::style::force_color_output;
 
 use crate::config::Config;
 use crate::conversation::{Handle, Request, Sink};
@@ -51,12 +53,15 @@ use clipboard::{Copied, Surroundings};
 use editor::{Edited, Editing};
 use highlight::Highlighter;
 use inbox::{Inbox, Message, Reading};
+use look::Look;
 use terminal::Screen;
+use theme::follow::Follower;
+use theme::ground;
 use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
-pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
+pub use theme::{Choice, Depth, Library, Theme, ThemeError};
 
 /// The shortest time from one frame to the next.
 const FRAME: Duration = Duration::from_millis(16);
@@ -74,8 +79,6 @@ pub struct Options {
     pub paths: String,
     /// What the person has set.
     pub settings: Config,
-    /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
-    pub colour: bool,
 }
 
 /// How the application ended.
@@ -92,8 +95,6 @@ pub enum Error {
     Terminal(#[from] io::Error),
     #[error(transparent)]
     Theme(#[from] ThemeError),
-    #[error("theme {path}: {message}")]
-    ThemeFile { path: String, message: String },
 }
 
 /// Runs the application until the person leaves it or a signal ends it.
@@ -105,8 +106,11 @@ pub enum Error {
 /// # Errors
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
-    let theme = load_theme(&options.settings.ui.theme, options.colour)?;
     let inbox = Inbox::new();
+    let mut follower = Follower::new(Library::of_person(environment), inbox.sender.clone());
+    let look = Look::new(&options.settings, &mut follower)?;
+    // What the theme has is written, whatever else the environment says.
+    force_color_output(look.depth != Depth::None);
     let _signals = inbox.catch_signals()?;
     let mut screen = Screen::take(options.settings.ui.mouse)?;
     let sender = inbox.sender.clone();
@@ -117,13 +121,14 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         model: options.model,
         note: options.note,
         paths: options.paths,
-        theme,
+        theme: look.theme,
+        grounds: look.grounds,
+        depth: look.depth,
         settings: options.settings,
-        colour: options.colour,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
-    let ended = drive(&mut app, &mut screen, &inbox, start);
+    let ended = drive(&mut app, &mut screen, &inbox, &mut follower, look.ask, start);
     screen.leave()?;
     drop(guard);
     let outcome = ended?;
@@ -133,23 +138,8 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     Ok(outcome)
 }
 
-fn load_theme(name: &str, colour: bool) -> Result<Theme, Error> {
-    match name {
-        "auto" if !colour => Ok(Theme::built_in("mono")?),
-        "auto" => Ok(Theme::default()),
-        path if theme::is_path(path) => {
-            let source = read(Path::new(path)).map_err(|message| Error::ThemeFile {
-                path: path.to_owned(),
-                message,
-            })?;
-            Ok(Theme::parse(path, &source)?)
-        }
-        name => Ok(Theme::built_in(name)?),
-    }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The loop. Ends with how the application ended.
@@ -157,12 +147,17 @@ fn drive(
     app: &mut App,
     screen: &mut Screen<impl Write>,
     inbox: &Inbox,
+    follower: &mut Follower,
+    ask: bool,
     start: impl FnOnce(Sink) -> Handle,
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
     screen.draw(|area, buf| app.draw(area, buf))?;
     let mut drawn = Instant::now();
-    let mut reading = inbox.read_terminal()?;
+    if ask {
+        screen.send(ground::ASK)?;
+    }
+    let mut reading = inbox.read_terminal(ask)?;
     // The editor has the terminal: nothing is drawn, and what was typed before it came is not meant for us.
     let mut lent = false;
     let handle = start(inbox.sink());
@@ -218,6 +213,15 @@ fn drive(
                 match effect {
                     Effect::Highlight(wanted) => {
                         ask_for_colours(&mut highlighter, inbox, wanted);
+                        continue;
+                    }
+                    Effect::LoadTheme(name) => {
+                        let theme = follower.load(&name).map_err(|error| error.to_string());
+                        app.handle(began.elapsed(), Input::ThemeLoaded(theme));
+                        continue;
+                    }
+                    Effect::ListThemes => {
+                        app.handle(began.elapsed(), Input::ThemesListed(follower.choices()));
                         continue;
                     }
                     Effect::Edit(editing) => {
@@ -316,12 +320,8 @@ fn carry_out(
             screen.take_again()?;
             app.handle(began.elapsed(), Input::Resize(screen.size()));
         }
-        Effect::ReadTheme(path) => {
-            let source = read(&path);
-            app.handle(began.elapsed(), Input::ThemeRead { path, source });
-        }
         // The loop has done it.
-        Effect::Highlight(_) | Effect::Edit(_) => {}
+        Effect::Highlight(_) | Effect::Edit(_) | Effect::LoadTheme(_) | Effect::ListThemes => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

@@ -19,6 +19,9 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return Vec::new();
         }
+        if let Some(effects) = self.picker_key(key) {
+            return effects;
+        }
         let action = command::find_key(key, self.composer.text());
         if action != Some(Action::Interrupt) {
             self.leaving = None;
