@@ -48,6 +48,7 @@ pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError>
         note,
         paths: paths.join(" "),
         settings: config,
+        opening: Vec::new(),
     };
     let outcome = tui::run(options, |sink| start(setup, sink))?;
     Ok(ExitCode::from(outcome.code as u8))

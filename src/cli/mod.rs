@@ -12,6 +12,7 @@ mod plain;
 mod progress;
 mod score;
 mod selection;
+mod sessions;
 mod themes;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ fn leaf(matches: &ArgMatches) -> &ArgMatches {
 fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let sources = Sources::new(arguments.config.as_deref(), matches);
     match arguments.command {
+        Some(Command::Sessions { command }) => sessions::run(&command, &sources),
         Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
         Some(Command::Config(command)) => config::run(&command, &sources),

@@ -200,6 +200,15 @@ impl App {
         app
     }
 
+    /// Takes what was said before, as it came. Of all of it together only the end is drawn.
+    pub fn recall(&mut self, opening: Vec<Event>) {
+        for event in opening {
+            // What an event asks for is done already, or can be done no more.
+            let _ = self.conversation(event);
+        }
+        self.fit();
+    }
+
     /// Takes one input, which happened `now` after the start.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);

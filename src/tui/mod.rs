@@ -47,7 +47,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::style::force_color_output;
 
 use crate::config::Config;
-use crate::conversation::{Handle, Request, Sink};
+use crate::conversation::{Event, Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
 use editor::{Edited, Editing};
@@ -79,6 +79,8 @@ pub struct Options {
     pub paths: String,
     /// What the person has set.
     pub settings: Config,
+    /// What was said before, and is there from the first frame on.
+    pub opening: Vec<Event>,
 }
 
 /// How the application ended.
@@ -128,6 +130,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
+    app.recall(options.opening);
     let ended = drive(&mut app, &mut screen, &inbox, &mut follower, look.ask, start);
     screen.leave()?;
     drop(guard);

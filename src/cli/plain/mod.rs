@@ -163,7 +163,10 @@ fn lines(send: Sender<Wake>) {
                 Ok(_) => {}
             }
             let text = String::from_utf8_lossy(&line);
-            if send.send(Wake::Line(text.trim_end_matches(['\n', '\r']).to_owned())).is_err() {
+            if send
+                .send(Wake::Line(text.trim_end_matches(['\n', '\r']).to_owned()))
+                .is_err()
+            {
                 return;
             }
         }
@@ -235,12 +238,17 @@ impl<W: Write> Plain<W> {
             Event::Planned(planned) => {
                 let nothing = planned.added.is_empty() && planned.removed.is_empty() && planned.changed.is_empty();
                 if nothing || planned.tokens >= planned.context_limit {
-                    let why = if nothing { "Nothing would change." } else { "It does not fit." };
+                    let why = if nothing {
+                        "Nothing would change."
+                    } else {
+                        "It does not fit."
+                    };
                     self.report.say(why)?;
                     self.send(Request::Discard(planned.id))?;
                     self.state = State::Ready;
                 } else {
-                    self.report.say("Write y to make the change, n to leave everything as it is.")?;
+                    self.report
+                        .say("Write y to make the change, n to leave everything as it is.")?;
                     self.state = State::Asking(planned.id);
                 }
                 self.prompt()?;
@@ -323,13 +331,18 @@ impl<W: Write> Plain<W> {
                 "show" => self.report.set_thinking(PlainThinking::Show),
                 "summary" => self.report.set_thinking(PlainThinking::Summary),
                 "hide" => self.report.set_thinking(PlainThinking::Hide),
-                _ => self.report.say("Error: expected show, summary or hide after /thinking")?,
+                _ => self
+                    .report
+                    .say("Error: expected show, summary or hide after /thinking")?,
             },
             "load" | "unload" | "include" | "reload" => self.plan(name, argument)?,
             _ => {
-                let names = ["help", "docs", "thinking", "load", "unload", "include", "reload", "quit"];
+                let names = [
+                    "help", "docs", "thinking", "load", "unload", "include", "reload", "quit",
+                ];
                 let meant = crate::config::did_you_mean(name, names);
-                self.report.say(&format!("Error: there is no command /{name}{meant} /help lists them."))?;
+                self.report
+                    .say(&format!("Error: there is no command /{name}{meant} /help lists them."))?;
             }
         }
         Ok(())
@@ -341,7 +354,11 @@ impl<W: Write> Plain<W> {
             Err(message) => return Ok(self.report.say(&format!("Error: {message}"))?),
         };
         if names.is_empty() != (name == "reload") {
-            let expected = if name == "reload" { "nothing follows" } else { "a name has to follow" };
+            let expected = if name == "reload" {
+                "nothing follows"
+            } else {
+                "a name has to follow"
+            };
             return Ok(self.report.say(&format!("Error: {expected} /{name}"))?);
         }
         let mut change = Change::default();

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::wrap::Wrapped;
-use crate::config::{PlainThinking, Plain};
+use crate::config::{Plain, PlainThinking};
 use crate::conversation::{Citation, Documents, Event, Loading, Planned, Question, Skipped};
 use crate::engine::{Finished, Prefill, StopReason, Token};
 use crate::trace::Channel;
@@ -305,7 +305,10 @@ mod tests {
         }
         let told = said(&report);
         assert_eq!(told.matches("Reading:").count(), 10, "{told}");
-        assert!(told.contains("Reading: 50 %, 50,176 of 100,000\ntokens, 1.0K tok/s, 0:49 left."), "{told}");
+        assert!(
+            told.contains("Reading: 50 %, 50,176 of 100,000 tokens,\n1.0K tok/s, 0:49 left."),
+            "{told}"
+        );
         let short = Prefill {
             done: 10,
             total: 10,
@@ -324,7 +327,10 @@ mod tests {
                 PlainThinking::Show,
                 "Thinking:\nLet me look, it is somewhere in here I\nthink.\nThought for 1.5 s.\nAnswer:\nAt line 3.\n",
             ),
-            (PlainThinking::Summary, "Thinking.\nThought for 1.5 s.\nAnswer:\nAt line 3.\n"),
+            (
+                PlainThinking::Summary,
+                "Thinking.\nThought for 1.5 s.\nAnswer:\nAt line 3.\n",
+            ),
             (PlainThinking::Hide, "At line 3.\n"),
         ] {
             let mut report = report(thinking);
@@ -346,7 +352,15 @@ mod tests {
         let mut report = report(PlainThinking::Show);
         report.say("a\x1b[31mb\x07\r\nc").unwrap();
         report.event(&token(Channel::Answer, "x\x1b]0;t\x07y")).unwrap();
-        report.event(&Event::Failed { message: "\x1b[2J".into() }).unwrap();
-        assert!(said(&report).chars().all(|c| c == '\n' || !c.is_control()), "{:?}", said(&report));
+        report
+            .event(&Event::Failed {
+                message: "\x1b[2J".into(),
+            })
+            .unwrap();
+        assert!(
+            said(&report).chars().all(|c| c == '\n' || !c.is_control()),
+            "{:?}",
+            said(&report)
+        );
     }
 }

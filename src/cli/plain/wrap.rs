@@ -94,7 +94,10 @@ mod tests {
     #[test]
     fn lines_break_between_words() {
         assert_eq!(wrapped(9, &["one two three"]), "one two\nthree\n");
-        assert_eq!(wrapped(9, &["on", "e tw", "o three\n", "  four\n\nfive"]), "one two\nthree\n  four\n\nfive\n");
+        assert_eq!(
+            wrapped(9, &["on", "e tw", "o three\n", "  four\n\nfive"]),
+            "one two\nthree\n  four\n\nfive\n"
+        );
         assert_eq!(wrapped(4, &["a longer/than/that b"]), "a\nlonger/than/that\nb\n");
         assert_eq!(wrapped(4, &["你好 你好"]), "你好\n你好\n");
         assert_eq!(wrapped(20, &["a\x1b[1mb\x07"]), "a[1mb\n");

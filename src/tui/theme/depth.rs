@@ -97,7 +97,7 @@ fn reduced(style: Style, ground: Style, numbers: &Range<u16>) -> Style {
         _ => 0.0,
     };
     // What could be read well can be read then.
-    let enough = read.min(READABLE);
+    let enough = read.min(if numbers.end == 16 { SEEN } else { READABLE });
     let front = before.map(|colour| {
         let on = back.and_then(rgb);
         nearest(colour, numbers, |candidate| {
@@ -117,6 +117,8 @@ fn reduced(style: Style, ground: Style, numbers: &Range<u16>) -> Style {
 }
 
 const READABLE: f64 = 4.5;
+/// What sixteen colours look like is up to the terminal, and with more than this no green could be read on white.
+const SEEN: f64 = 2.0;
 
 /// A colour that the terminal defines itself stays what it is.
 fn nearest(colour: Color, numbers: &Range<u16>, fits: impl Fn([u8; 3]) -> bool) -> Color {
@@ -312,7 +314,7 @@ mod tests {
             ((255, 255, 255), Color::Indexed(231), Color::White),
             ((255, 0, 0), Color::Indexed(196), Color::LightRed),
             ((200, 5, 5), Color::Indexed(160), Color::Red),
-            ((95, 135, 175), Color::Indexed(67), Color::LightBlue),
+            ((95, 135, 175), Color::Indexed(67), Color::Blue),
             ((143, 207, 138), Color::Indexed(114), Color::LightGreen),
             ((128, 128, 128), Color::Indexed(244), Color::DarkGray),
         ] {

@@ -48,6 +48,9 @@ pub fn row_at(app: &App, at: Position) -> Option<usize> {
 pub fn draw(app: &App, buf: &mut Buffer) -> Option<Position> {
     let picker = app.themes.picker.as_ref()?;
     let area = area(app);
+    if area.is_empty() {
+        return None;
+    }
     let theme = &app.setup.theme;
     for position in area.positions() {
         buf[position].reset();
