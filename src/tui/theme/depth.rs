@@ -91,17 +91,18 @@ impl Theme {
 fn reduced(style: Style, ground: Style, numbers: &Range<u16>) -> Style {
     let behind = style.bg.or(ground.bg);
     let before = style.fg.or(ground.fg);
-    let back = behind.map(|colour| nearest(colour, numbers, |_| true));
+    let back = behind.map(|colour| nearest(colour, numbers, |_| 0.0));
     let read = match (before.and_then(rgb), behind.and_then(rgb)) {
         (Some(fore), Some(back)) => contrast(fore, back),
         _ => 0.0,
     };
-    // What could be read well can be read then.
-    let enough = read.min(if numbers.end == 16 { SEEN } else { READABLE });
+    // What could be read well is to be read then.
+    let enough = read.min(READABLE);
     let front = before.map(|colour| {
         let on = back.and_then(rgb);
         nearest(colour, numbers, |candidate| {
-            on.is_none_or(|on| contrast(candidate, on) >= enough)
+            let missing = on.map_or(0.0, |on| (enough - contrast(candidate, on)).max(0.0));
+            missing * if numbers.end == 16 { DIM_OF_FEW } else { DIM_OF_MANY }
         })
     });
     Style {
@@ -117,15 +118,17 @@ fn reduced(style: Style, ground: Style, numbers: &Range<u16>) -> Style {
 }
 
 const READABLE: f64 = 4.5;
-/// What sixteen colours look like is up to the terminal, and with more than this no green could be read on white.
-const SEEN: f64 = 2.0;
+/// What a contrast that is missing weighs against how unlike a colour is. Of sixteen none but black could be read well
+/// everywhere: there a green stays a green.
+const DIM_OF_MANY: f64 = 100.0;
+const DIM_OF_FEW: f64 = 0.15;
 
 /// A colour that the terminal defines itself stays what it is.
-fn nearest(colour: Color, numbers: &Range<u16>, fits: impl Fn([u8; 3]) -> bool) -> Color {
+fn nearest(colour: Color, numbers: &Range<u16>, cost: impl Fn([u8; 3]) -> f64) -> Color {
     let Color::Rgb(..) = colour else {
         return match colour {
             Color::Indexed(index) if index >= 16 && numbers.end == 16 => {
-                nearest(PALETTE[usize::from(index)].into(), numbers, fits)
+                nearest(PALETTE[usize::from(index)].into(), numbers, cost)
             }
             other => other,
         };
@@ -133,7 +136,6 @@ fn nearest(colour: Color, numbers: &Range<u16>, fits: impl Fn([u8; 3]) -> bool) 
     let Some(wanted) = rgb(colour).map(oklab) else {
         return colour;
     };
-    let candidates = || numbers.clone().map(|index| (index, PALETTE[usize::from(index)]));
     let distance = |rgb: [u8; 3]| {
         let found = oklab(rgb);
         if numbers.end == 16 {
@@ -141,10 +143,9 @@ fn nearest(colour: Color, numbers: &Range<u16>, fits: impl Fn([u8; 3]) -> bool) 
         }
         (0..3).map(|i| (wanted[i] - found[i]).powi(2)).sum::<f64>()
     };
-    let best = candidates()
-        .filter(|&(_, rgb)| fits(rgb))
-        .min_by(|a, b| distance(a.1).total_cmp(&distance(b.1)))
-        .or_else(|| candidates().min_by(|a, b| distance(a.1).total_cmp(&distance(b.1))));
+    let candidates = numbers.clone().map(|index| (index, PALETTE[usize::from(index)]));
+    let cost = |rgb| distance(rgb) + cost(rgb);
+    let best = candidates.min_by(|a, b| cost(a.1).total_cmp(&cost(b.1)));
     best.map_or(colour, |(index, _)| match index {
         index @ 0..16 => NAMES[usize::from(index)],
         index => Color::Indexed(index as u8),
@@ -308,14 +309,14 @@ mod tests {
 
     #[test]
     fn colours_become_those_that_look_alike() {
-        let all = |_: [u8; 3]| true;
+        let all = |_: [u8; 3]| 0.0;
         for (from, many, sixteen) in [
             ((0, 0, 0), Color::Indexed(16), Color::Black),
             ((255, 255, 255), Color::Indexed(231), Color::White),
             ((255, 0, 0), Color::Indexed(196), Color::LightRed),
             ((200, 5, 5), Color::Indexed(160), Color::Red),
             ((95, 135, 175), Color::Indexed(67), Color::Blue),
-            ((143, 207, 138), Color::Indexed(114), Color::LightGreen),
+            ((143, 207, 138), Color::Indexed(114), Color::Green),
             ((128, 128, 128), Color::Indexed(244), Color::DarkGray),
         ] {
             let colour = Color::Rgb(from.0, from.1, from.2);
@@ -353,7 +354,7 @@ mod tests {
                     if let (Some(fore), Some(back)) = (pair.0.and_then(rgb), pair.1.and_then(rgb)) {
                         let found = contrast(fore, back);
                         assert!(
-                            found >= 4.4,
+                            found >= if depth == Depth::Sixteen { 2.1 } else { 4.4 },
                             "{name} {depth:?} {part}: {pair:?} has a contrast of {found:.1}"
                         );
                     }
