@@ -88,6 +88,12 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ThemesCommand>,
     },
+    /// Print every key of the application, as they are written in a configuration, with what they do.
+    ///
+    /// A key is bound in a context: `panes` while nothing lies over the panes, `composer` while you write (`empty` before, `slash`
+    /// after a `/`), `conversation`, `documents`, `inspector` and `viewer` while those have the keys, `plan` while a change to the
+    /// documents waits for an answer, `prompt` while you write what to search for, `help`, and `global` always.
+    Keys,
     /// List the recorded sessions that come with the program, tell what one holds, or open it.
     ///
     /// A record is opened without a model: it shows what was said and can be read, folded and searched, but not asked.

@@ -6,6 +6,7 @@ mod chat;
 mod config;
 mod error;
 mod generate;
+mod keys;
 mod load;
 mod pack;
 mod plain;
@@ -51,6 +52,7 @@ fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError>
     match arguments.command {
         Some(Command::Sessions { command }) => sessions::run(&command, &sources),
         Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
+        Some(Command::Keys) => keys::run(&sources.settings()?),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
         Some(Command::Config(command)) => config::run(&command, &sources),
         Some(Command::Completions { shell }) => generate::completions(shell),

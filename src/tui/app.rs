@@ -9,7 +9,9 @@ mod conversation;
 mod copying;
 mod documents;
 mod editing;
+mod focus;
 mod keys;
+mod palette;
 pub(super) mod plans;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,10 @@ use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
+use super::inspector::Inspector;
+use super::keymap::{Chord, Keymap};
 use super::links::Linker;
+use super::palette::Palette;
 use super::theme::ground::Ground;
 use super::theme::{Choice, Depth, Theme};
 use super::transcript::{Kind, Level, Transcript};
@@ -41,6 +46,7 @@ use crate::config::Config;
 use crate::conversation::{Change, Event};
 use crate::trace::Turning;
 use conversation::Reply;
+pub(super) use focus::Focus;
 use plans::Plans;
 pub use themes::Grounds;
 use themes::Themes;
@@ -128,6 +134,7 @@ pub struct Setup {
     pub grounds: Option<Grounds>,
     /// How many colours there are.
     pub depth: Depth,
+    pub keymap: Keymap,
     /// Hidden commands are there.
     pub debug: bool,
 }
@@ -141,6 +148,7 @@ pub struct App {
     pub(super) composer: Composer,
     pub(super) activity: Activity,
     pub(super) documents: Pane,
+    pub(super) inspector: Inspector,
     pub(super) plans: Plans,
     pub(super) completion: Completion,
     pub(super) themes: Themes,
@@ -148,6 +156,14 @@ pub struct App {
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
     pub(super) help: Option<usize>,
+    /// The list of commands, if it is open.
+    pub(super) palette: Option<Palette>,
+    /// The chords of a sequence that has begun.
+    pub(super) begun: Vec<Chord>,
+    /// Which pane has the keys; [`App::focus_on`] changes it.
+    focus: Focus,
+    /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
+    pub(super) beside: Focus,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
@@ -177,11 +193,16 @@ impl App {
             composer: Composer::default(),
             activity: Activity::default(),
             documents: Pane::default(),
+            inspector: Inspector::default(),
             plans: Plans::default(),
             completion: Completion::default(),
             themes: Themes::default(),
             queue: VecDeque::new(),
             help: None,
+            palette: None,
+            begun: Vec::new(),
+            focus: Focus::default(),
+            beside: Focus::Documents,
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),

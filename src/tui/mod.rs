@@ -6,9 +6,10 @@
 //! channel, and when the application ends it just drops its end.
 //!
 //! Files, each with one idea: `inbox` (what wakes us), `reading` and `decode` (what the terminal sends), `terminal` (taking
-//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
+//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (all that can be done), `keymap` (by
+//! which keys), `palette` (finding it), `transcript` (rows that
 //! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
-//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does),
+//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `inspector` (the account of thinking), `activity` (what the engine does),
 //! `view` (layout and drawing), `theme`, and below them `text` (cells), `words`, `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
@@ -28,8 +29,11 @@ mod fences;
 pub(crate) mod format;
 mod highlight;
 mod inbox;
+mod inspector;
+mod keymap;
 mod links;
 mod look;
+mod palette;
 #[cfg(unix)]
 mod reading;
 mod terminal;
@@ -61,6 +65,7 @@ use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
+pub use keymap::Keymap;
 pub use theme::{Choice, Depth, Library, Theme, ThemeError};
 
 /// The shortest time from one frame to the next.
@@ -97,6 +102,8 @@ pub enum Error {
     Terminal(#[from] io::Error),
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Keys(Vec<crate::config::Problem>),
 }
 
 /// Runs the application until the person leaves it or a signal ends it.
@@ -108,6 +115,10 @@ pub enum Error {
 /// # Errors
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
+    let (keymap, problems) = Keymap::with(&options.settings.keys);
+    if !problems.is_empty() {
+        return Err(Error::Keys(problems));
+    }
     let inbox = Inbox::new();
     let mut follower = Follower::new(Library::of_person(environment), inbox.sender.clone());
     let look = Look::new(&options.settings, &mut follower)?;
@@ -127,6 +138,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         grounds: look.grounds,
         depth: look.depth,
         settings: options.settings,
+        keymap,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
