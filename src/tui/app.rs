@@ -5,6 +5,7 @@
 //! a terminal, an engine or a wait.
 
 mod completion;
+mod composing;
 mod conversation;
 mod copying;
 mod documents;
@@ -14,7 +15,7 @@ mod keys;
 mod palette;
 pub(super) mod plans;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod themes;
 mod viewing;
 
@@ -31,6 +32,7 @@ use super::activity::Activity;
 use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
+use super::composer::store::Told;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
 use super::inspector::Inspector;
@@ -85,6 +87,8 @@ pub enum Input {
     Edited(Edited),
     /// What came of copying.
     Copied(Copied),
+    /// What earlier runs have left to recall, or why there is nothing.
+    History(Told),
     /// Time passed.
     Tick,
 }
@@ -111,6 +115,8 @@ pub enum Effect {
     Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
+    /// Keep what was written, for this and later runs to recall.
+    Remember(String),
     Redraw,
     /// Give the terminal to the shell, until that continues us.
     Suspend,
@@ -144,6 +150,8 @@ pub struct App {
     pub(super) setup: Setup,
     pub(super) size: Size,
     pub(super) now: Duration,
+    /// When the input that is being handled came; others may have been handled since.
+    came: Duration,
     pub(super) transcript: Transcript,
     pub(super) composer: Composer,
     pub(super) activity: Activity,
@@ -189,6 +197,7 @@ impl App {
         let mut app = Self {
             size,
             now: Duration::ZERO,
+            came: Duration::ZERO,
             transcript: Transcript::default(),
             composer: Composer::default(),
             activity: Activity::default(),
@@ -213,6 +222,7 @@ impl App {
             setup,
         };
         app.begin_themes();
+        app.set_up_composer();
         app.fit();
         let opening = [app.setup.note.clone(), app.setup.paths.clone()];
         for text in opening.iter().filter(|text| !text.trim().is_empty()) {
@@ -233,8 +243,10 @@ impl App {
     /// Takes one input, which happened `now` after the start.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);
+        self.came = now;
         self.dirty = true;
-        let mut effects = match input {
+        let mut effects = self.settle_burst(&input);
+        effects.extend(match input {
             Input::Key(key) => self.key(key),
             Input::Paste(text) => {
                 self.paste(&text);
@@ -282,9 +294,16 @@ impl App {
                 Vec::new()
             }
             Input::Copied(copied) => self.copied(copied),
+            Input::History(told) => {
+                self.told_of_history(told);
+                Vec::new()
+            }
             Input::Focus(_) | Input::Tick => Vec::new(),
-        };
-        effects.extend(self.update_completion());
+        });
+        // What is being pasted is looked at when it is all there.
+        if !self.composer.is_in_paste() {
+            effects.extend(self.update_completion());
+        }
         if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
             viewer.go_on();
         }
@@ -298,6 +317,7 @@ impl App {
 
     /// Tells the transcript its size, which depends on the size of everything else.
     fn fit(&mut self) {
+        self.composer.set_field(view::field_width(view::main_width(self)));
         let areas = view::areas(self);
         let pane = areas.documents.height;
         self.documents
@@ -320,7 +340,8 @@ impl App {
         let beat = live.then(|| self.now + BEAT);
         let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
         let search = search.map(|_| self.now);
-        [beat, self.leaving, search].into_iter().flatten().min()
+        let burst = self.burst_ends();
+        [beat, self.leaving, search, burst].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

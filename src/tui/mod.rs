@@ -46,6 +46,7 @@ pub(crate) mod words;
 mod wrap;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::style::force_color_output;
@@ -54,6 +55,7 @@ use crate::config::Config;
 use crate::conversation::{Event, Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
+use composer::store::{self, Store};
 use editor::{Edited, Editing};
 use highlight::Highlighter;
 use inbox::{Inbox, Message, Reading};
@@ -143,9 +145,27 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     };
     let mut app = App::new(setup, screen.size());
     app.recall(options.opening);
-    let ended = drive(&mut app, &mut screen, &inbox, &mut follower, look.ask, start);
+    let history = if app.keeps_history() {
+        start_history(&inbox)
+    } else {
+        None
+    };
+    let ended = drive(
+        &mut app,
+        &mut screen,
+        &inbox,
+        &mut follower,
+        look.ask,
+        history.as_ref(),
+        start,
+    );
     screen.leave()?;
     drop(guard);
+    // However it ended: what was being written is not lost.
+    if let Some(history) = history {
+        app.unsent().into_iter().for_each(|draft| history.remember(draft));
+        history.finish();
+    }
     let outcome = ended?;
     if let Some(answer) = app.last_answer() {
         writeln!(io::stdout(), "{answer}")?;
@@ -157,6 +177,15 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The file of what was written, read and written by a thread of its own.
+fn start_history(inbox: &Inbox) -> Option<Store> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let path = store::default_path(variable, std::env::home_dir())?;
+    let sender = inbox.sender.clone();
+    let tell = move |told| drop(sender.send(Message::Input(Input::History(told))));
+    Store::start(path, tell).ok()
+}
+
 /// The loop. Ends with how the application ended.
 fn drive(
     app: &mut App,
@@ -164,6 +193,7 @@ fn drive(
     inbox: &Inbox,
     follower: &mut Follower,
     ask: bool,
+    history: Option<&Store>,
     start: impl FnOnce(Sink) -> Handle,
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
@@ -189,15 +219,18 @@ fn drive(
             Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
         };
         if message.is_none() && (lent || !app.is_dirty()) {
-            app.handle(began.elapsed(), Input::Tick);
+            message = Some(Message::Input(Input::Tick));
         }
         let deadline = Instant::now() + FRAME / 2;
         while let Some(next) = message {
+            let mut came = began.elapsed();
             let input = match next {
                 Message::Signal(signal) if lent && inbox::is_from_keyboard(signal) => Input::Tick,
                 Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
-                Message::Continued | Message::Input(Input::Key(_) | Input::Paste(_) | Input::Mouse(_)) if lent => {
-                    Input::Tick
+                Message::Continued | Message::Typed(..) if lent => Input::Tick,
+                Message::Typed(at, input) => {
+                    came = at.saturating_duration_since(began);
+                    input
                 }
                 Message::Continued => {
                     screen.take_again()?;
@@ -216,15 +249,13 @@ fn drive(
                     message = inbox.receiver.try_recv().ok();
                     continue;
                 }
-                Message::Input(input) => {
-                    if let Input::Resize(size) = input {
-                        screen.resize(size);
-                    }
-                    input
-                }
+                Message::Input(input) => input,
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
-            for effect in app.handle(began.elapsed(), input) {
+            if let Input::Resize(size) = input {
+                screen.resize(size);
+            }
+            for effect in app.handle(came, input) {
                 match effect {
                     Effect::Highlight(wanted) => {
                         ask_for_colours(&mut highlighter, inbox, wanted);
@@ -243,6 +274,12 @@ fn drive(
                         lent = lend(editing, &mut reading, screen, inbox)?;
                         continue;
                     }
+                    Effect::Remember(text) => {
+                        if let Some(history) = history {
+                            history.remember(text);
+                        }
+                        continue;
+                    }
                     _ => {}
                 }
                 if let Some(outcome) = carry_out(effect, app, screen, &handle, inbox, began)? {
@@ -253,6 +290,7 @@ fn drive(
             message = if late { None } else { inbox.receiver.try_recv().ok() };
         }
         if !lent && app.is_dirty() && drawn.elapsed() >= FRAME {
+            screen.shape_cursor(app.cursor_shape())?;
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
@@ -336,7 +374,7 @@ fn carry_out(
             app.handle(began.elapsed(), Input::Resize(screen.size()));
         }
         // The loop has done it.
-        Effect::Highlight(_) | Effect::Edit(_) | Effect::LoadTheme(_) | Effect::ListThemes => {}
+        Effect::Highlight(_) | Effect::Edit(_) | Effect::LoadTheme(_) | Effect::ListThemes | Effect::Remember(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

@@ -49,6 +49,7 @@ parts! {
     Progress = "progress",
     Pill = "pill",
     Composer = "composer",
+    Chip = "chip",
     Placeholder = "placeholder",
     Status = "status",
     StatusStrong = "status-strong",
@@ -115,6 +116,7 @@ const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Changed, Some(Part::Unverified), Modifier::empty()),
     (Part::Cursor, Some(Part::Selected), Modifier::empty()),
     (Part::Plan, Some(Part::Notice), Modifier::empty()),
+    (Part::Chip, Some(Part::Prompt), Modifier::empty()),
     (Part::Candidate, Some(Part::Composer), Modifier::empty()),
     (Part::CandidateMatch, Some(Part::Prompt), Modifier::empty()),
 ];
@@ -151,6 +153,13 @@ pub struct Theme {
 /// The names of the built-in themes.
 pub fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|&(name, _)| name)
+}
+
+/// What a built-in theme says of itself.
+#[must_use]
+pub fn description(name: &str) -> Option<&'static str> {
+    let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+    text.lines().next()?.strip_prefix("# ")
 }
 
 impl Default for Theme {
