@@ -45,6 +45,7 @@ pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError>
     let paths: Vec<String> = setup.selection.paths.iter().map(|p| p.display().to_string()).collect();
     let options = tui::Options {
         model: name,
+        placement: load::placement(&config.model),
         note,
         paths: paths.join(" "),
         settings: config,

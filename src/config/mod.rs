@@ -22,8 +22,8 @@ pub use file::File;
 pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
 pub use table::{
-    Backend, Background, Colour, Composer, Config, Documents, FileOrder, Model, Plain, PlainThinking, Reply, SETTINGS,
-    Screen, Setting, Ui, sections,
+    Backend, Background, Colour, Composer, Config, Documents, FileOrder, Model, Notify, NotifyMethod, Plain,
+    PlainThinking, Reply, SETTINGS, Screen, Setting, Ui, sections,
 };
 pub use theme::ThemeChoice;
 pub use value::{Auto, Count, Number, OptionalPath, Value};

@@ -121,6 +121,8 @@ choices! {
     Screen { Auto = "auto", Full = "full", Plain = "plain", }
     /// What a plain conversation prints of thinking.
     PlainThinking { Show = "show", Summary = "summary", Hide = "hide", }
+    /// How the end of something long is told.
+    NotifyMethod { Auto = "auto", Osc9 = "osc9", Osc777 = "osc777", Bell = "bell", None = "none", }
     /// What is behind the text.
     Background { Auto = "auto", Ask = "ask", Dark = "dark", Light = "light", }
 }
@@ -211,8 +213,17 @@ settings! {
         /// `full` takes the whole terminal, `plain` prints lines (`--plain`, for screen readers); `auto` is `plain` on a terminal
         /// that can do no more (`TERM=dumb`).
         screen: Screen = Screen::Auto;
+        /// Say in the title of the terminal what runs and how far it is; the title before it comes back at the end.
+        title: bool = true;
         /// Take the mouse from the terminal: the wheel scrolls, clicks fold and open. Without it the terminal selects text.
         mouse: bool = true;
+    }
+    /// Being told that something long is over while one looks elsewhere.
+    notify: Notify {
+        /// By OSC 9, OSC 777 or a bell; `auto` takes what the terminal is known to show, else the bell.
+        method: NotifyMethod = NotifyMethod::Auto;
+        /// Only of what took so many seconds.
+        after: Count = Count(10);
     }
     /// The conversation as lines of text.
     plain: Plain {

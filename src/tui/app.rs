@@ -4,6 +4,7 @@
 //! outside goes out as an [`Effect`], which the driver carries out. Tests therefore drive the whole application without
 //! a terminal, an engine or a wait.
 
+mod attention;
 mod completion;
 mod composing;
 mod conversation;
@@ -38,6 +39,7 @@ use super::editor::{Edited, Editing};
 use super::inspector::Inspector;
 use super::keymap::{Chord, Keymap};
 use super::links::Linker;
+use super::notify::Notification;
 use super::palette::Palette;
 use super::theme::ground::Ground;
 use super::theme::{Choice, Depth, Theme};
@@ -47,6 +49,7 @@ use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
 use crate::conversation::{Change, Event};
 use crate::trace::Turning;
+use attention::Attention;
 use conversation::Reply;
 pub(super) use focus::Focus;
 use plans::Plans;
@@ -113,6 +116,8 @@ pub enum Effect {
     Highlight(Wanted),
     /// Give the terminal to the person's editor, with a text.
     Edit(Editing),
+    /// Tell the person who looks elsewhere.
+    Notify(Notification),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     /// Keep what was written, for this and later runs to recall.
@@ -131,6 +136,8 @@ pub struct Setup {
     pub model: String,
     /// A sentence about the model.
     pub note: String,
+    /// What it runs on, in words.
+    pub placement: String,
     /// What is being loaded, in words.
     pub paths: String,
     pub theme: Theme,
@@ -160,6 +167,7 @@ pub struct App {
     pub(super) plans: Plans,
     pub(super) completion: Completion,
     pub(super) themes: Themes,
+    attention: Attention,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
@@ -206,6 +214,7 @@ impl App {
             plans: Plans::default(),
             completion: Completion::default(),
             themes: Themes::default(),
+            attention: Attention::default(),
             queue: VecDeque::new(),
             help: None,
             palette: None,
@@ -245,6 +254,7 @@ impl App {
         self.now = self.now.max(now);
         self.came = now;
         self.dirty = true;
+        self.attend(&input);
         let mut effects = self.settle_burst(&input);
         effects.extend(match input {
             Input::Key(key) => self.key(key),
@@ -310,6 +320,7 @@ impl App {
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
+        effects.extend(self.after_job());
         self.fit();
         effects.extend(self.highlight());
         effects

@@ -33,6 +33,7 @@ pub enum Action {
     Reload,
     Theme,
     Mouse,
+    Notifications,
     Redraw,
     Suspend,
     Panic,
@@ -654,6 +655,17 @@ pub const COMMANDS: &[Command] = &{
                 "theme",
                 &[],
                 "change the colours, or list the themes",
+            ),
+        ),
+        slash(
+            "notify",
+            None,
+            command(
+                Application,
+                A::Notifications,
+                "notifications",
+                &[(Panes, "leader n")],
+                "tell when something long is over and you look elsewhere, or no more",
             ),
         ),
         slash(

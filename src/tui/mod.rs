@@ -33,6 +33,7 @@ mod inspector;
 mod keymap;
 mod links;
 mod look;
+mod notify;
 mod palette;
 #[cfg(unix)]
 mod reading;
@@ -82,6 +83,8 @@ pub struct Options {
     pub model: String,
     /// A sentence about the model, shown at the start; may be empty.
     pub note: String,
+    /// What it runs on, for the status line; may be empty.
+    pub placement: String,
     /// What is being loaded, in words; may be empty.
     pub paths: String,
     /// What the person has set.
@@ -127,7 +130,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     // What the theme has is written, whatever else the environment says.
     force_color_output(look.depth != Depth::None);
     let _signals = inbox.catch_signals()?;
-    let mut screen = Screen::take(options.settings.ui.mouse)?;
+    let mut screen = Screen::take(options.settings.ui.mouse, options.settings.ui.title)?;
     let sender = inbox.sender.clone();
     let guard = screen.guard_panics(move |message| {
         let _ = sender.send(Message::Panicked(message));
@@ -135,6 +138,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     let setup = Setup {
         model: options.model,
         note: options.note,
+        placement: options.placement,
         paths: options.paths,
         theme: look.theme,
         grounds: look.grounds,
@@ -197,6 +201,7 @@ fn drive(
     start: impl FnOnce(Sink) -> Handle,
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
+    screen.set_title(&app.title());
     screen.draw(|area, buf| app.draw(area, buf))?;
     let mut drawn = Instant::now();
     if ask {
@@ -291,6 +296,7 @@ fn drive(
         }
         if !lent && app.is_dirty() && drawn.elapsed() >= FRAME {
             screen.shape_cursor(app.cursor_shape())?;
+            screen.set_title(&app.title());
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
@@ -365,6 +371,16 @@ fn carry_out(
             }
         }
         Effect::SendCopy(text) => send_copy(&text, app, screen, began)?,
+        Effect::Notify(notification) => {
+            let method = notify::Method::new(app.setup.settings.notify.method, environment);
+            let sequence = method.sequence(&notification);
+            let sequence = if method.is_for_terminal() {
+                Surroundings::of_process().passed(sequence)
+            } else {
+                sequence
+            };
+            screen.send(&sequence)?;
+        }
         Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
         Effect::Redraw => screen.redraw(),
         Effect::Suspend => {

@@ -231,6 +231,7 @@ impl App {
             }
             Action::Reload => return self.reload(),
             Action::Theme => return self.choose_theme(argument),
+            Action::Notifications => self.toggle_notifications(),
             Action::Mouse => {
                 self.mouse = !self.mouse;
                 let text = if self.mouse {

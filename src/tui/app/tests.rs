@@ -1,6 +1,7 @@
 //! The application without a terminal: inputs in, effects, state and frames out.
 
 pub mod any_order;
+mod attention;
 mod completion;
 mod composing;
 mod copying;
@@ -239,6 +240,8 @@ fn a_cancelled_prefill_of_a_question_says_that_what_was_read_is_kept() {
     }));
     rig.finish(StopReason::Cancelled);
     rig.shows("cancelled; what was read is kept");
+    rig.shows("next question: 41,133 tok ≈ ");
+    rig.app.size.width = 140;
     rig.shows("ctx 100/");
 }
 
@@ -341,7 +344,7 @@ fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
 fn slash_commands() {
     let mut rig = Rig::ready(60, 20);
     rig.write("/t");
-    rig.shows("/theme  change the colours");
+    rig.shows("/theme   change the colours");
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/theme ");
     rig.write("storm");

@@ -217,8 +217,7 @@ fn commands_are_offered_with_what_they_do() {
     rig.shows("  ember ");
     rig.write("sto");
     rig.key(KeyCode::Tab);
-    rig.key(KeyCode::Enter);
-    assert_eq!(rig.app.setup.theme.name, "storm");
+    assert_eq!(rig.key(KeyCode::Enter), [Effect::LoadTheme("storm".into())]);
     rig.write("/mo");
     assert_eq!(
         rig.key(KeyCode::Enter),
