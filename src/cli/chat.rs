@@ -12,7 +12,8 @@ use crate::tui;
 
 pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError> {
     let plain = is_plain(args.plain, config.ui.screen, super::environment("TERM").as_deref());
-    if !plain && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if !plain && !terminal {
         return Err(CliError::Usage(
             "the application needs a terminal. Without one, use `thunderhead --plain PATH…` or `thunderhead ask -p QUESTION \
              PATH…`"

@@ -217,6 +217,8 @@ settings! {
         title: bool = true;
         /// Take the mouse from the terminal: the wheel scrolls, clicks fold and open. Without it the terminal selects text.
         mouse: bool = true;
+        /// Copy what the mouse has selected as soon as the button is released.
+        copy_on_select: bool = false;
     }
     /// Being told that something long is over while one looks elsewhere.
     notify: Notify {

@@ -13,8 +13,11 @@ mod documents;
 mod editing;
 mod focus;
 mod keys;
+mod mouse;
 mod palette;
+mod panes;
 pub(super) mod plans;
+pub(super) mod revising;
 #[cfg(test)]
 pub(super) mod tests;
 mod themes;
@@ -47,12 +50,15 @@ use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
-use crate::conversation::{Change, Event};
+use crate::conversation::{Change, Event, Revision};
 use crate::trace::Turning;
 use attention::Attention;
 use conversation::Reply;
 pub(super) use focus::Focus;
+use mouse::Mouse;
+use panes::Widths;
 use plans::Plans;
+use revising::Revising;
 pub use themes::Grounds;
 use themes::Themes;
 
@@ -101,6 +107,13 @@ pub enum Input {
 pub enum Effect {
     Ask(String),
     Cancel,
+    /// End the thinking of the reply.
+    AnswerNow,
+    /// Say what it costs to have a turn again; have it again.
+    Estimate(Revision),
+    Revise(Revision),
+    /// Go on with the last reply.
+    Continue,
     /// Work out what a change to the documents costs; make the change with this number, or forget it.
     Plan(Change),
     Apply(u64),
@@ -165,6 +178,7 @@ pub struct App {
     pub(super) documents: Pane,
     pub(super) inspector: Inspector,
     pub(super) plans: Plans,
+    pub(super) revising: Revising,
     pub(super) completion: Completion,
     pub(super) themes: Themes,
     attention: Attention,
@@ -180,6 +194,9 @@ pub struct App {
     focus: Focus,
     /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
     pub(super) beside: Focus,
+    /// The columns that panes were given.
+    pub(super) widths: Widths,
+    pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
@@ -188,6 +205,8 @@ pub struct App {
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
+    /// The last reply, when it is over.
+    over: Option<Reply>,
     mouse: bool,
     dirty: bool,
 }
@@ -212,6 +231,7 @@ impl App {
             documents: Pane::default(),
             inspector: Inspector::default(),
             plans: Plans::default(),
+            revising: Revising::default(),
             completion: Completion::default(),
             themes: Themes::default(),
             attention: Attention::default(),
@@ -221,11 +241,14 @@ impl App {
             begun: Vec::new(),
             focus: Focus::default(),
             beside: Focus::Documents,
+            widths: Widths::default(),
+            pointer: Mouse::default(),
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),
             leaving: None,
             reply: None,
+            over: None,
             mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
@@ -262,10 +285,7 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => self.picker_mouse(mouse).unwrap_or_else(|| {
-                self.mouse(mouse);
-                Vec::new()
-            }),
+            Input::Mouse(mouse) => self.picker_mouse(mouse).unwrap_or_else(|| self.mouse(mouse)),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -308,8 +328,15 @@ impl App {
                 self.told_of_history(told);
                 Vec::new()
             }
-            Input::Focus(_) | Input::Tick => Vec::new(),
+            Input::Focus(looked_at) => {
+                if !looked_at {
+                    self.let_go_of_mouse();
+                }
+                Vec::new()
+            }
+            Input::Tick => Vec::new(),
         });
+        self.scroll_dragged();
         // What is being pasted is looked at when it is all there.
         if !self.composer.is_in_paste() {
             effects.extend(self.update_completion());
@@ -352,7 +379,8 @@ impl App {
         let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
         let search = search.map(|_| self.now);
         let burst = self.burst_ends();
-        [beat, self.leaving, search, burst].into_iter().flatten().min()
+        let scroll = self.next_scroll();
+        [beat, self.leaving, search, burst, scroll].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

@@ -43,6 +43,7 @@ parts! {
     Verified = "verified",
     Unverified = "unverified",
     Selected = "selected",
+    Selection = "selection",
     Scrollbar = "scrollbar",
     Rule = "rule",
     Bar = "bar",
@@ -84,6 +85,7 @@ parts! {
     Changed = "changed",
     Cursor = "cursor",
     Plan = "plan",
+    Past = "past",
     Candidate = "candidate",
     CandidateMatch = "candidate-match",
 }
@@ -99,8 +101,10 @@ impl Part {
 /// part, and so besides.
 const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Link, None, Modifier::UNDERLINED),
+    (Part::Past, None, Modifier::DIM),
     (Part::LinkSelected, Some(Part::Selected), Modifier::REVERSED),
     (Part::Doubtful, Some(Part::Unverified), Modifier::ITALIC),
+    (Part::Selection, None, Modifier::REVERSED),
     (Part::LineNumber, Some(Part::Detail), Modifier::empty()),
     (Part::CursorNumber, None, Modifier::BOLD),
     (Part::Target, None, Modifier::BOLD),
@@ -147,7 +151,7 @@ pub enum ThemeError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theme {
     pub name: String,
-    styles: [Style; PARTS.len()],
+    styles: Box<[Style; PARTS.len()]>,
 }
 
 /// The names of the built-in themes.
@@ -186,7 +190,7 @@ impl Theme {
     /// The same theme without any colour.
     #[must_use]
     pub fn without_colour(mut self) -> Self {
-        for style in &mut self.styles {
+        for style in self.styles.iter_mut() {
             style.fg = None;
             style.bg = None;
         }

@@ -12,7 +12,10 @@ mod body;
 mod copying;
 mod draw;
 mod heights;
+pub mod keys;
 mod links;
+mod reading;
+mod selection;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -24,6 +27,7 @@ pub use block::{Block, Kind, Level, Thought, citation_text};
 use block::{Fold, Row, Spot};
 pub use draw::text_width;
 use heights::Heights;
+use selection::{Selection, Stretch};
 
 /// Number of a block, from 0.
 pub type BlockId = usize;
@@ -60,6 +64,13 @@ pub struct Transcript {
     link: Option<Anchor>,
     /// The turning point that was gone to last, until something else moves the view.
     turn: Option<Anchor>,
+    /// Where the person reads; without it, at the end while following, else at the first row in view.
+    cursor: Option<Anchor>,
+    /// The column that moves up and down try to keep.
+    goal: Option<usize>,
+    selection: Option<Selection>,
+    /// Where the button was pressed.
+    pressed: Option<Stretch>,
     /// The block whose tail is held while the person does not follow.
     held: Option<BlockId>,
 }
@@ -77,6 +88,10 @@ impl Default for Transcript {
             selected: None,
             link: None,
             turn: None,
+            cursor: None,
+            goal: None,
+            selection: None,
+            pressed: None,
             held: None,
         }
     }
@@ -101,6 +116,13 @@ impl Transcript {
     /// Changes the account of a thinking block, or adds to its trace.
     pub fn update_thought(&mut self, id: BlockId, update: impl FnOnce(&mut Thought)) {
         self.change(id, |block| block.update_thought(update));
+    }
+
+    /// Whether these blocks are a part of the conversation no more.
+    pub fn set_past(&mut self, blocks: Range<BlockId>, past: bool) {
+        for block in self.blocks.get_mut(blocks).into_iter().flatten() {
+            block.past = past;
+        }
     }
 
     fn change(&mut self, id: BlockId, change: impl FnOnce(&mut Block)) {
@@ -394,7 +416,7 @@ impl Transcript {
     /// Rows from one place down to another, at most the view.
     fn distance(&mut self, from: Place, to: Place) -> usize {
         let mut rows = 0;
-        let mut at = from;
+        let (mut at, to) = (self.down(from, 0), self.down(to, 0));
         while at < to && rows < self.view {
             at = self.down(at, 1);
             rows += 1;

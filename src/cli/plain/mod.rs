@@ -196,15 +196,12 @@ impl<W: Write> Plain<W> {
     }
 
     fn line(&mut self, line: &str) {
-        match line.strip_suffix('\\') {
-            Some(line) => {
-                self.begun.push_str(line);
-                self.begun.push('\n');
-            }
-            None => {
-                let whole = std::mem::take(&mut self.begun) + line;
-                self.queue.push_back(whole);
-            }
+        if let Some(line) = line.strip_suffix('\\') {
+            self.begun.push_str(line);
+            self.begun.push('\n');
+        } else {
+            let whole = std::mem::take(&mut self.begun) + line;
+            self.queue.push_back(whole);
         }
     }
 

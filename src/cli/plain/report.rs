@@ -1,5 +1,6 @@
 //! What a plain conversation prints: phases, progress, thinking and answers as lines, without colour or cursor.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -71,7 +72,9 @@ impl<W: Write> Report<W> {
                 Ok(())
             }
             Event::Finished(finished) => self.finished(finished),
-            Event::PlanFailed { message } | Event::Failed { message } => {
+            // Nothing that could be written here asks for these.
+            Event::Estimated(_) | Event::Continued { .. } | Event::ThinkingEnded { .. } => Ok(()),
+            Event::PlanFailed { message } | Event::Refused { message } | Event::Failed { message } => {
                 self.channel = None;
                 self.say(&format!("Error: {message}"))
             }
@@ -183,13 +186,13 @@ impl<W: Write> Report<W> {
             format::count(prefill.total)
         );
         if prefill.cached > 0 {
-            text += &format!(", {} were there", format::count(prefill.cached));
+            let _ = write!(text, ", {} were there", format::count(prefill.cached));
         }
         if let Some(rate) = format::rate(prefill.rate) {
-            text += &format!(", {rate}");
+            let _ = write!(text, ", {rate}");
             let left = prefill.total.saturating_sub(prefill.done) as f64 / prefill.rate;
             if let Ok(left) = Duration::try_from_secs_f64(left) {
-                text += &format!(", {} left", format::clock(left));
+                let _ = write!(text, ", {} left", format::clock(left));
             }
         }
         self.say(&(text + "."))

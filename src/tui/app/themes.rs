@@ -80,6 +80,15 @@ pub struct Themes {
     told: Option<String>,
 }
 
+/// What to do about `/theme NAME`.
+pub(super) fn choose(name: &str) -> Vec<Effect> {
+    vec![if name.is_empty() {
+        Effect::ListThemes
+    } else {
+        Effect::LoadTheme(name.to_owned())
+    }]
+}
+
 impl App {
     pub(super) fn set_theme(&mut self, theme: Theme) {
         self.setup.theme = theme.at(self.setup.depth);
@@ -106,14 +115,6 @@ impl App {
         } else {
             self.set_theme(theme);
         }
-    }
-
-    pub(super) fn choose_theme(&mut self, name: &str) -> Vec<Effect> {
-        vec![if name.is_empty() {
-            Effect::ListThemes
-        } else {
-            Effect::LoadTheme(name.to_owned())
-        }]
     }
 
     pub(super) fn theme_loaded(&mut self, theme: Result<Theme, String>) {

@@ -33,7 +33,7 @@ impl Depth {
             return Self::None;
         }
         let forced = get("CLICOLOR_FORCE").is_some_and(|value| value != "0");
-        let found = Self::of_terminal(&term, &get);
+        let found = Self::of_terminal(&term, get);
         if forced {
             return found.max(Self::Sixteen);
         }

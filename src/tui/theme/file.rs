@@ -129,18 +129,15 @@ impl Reader<'_> {
         for (name, value) in colours {
             let name = name.get_ref().as_ref();
             let colour = value.get_ref().as_str();
-            match colour.filter(|colour| Color::from_str(colour).is_ok()) {
-                Some(colour) => {
-                    self.palette.insert(name.to_owned(), colour.to_owned());
-                }
-                None => {
-                    let found = colour.map_or_else(String::new, |colour| {
-                        format!(", not `{colour}`{}", did_you_mean(colour, COLOURS.iter().copied()))
-                    });
-                    let message =
-                        format!("palette.{name}: expected a colour such as \"#7fb4e6\", \"cyan\" or \"67\"{found}");
-                    self.wrong(value.span().start, message);
-                }
+            if let Some(colour) = colour.filter(|colour| Color::from_str(colour).is_ok()) {
+                self.palette.insert(name.to_owned(), colour.to_owned());
+            } else {
+                let found = colour.map_or_else(String::new, |colour| {
+                    format!(", not `{colour}`{}", did_you_mean(colour, COLOURS.iter().copied()))
+                });
+                let message =
+                    format!("palette.{name}: expected a colour such as \"#7fb4e6\", \"cyan\" or \"67\"{found}");
+                self.wrong(value.span().start, message);
             }
         }
     }
@@ -223,17 +220,16 @@ impl Reader<'_> {
             );
             return modifiers;
         };
-        for item in list.iter() {
+        for item in list {
             let name = item.get_ref().as_str().unwrap_or_default();
-            match MODIFIERS.iter().find(|(known, _)| *known == name) {
-                Some(&(_, modifier)) => modifiers |= modifier,
-                None => {
-                    let all = MODIFIERS.iter().map(|&(known, _)| known);
-                    let meant = did_you_mean(name, all.clone());
-                    let all: Vec<_> = all.collect();
-                    let message = format!("{key}.mod: `{name}` is not one of {}{meant}", all.join(", "));
-                    self.wrong(item.span().start, message);
-                }
+            if let Some(&(_, modifier)) = MODIFIERS.iter().find(|(known, _)| *known == name) {
+                modifiers |= modifier;
+            } else {
+                let all = MODIFIERS.iter().map(|&(known, _)| known);
+                let meant = did_you_mean(name, all.clone());
+                let all: Vec<_> = all.collect();
+                let message = format!("{key}.mod: `{name}` is not one of {}{meant}", all.join(", "));
+                self.wrong(item.span().start, message);
             }
         }
         modifiers

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
 use super::file::File;
 use super::{BUILT_IN, OTHERWISE, PARTS, Theme, ThemeError, syntax};
@@ -144,7 +144,7 @@ impl Library {
         let mut file = File::parse(&source.shown, &source.text);
         let parent = match file.inherit.take() {
             None => None,
-            Some((parent, place)) => match self.parent(chain, &parent, place, source, files) {
+            Some((parent, place)) => match self.parent(chain, &parent, &place, source, files) {
                 Ok(theme) => Some(theme),
                 Err(ThemeError::Wrong { problems }) => {
                     file.problems.extend(problems);
@@ -176,7 +176,7 @@ impl Library {
         let alone = parent.is_none();
         let mut theme = parent.unwrap_or_else(|| Theme {
             name: String::new(),
-            styles: [Style::new(); PARTS.len()],
+            styles: Box::new([Style::new(); PARTS.len()]),
         });
         let styles: Vec<_> = syntax.into_iter().flatten().chain(file.styles).collect();
         for &(part, style) in &styles {
@@ -186,7 +186,7 @@ impl Library {
             for &(part, like, modifier) in OTHERWISE {
                 if !styles.iter().any(|&(known, _)| known == part) {
                     let like = like.map_or_else(Style::new, |like| theme.style(like));
-                    theme.styles[part as usize] = like.add_modifier(modifier | Modifier::empty());
+                    theme.styles[part as usize] = like.add_modifier(modifier);
                 }
             }
         }
@@ -198,7 +198,7 @@ impl Library {
         &self,
         chain: &mut Vec<String>,
         parent: &str,
-        place: Place,
+        place: &Place,
         child: &Source,
         files: &mut Vec<PathBuf>,
     ) -> Result<Theme, ThemeError> {
