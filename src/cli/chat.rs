@@ -51,6 +51,7 @@ pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError>
         paths: paths.join(" "),
         settings: config,
         opening: Vec::new(),
+        again: words(),
     };
     let outcome = tui::run(options, |sink| start(setup, sink))?;
     Ok(ExitCode::from(outcome.code as u8))
@@ -64,6 +65,12 @@ fn is_plain(flag: bool, screen: Screen, terminal: Option<&str>) -> bool {
         Screen::Full => false,
         Screen::Auto => cfg!(unix) && matches!(terminal, None | Some("" | "dumb")),
     }
+}
+
+/// The command line; none if it cannot be shown as text.
+pub(super) fn words() -> Vec<String> {
+    let words: Result<_, _> = std::env::args_os().map(std::ffi::OsString::into_string).collect();
+    words.unwrap_or_default()
 }
 
 #[cfg(test)]

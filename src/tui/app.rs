@@ -102,6 +102,13 @@ pub enum Input {
     Tick,
 }
 
+impl Input {
+    /// Whether somebody waits for what it does.
+    pub fn is_done_by_a_person(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Paste(_) | Self::Mouse(_) | Self::Resize(_))
+    }
+}
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -202,6 +209,8 @@ pub struct App {
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
+    /// What came of copying, until when it is told.
+    said: Option<(Duration, String)>,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -246,6 +255,7 @@ impl App {
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),
+            said: None,
             leaving: None,
             reply: None,
             over: None,
@@ -348,6 +358,7 @@ impl App {
             self.leaving = None;
         }
         effects.extend(self.after_job());
+        self.said.take_if(|(until, _)| self.now >= *until);
         self.fit();
         effects.extend(self.highlight());
         effects
@@ -380,7 +391,11 @@ impl App {
         let search = search.map(|_| self.now);
         let burst = self.burst_ends();
         let scroll = self.next_scroll();
-        [beat, self.leaving, search, burst, scroll].into_iter().flatten().min()
+        let said = self.said.as_ref().map(|(until, _)| *until);
+        [beat, self.leaving, said, search, burst, scroll]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the screen is out of date.
@@ -400,6 +415,11 @@ impl App {
         view::draw(self, area, buf)
     }
 
+    /// What has been done out of sight.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_ref().map(|(_, said)| &**said)
+    }
+
     /// Whether another Ctrl-C leaves.
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.is_some()
@@ -407,6 +427,12 @@ impl App {
 
     fn notice(&mut self, level: Level, text: impl Into<String>) {
         self.transcript.push(Kind::Notice(level), text);
+    }
+
+    /// What was made of the documents.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.plans.made
     }
 
     /// The last answer and its citations, to be left on the screen after the application.
