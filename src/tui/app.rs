@@ -12,6 +12,7 @@ mod keys;
 pub(super) mod plans;
 #[cfg(test)]
 mod tests;
+mod thinking;
 mod viewing;
 
 use std::collections::VecDeque;
@@ -38,6 +39,7 @@ use crate::conversation::{Change, Event};
 use crate::trace::Turning;
 use conversation::Reply;
 use plans::Plans;
+use thinking::default_fold;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,7 +164,7 @@ impl App {
             help: None,
             viewer: None,
             linker: Linker::default(),
-            turning: Arc::default(),
+            turning: setup.settings.thinking.turning.turning(),
             leaving: None,
             reply: None,
             mouse: setup.settings.ui.mouse,
@@ -171,6 +173,9 @@ impl App {
         };
         app.set_theme(app.setup.theme.clone());
         app.fit();
+        app.transcript.set_heat(app.setup.settings.thinking.heat);
+        app.transcript
+            .set_default_fold(default_fold(app.setup.settings.thinking.fold));
         let opening = [app.setup.note.clone(), app.setup.paths.clone()];
         for text in opening.iter().filter(|text| !text.trim().is_empty()) {
             app.transcript.push(Kind::Notice(Level::Detail), text);

@@ -156,7 +156,8 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
         return cursor;
     }
     let written = draw_documents(app, &areas, buf);
-    app.transcript.draw(areas.transcript, buf, &app.setup.theme, app.now);
+    app.transcript
+        .draw(areas.transcript, buf, &app.setup.theme, app.thinking_account());
     draw_queue(app, areas.queue, buf);
     plan::draw(app, areas.plan, buf);
     progress::draw(app, areas.progress, buf);
