@@ -11,6 +11,7 @@ use std::thread;
 use super::app::Input;
 use super::clipboard::{self, Program};
 use super::completion::Entry;
+use super::editor::{self, Edited, Editing};
 use crate::conversation::Sink;
 
 /// A reason to wake up.
@@ -22,6 +23,8 @@ pub enum Message {
     ConversationEnded,
     /// A thread other than the application's failed.
     Panicked(String),
+    /// The editor is done: the terminal is ours again.
+    Edited(Edited),
     /// The process is asked to end.
     Signal(i32),
     /// The process was stopped, and goes on.
@@ -62,6 +65,14 @@ impl Inbox {
 }
 
 impl Inbox {
+    /// Starts the editor, which has the terminal until it is done.
+    pub fn edit(&self, editing: Editing) -> io::Result<()> {
+        let sender = self.sender.clone();
+        spawn("editor", move || {
+            let _ = sender.send(Message::Edited(editor::run(editing)));
+        })
+    }
+
     /// Has the first of these programs that can take a text, on a thread of its own.
     pub fn copy(&self, programs: Vec<&'static Program>, text: String) -> io::Result<()> {
         let sender = self.sender.clone();
@@ -113,16 +124,17 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
-#[cfg(not(unix))]
-pub use other::suspend;
 #[cfg(unix)]
-pub use unix::suspend;
+pub use super::reading::Reading;
+#[cfg(not(unix))]
+pub use other::{Reading, is_from_keyboard, suspend};
+#[cfg(unix)]
+pub use unix::{is_from_keyboard, suspend};
 
 #[cfg(unix)]
 mod unix {
-    use std::fs::File;
-    use std::io::{self, IsTerminal, Read};
-    use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+    use std::io;
+    use std::sync::mpsc::{self, RecvTimeoutError};
     use std::time::Duration;
 
     use ratatui::crossterm::terminal;
@@ -132,22 +144,16 @@ mod unix {
 
     use super::super::app::Input;
     use super::super::decode::Decoder;
-    use super::{Inbox, Message, spawn};
+    use super::{Inbox, Message, Reading, spawn};
 
     /// How long the rest of a sequence may take after an escape; longer, and it is the Escape key.
     const ESCAPE: Duration = Duration::from_millis(30);
 
     impl Inbox {
-        /// Reads the terminal: one thread blocks in a read, another decodes. They end with the process.
-        pub fn read_terminal(&self) -> io::Result<()> {
-            let stdin = io::stdin();
-            let source: Box<dyn Read + Send> = if stdin.is_terminal() {
-                Box::new(stdin)
-            } else {
-                Box::new(File::open("/dev/tty")?)
-            };
+        /// Reads the terminal: one thread reads, another decodes. They end with the process.
+        pub fn read_terminal(&self) -> io::Result<Reading> {
             let (pieces, received) = mpsc::channel();
-            spawn("terminal input", move || read_pieces(source, &pieces))?;
+            let reading = Reading::of_terminal(pieces)?;
             let sender = self.sender.clone();
             spawn("terminal decoder", move || {
                 let mut decoder = Decoder::default();
@@ -169,7 +175,8 @@ mod unix {
                         let _ = sender.send(Message::Input(input));
                     }
                 }
-            })
+            })?;
+            Ok(reading)
         }
 
         /// Turns changes of size, and the signals that end a process, into messages until the guard is dropped.
@@ -192,19 +199,9 @@ mod unix {
         }
     }
 
-    fn read_pieces(mut source: impl Read, pieces: &Sender<Vec<u8>>) {
-        let mut buffer = [0; 4096];
-        loop {
-            match source.read(&mut buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => return,
-                Ok(read) => {
-                    if pieces.send(buffer[..read].to_vec()).is_err() {
-                        return;
-                    }
-                }
-            }
-        }
+    /// Whether a key of a terminal that is not raw sends this signal, to every program in front.
+    pub fn is_from_keyboard(signal: i32) -> bool {
+        matches!(signal, SIGINT | SIGQUIT)
     }
 
     /// Stops the process until the shell continues it.
@@ -225,6 +222,10 @@ mod unix {
 #[cfg(not(unix))]
 mod other {
     use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::Duration;
 
     use ratatui::crossterm::event::{self, Event};
     use ratatui::layout::Size;
@@ -232,12 +233,45 @@ mod other {
     use super::super::app::Input;
     use super::{Inbox, Message, spawn};
 
+    /// How often the thread that reads can be stopped.
+    const PATIENCE: Duration = Duration::from_millis(50);
+
+    /// The thread that reads.
+    #[derive(Debug)]
+    pub struct Reading {
+        wanted: Arc<AtomicBool>,
+    }
+
+    impl Reading {
+        /// Returns when nothing is read any more.
+        pub fn pause(&mut self) -> io::Result<()> {
+            self.wanted.store(false, Ordering::SeqCst);
+            thread::sleep(2 * PATIENCE);
+            Ok(())
+        }
+
+        pub fn go_on(&mut self) -> io::Result<()> {
+            self.wanted.store(true, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+
     impl Inbox {
         /// Reads the terminal; the thread ends with the process.
-        pub fn read_terminal(&self) -> io::Result<()> {
+        pub fn read_terminal(&self) -> io::Result<Reading> {
             let sender = self.sender.clone();
+            let wanted = Arc::new(AtomicBool::new(true));
+            let ours = Arc::clone(&wanted);
             spawn("terminal input", move || {
                 loop {
+                    if !ours.load(Ordering::SeqCst) {
+                        thread::sleep(PATIENCE);
+                        continue;
+                    }
+                    // What cannot be waited for fails when it is read.
+                    if !event::poll(PATIENCE).unwrap_or(true) {
+                        continue;
+                    }
                     let input = match event::read() {
                         Ok(Event::Key(key)) => Input::Key(key),
                         Ok(Event::Paste(text)) => Input::Paste(text),
@@ -254,13 +288,19 @@ mod other {
                         return;
                     }
                 }
-            })
+            })?;
+            Ok(Reading { wanted })
         }
 
         /// There are no signals to catch.
         pub fn catch_signals(&self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    /// There are no signals.
+    pub fn is_from_keyboard(_: i32) -> bool {
+        false
     }
 
     /// There is no shell that would continue it.

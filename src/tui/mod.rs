@@ -5,10 +5,11 @@
 //! changed, at most sixty times a second. It never waits for the conversation: requests go out and events come in by
 //! channel, and when the application ends it just drops its end.
 //!
-//! Files, each with one idea: `inbox` (what wakes us), `decode` (what the terminal sends), `terminal` (taking it,
-//! drawing on it, giving it back), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
+//! Files, each with one idea: `inbox` (what wakes us), `reading` and `decode` (what the terminal sends), `terminal` (taking
+//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (all that can be done), `keymap` (by
+//! which keys), `palette` (finding it), `transcript` (rows that
 //! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
-//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does),
+//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `inspector` (the account of thinking), `activity` (what the engine does),
 //! `view` (layout and drawing), `theme`, and below them `text` (cells), `words`, `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
@@ -23,11 +24,17 @@ mod completion;
 mod composer;
 mod decode;
 mod documents;
+mod editor;
 mod fences;
 pub(crate) mod format;
 mod highlight;
 mod inbox;
+mod inspector;
+mod keymap;
 mod links;
+mod palette;
+#[cfg(unix)]
+mod reading;
 mod terminal;
 mod text;
 mod theme;
@@ -42,16 +49,18 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::conversation::{Handle, Request, Sink};
+use crate::conversation::{Event, Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
+use editor::{Edited, Editing};
 use highlight::Highlighter;
-use inbox::{Inbox, Message};
+use inbox::{Inbox, Message, Reading};
 use terminal::Screen;
 use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
+pub use keymap::Keymap;
 pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
 
 /// The shortest time from one frame to the next.
@@ -72,6 +81,8 @@ pub struct Options {
     pub settings: Config,
     /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
     pub colour: bool,
+    /// What was said before, and is there from the first frame on.
+    pub opening: Vec<Event>,
 }
 
 /// How the application ended.
@@ -88,6 +99,8 @@ pub enum Error {
     Terminal(#[from] io::Error),
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Keys(Vec<crate::config::Problem>),
     #[error("theme {path}: {message}")]
     ThemeFile { path: String, message: String },
 }
@@ -102,6 +115,10 @@ pub enum Error {
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
     let theme = load_theme(&options.settings.ui.theme, options.colour)?;
+    let (keymap, problems) = Keymap::with(&options.settings.keys);
+    if !problems.is_empty() {
+        return Err(Error::Keys(problems));
+    }
     let inbox = Inbox::new();
     let _signals = inbox.catch_signals()?;
     let mut screen = Screen::take(options.settings.ui.mouse)?;
@@ -116,9 +133,11 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         theme,
         settings: options.settings,
         colour: options.colour,
+        keymap,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
+    app.recall(options.opening);
     let ended = drive(&mut app, &mut screen, &inbox, start);
     screen.leave()?;
     drop(guard);
@@ -158,12 +177,14 @@ fn drive(
     let began = Instant::now();
     screen.draw(|area, buf| app.draw(area, buf))?;
     let mut drawn = Instant::now();
-    inbox.read_terminal()?;
+    let mut reading = inbox.read_terminal()?;
+    // The editor has the terminal: nothing is drawn, and what was typed before it came is not meant for us.
+    let mut lent = false;
     let handle = start(inbox.sink());
     let mut failure = None;
     let mut highlighter = None;
     loop {
-        let wake = if app.is_dirty() {
+        let wake = if app.is_dirty() && !lent {
             Some(drawn + FRAME)
         } else {
             app.next_tick().map(|tick| began + tick)
@@ -172,16 +193,27 @@ fn drive(
             None => inbox.receiver.recv().ok(),
             Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
         };
-        if message.is_none() && !app.is_dirty() {
+        if message.is_none() && (lent || !app.is_dirty()) {
             app.handle(began.elapsed(), Input::Tick);
         }
         let deadline = Instant::now() + FRAME / 2;
         while let Some(next) = message {
             let input = match next {
+                Message::Signal(signal) if lent && inbox::is_from_keyboard(signal) => Input::Tick,
                 Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
+                Message::Continued | Message::Input(Input::Key(_) | Input::Paste(_) | Input::Mouse(_)) if lent => {
+                    Input::Tick
+                }
                 Message::Continued => {
                     screen.take_again()?;
                     Input::Resize(screen.size())
+                }
+                Message::Edited(edited) => {
+                    lent = false;
+                    screen.take_again()?;
+                    reading.go_on()?;
+                    app.handle(began.elapsed(), Input::Resize(screen.size()));
+                    Input::Edited(edited)
                 }
                 Message::InputEnded => return Ok(Outcome { code: HANGUP }),
                 Message::Panicked(reason) => {
@@ -198,9 +230,16 @@ fn drive(
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
             for effect in app.handle(began.elapsed(), input) {
-                if let Effect::Highlight(wanted) = effect {
-                    ask_for_colours(&mut highlighter, inbox, wanted);
-                    continue;
+                match effect {
+                    Effect::Highlight(wanted) => {
+                        ask_for_colours(&mut highlighter, inbox, wanted);
+                        continue;
+                    }
+                    Effect::Edit(editing) => {
+                        lent = lend(editing, &mut reading, screen, inbox)?;
+                        continue;
+                    }
+                    _ => {}
                 }
                 if let Some(outcome) = carry_out(effect, app, screen, &handle, inbox, began)? {
                     return Ok(outcome);
@@ -209,7 +248,7 @@ fn drive(
             let late = Instant::now() >= deadline;
             message = if late { None } else { inbox.receiver.try_recv().ok() };
         }
-        if app.is_dirty() && drawn.elapsed() >= FRAME {
+        if !lent && app.is_dirty() && drawn.elapsed() >= FRAME {
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
@@ -228,6 +267,29 @@ fn ask_for_colours(highlighter: &mut Option<Highlighter>, inbox: &Inbox, wanted:
     if let Some(highlighter) = highlighter {
         highlighter.ask(wanted);
     }
+}
+
+/// Gives the terminal to the editor; whether it has it.
+fn lend(
+    editing: Editing,
+    reading: &mut Reading,
+    screen: &mut Screen<impl Write>,
+    inbox: &Inbox,
+) -> Result<bool, Error> {
+    let purpose = editing.purpose.clone();
+    if let Err(error) = reading.pause() {
+        let text = Err(error.to_string());
+        let _ = inbox
+            .sender
+            .send(Message::Input(Input::Edited(Edited { purpose, text })));
+        return Ok(false);
+    }
+    screen.leave()?;
+    if let Err(error) = inbox.edit(editing) {
+        let text = Err(error.to_string());
+        let _ = inbox.sender.send(Message::Edited(Edited { purpose, text }));
+    }
+    Ok(true)
 }
 
 /// Does what the application asked for; returns the outcome if it is over.
@@ -273,8 +335,8 @@ fn carry_out(
             let source = read(&path);
             app.handle(began.elapsed(), Input::ThemeRead { path, source });
         }
-        // The loop has asked for them.
-        Effect::Highlight(_) => {}
+        // The loop has done it.
+        Effect::Highlight(_) | Effect::Edit(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

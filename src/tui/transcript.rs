@@ -328,8 +328,8 @@ impl Transcript {
         (row < self.view && self.blocks.get(place.block)?.header_row() == Some(place.row)).then_some(place.block)
     }
 
-    pub fn select(&mut self, id: Option<BlockId>) {
-        self.selected = id;
+    pub fn selected(&self) -> Option<BlockId> {
+        self.selected
     }
 
     /// The thinking block that a key without a target means: the selected one, else the newest in view, else the newest.

@@ -277,6 +277,37 @@ fn documents_are_loaded_besides_after_their_price_is_shown() {
 }
 
 #[test]
+fn an_answer_is_read_in_an_editor_which_has_the_terminal_for_itself() {
+    let (documents, elsewhere) = (documents(), TempDir::new().unwrap());
+    let editor = elsewhere.path().join("my editor");
+    let script = "cat \"$2\"; printf '\\nthe editor has %s\\n' \"$(basename \"$2\")\"\nread line; printf 'it reads [%s]\\n' \"$line\"\nread line\n";
+    fs::write(&editor, script).unwrap();
+    let visual = format!("sh '{}' -x", editor.display());
+    let mut session = Session::start(documents.path(), &[("VISUAL", &visual), ("EDITOR", "false")], 80, 24);
+    ready(&session);
+    ask(&session);
+    for (what, last) in [("answer", "\r"), ("thinking", "\u{3}")] {
+        session.send(&format!("/view {what}\r"));
+        session.wait_for("the editor with the text", |screen| {
+            screen.contains(&format!("the editor has {what}.md")) && !screen.contains("ready")
+        });
+        // Keys and signals of the keyboard are the editor's.
+        session.send(&format!("/quit {what}\r"));
+        session.wait_for("what it reads", |screen| {
+            screen.contains(&format!("it reads [/quit {what}]"))
+        });
+        session.send(last);
+        session.wait_for("the application again", |screen| {
+            screen.contains("src/x.rs:12 verified") && screen.contains("ready") && !screen.contains("the editor has")
+        });
+    }
+    session.wait_for("what became of the editor", |screen| screen.contains("sh '"));
+    session.send("/quit\r");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
+#[test]
 fn a_missing_path_is_said_and_the_application_can_be_left() {
     let documents = documents();
     let mut session = Session::start_with(documents.path(), &["nowhere.rs"], &[], 80, 24);

@@ -4,8 +4,11 @@ mod any_order;
 mod completion;
 mod copying;
 mod documents;
+mod editing;
+mod keys;
 mod plans;
 mod rig;
+mod thinking;
 mod turns;
 mod viewing;
 
@@ -366,9 +369,9 @@ fn help_opens_scrolls_and_closes() {
     rig.key(KeyCode::Char('?'));
     rig.shows("╭─ help");
     rig.shows("send the question");
-    rig.lacks("this help");
+    rig.lacks("back to the shell");
     rig.key(KeyCode::End);
-    rig.shows("this help");
+    rig.shows("back to the shell");
     rig.key(KeyCode::Esc);
     rig.lacks("help ─");
     rig.write("why");

@@ -53,6 +53,8 @@ pub struct Thought {
     pub trace: Trace,
     /// Tokens a second, while it is live.
     pub rate: f64,
+    /// Why it ended, if it was not by itself.
+    pub stopped: Option<&'static str>,
     pub citations: Vec<Citation>,
 }
 
@@ -270,6 +272,10 @@ impl Block {
         }
     }
 
+    pub fn is_segment_folded(&self, number: usize) -> bool {
+        self.segments().is_some_and(|segments| segments.is_folded(number))
+    }
+
     /// The segment that begins with a row, if one does, and whether it is folded.
     pub(super) fn segment_begins(&self, index: usize) -> Option<(usize, bool)> {
         let segments = self.segments()?;
@@ -298,8 +304,8 @@ impl Block {
 
     /// Makes sure that a byte of the source shows.
     pub(super) fn uncover(&mut self, offset: usize) {
-        let folded = self.segments().map(|segments| segments.segment_of(offset));
-        if let Some(number) = folded.filter(|&number| self.segments().is_some_and(|all| all.is_folded(number))) {
+        let number = self.segments().map(|segments| segments.segment_of(offset));
+        if let Some(number) = number.filter(|&number| self.is_segment_folded(number)) {
             self.fold_segments(number..number + 1, |_| false);
         }
         if !self.shown_text().contains(&offset) {

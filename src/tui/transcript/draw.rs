@@ -8,7 +8,7 @@ use super::super::format;
 use super::super::links::{Link, Mark, Target};
 use super::super::text::{clip, print, width};
 use super::super::theme::{Part, Theme};
-use super::thinking::{draw_folded, draw_gutter, draw_heat, header};
+use super::thinking::{draw_gutter, draw_heat, folded as folded_account, header};
 use super::{Account, Block, Kind, Level, Row, Spot, Transcript, citation_text};
 use crate::conversation::Verdict;
 
@@ -153,21 +153,25 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
                 Kind::Notice(Level::Error) if first => mark(buf, "! ", style),
                 _ => line.x,
             };
+            let folded = block
+                .thought()
+                .zip(block.segment_begins(row).filter(|(_, folded)| *folded));
+            let segment = folded.and_then(|(thought, (number, _))| thought.trace.segment(number));
+            let after = segment.map_or_else(String::new, |segment| {
+                folded_account(&segment, usize::from(line.width - margin))
+            });
+            let end = line.right() - width(&after) as u16;
             let mut x = line.x + margin;
             for piece in block.pieces(row) {
                 let style = piece
                     .parts
                     .iter()
                     .fold(style, |style, part| style.patch(theme.style(part)));
-                x = print(buf, x, line.y, line.right() - x, piece.text, style);
+                x = print(buf, x, line.y, end - x, piece.text, style);
             }
-            if let Kind::Thinking(thought) = kind {
-                let gutter = Rect { width: margin, ..line };
-                draw_gutter(block, row, gutter, buf, theme);
-                let folded = block.segment_begins(row).filter(|(_, folded)| *folded);
-                if let Some(segment) = folded.and_then(|(number, _)| thought.trace.segment(number)) {
-                    draw_folded(&segment, x, line, buf, theme);
-                }
+            print(buf, x, line.y, line.right() - x, &after, theme.style(Part::Detail));
+            if matches!(kind, Kind::Thinking(_)) {
+                draw_gutter(block, row, Rect { width: margin, ..line }, buf, theme);
             }
         }
     }

@@ -65,9 +65,15 @@ impl Transcript {
     pub fn toggle_segment(&mut self) {
         if let Some((id, number)) = self.segment_read() {
             let shows = self.blocks[id].fold() != Fold::Folded;
-            let folded = self.blocks[id].segments().is_some_and(|all| all.is_folded(number));
+            let folded = self.blocks[id].is_segment_folded(number);
             self.fold_segment(id, number, shows && !folded);
         }
+    }
+
+    /// Folds a segment, or unfolds it.
+    pub fn toggle_segment_of(&mut self, id: BlockId, number: usize) {
+        let folded = self.blocks.get(id).is_some_and(|block| block.is_segment_folded(number));
+        self.fold_segment(id, number, !folded);
     }
 
     fn fold_segment(&mut self, id: BlockId, number: usize, fold: bool) {

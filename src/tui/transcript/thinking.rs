@@ -65,11 +65,9 @@ pub fn draw_gutter(block: &Block, row: usize, area: Rect, buf: &mut Buffer, them
     }
 }
 
-/// After the title of a folded segment, from column `x` on: ` · 120 tok · 0:04 · 2 ↺`
-pub fn draw_folded(segment: &Segment, x: u16, area: Rect, buf: &mut Buffer, theme: &Theme) {
-    let room = usize::from(area.right().saturating_sub(x));
-    let text = joined(String::new(), folded_items(segment), room);
-    print(buf, x, area.y, room as u16, &text, theme.style(Part::Detail));
+/// What stands after the title of a folded segment: ` · 120 tok · 0:04 · 2 ↺`; with little room, less of it.
+pub fn folded(segment: &Segment, room: usize) -> String {
+    joined(String::new(), folded_items(segment), room / 2)
 }
 
 fn folded_items(segment: &Segment) -> impl Iterator<Item = String> {
