@@ -22,7 +22,8 @@ pub use file::File;
 pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
 pub use table::{
-    Backend, Config, Documents, FileOrder, Model, Reply, SETTINGS, Setting, Thinking, ThinkingFold, Ui, sections,
+    Backend, Composer, Config, Documents, FileOrder, Model, Reply, SETTINGS, Setting, Thinking, ThinkingFold, Ui,
+    sections,
 };
 pub use turning::Phrases;
 pub use value::{Auto, Count, Number, OptionalPath, Value};

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::Buffer;
-use ratatui::crossterm::cursor::{Hide, MoveTo, Show};
+use ratatui::buffer::{Buffer, CellWidth};
+use ratatui::crossterm::cursor::{Hide, MoveTo, SetCursorStyle, Show};
 use ratatui::crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
 };
@@ -29,17 +29,32 @@ use ratatui::layout::{Position, Rect, Size};
 /// which would wake us at every move.
 const CAPTURE_MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 
+/// What the cursor looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CursorShape {
+    /// As the person has set it.
+    #[default]
+    Usual,
+    Block,
+    Bar,
+}
+
 /// Whether the terminal is ours; shared with the panic hook.
 #[derive(Debug, Clone)]
 struct Taken {
-    taken: Arc<AtomicBool>,
+    ours: Arc<AtomicBool>,
+    /// The cursor does not look as usual.
+    shaped: Arc<AtomicBool>,
     raw: bool,
 }
 
 impl Taken {
     fn give_back(&self, out: &mut impl Write) -> io::Result<()> {
-        if !self.taken.swap(false, Ordering::SeqCst) {
+        if !self.ours.swap(false, Ordering::SeqCst) {
             return Ok(());
+        }
+        if self.shaped.swap(false, Ordering::SeqCst) {
+            execute!(out, SetCursorStyle::DefaultUserShape)?;
         }
         let restored = execute!(
             out,
@@ -68,6 +83,7 @@ pub struct Screen<W: Write> {
     shown: Buffer,
     next: Buffer,
     cursor: Option<Position>,
+    shape: CursorShape,
     mouse: bool,
     /// What the terminal shows is not known.
     anew: bool,
@@ -89,12 +105,14 @@ impl<W: Write> Screen<W> {
             out,
             pending: Vec::new(),
             taken: Taken {
-                taken: Arc::new(AtomicBool::new(true)),
+                ours: Arc::new(AtomicBool::new(true)),
+                shaped: Arc::new(AtomicBool::new(false)),
                 raw,
             },
             shown: Buffer::empty(area),
             next: Buffer::empty(area),
             cursor: None,
+            shape: CursorShape::Usual,
             mouse,
             anew: true,
         };
@@ -111,6 +129,7 @@ impl<W: Write> Screen<W> {
             Hide
         )?;
         self.cursor = None;
+        self.shape = CursorShape::Usual;
         self.anew = true;
         self.capture_mouse(self.mouse)
     }
@@ -147,6 +166,21 @@ impl<W: Write> Screen<W> {
         self.commit()
     }
 
+    /// What the cursor looks like from the next frame on.
+    pub fn shape_cursor(&mut self, shape: CursorShape) -> io::Result<()> {
+        if shape == self.shape {
+            return Ok(());
+        }
+        self.shape = shape;
+        self.taken.shaped.store(true, Ordering::SeqCst);
+        let style = match shape {
+            CursorShape::Usual => SetCursorStyle::DefaultUserShape,
+            CursorShape::Block => SetCursorStyle::SteadyBlock,
+            CursorShape::Bar => SetCursorStyle::SteadyBar,
+        };
+        queue!(self.pending, style)
+    }
+
     fn commit(&mut self) -> io::Result<()> {
         self.out.write_all(&self.pending)?;
         self.pending.clear();
@@ -162,6 +196,7 @@ impl<W: Write> Screen<W> {
             queue!(self.pending, SetAttribute(Attribute::Reset), Clear(ClearType::All))?;
             self.shown.reset();
         }
+        self.forget_halves();
         CrosstermBackend::new(&mut self.pending).draw(self.shown.diff_iter(&self.next))?;
         match cursor {
             Some(Position { x, y }) => queue!(self.pending, MoveTo(x, y))?,
@@ -178,6 +213,19 @@ impl<W: Write> Screen<W> {
         self.commit()
     }
 
+    /// Where a wide character is overwritten, what a terminal puts into the half that is left over is its own affair: some use the
+    /// style of what is written. Such a cell is taken for unknown, so that it is written in any case.
+    fn forget_halves(&mut self) {
+        const UNKNOWN: &str = "\u{fdd0}"; // no character, and in no text
+        for index in 1..self.shown.content.len() {
+            let wide = &self.shown.content[index - 1];
+            let is_wide = wide.symbol().len() > 1 && wide.cell_width() > 1;
+            if is_wide && *wide != self.next.content[index - 1] {
+                self.shown.content[index].set_symbol(UNKNOWN);
+            }
+        }
+    }
+
     /// Takes the terminal again after it was given back, or after a shell had it. Its size may have changed.
     pub fn take_again(&mut self) -> io::Result<()> {
         self.leave()?;
@@ -186,7 +234,7 @@ impl<W: Write> Screen<W> {
             self.resize(Size { width, height });
             terminal::enable_raw_mode()?;
         }
-        self.taken.taken.store(true, Ordering::SeqCst);
+        self.taken.ours.store(true, Ordering::SeqCst);
         self.enter()
     }
 
@@ -204,7 +252,7 @@ impl<W: Write> Screen<W> {
         let before: Arc<Hook> = Arc::from(panic::take_hook());
         let inner = Arc::clone(&before);
         panic::set_hook(Box::new(move |info| {
-            let ours = taken.taken.load(Ordering::SeqCst);
+            let ours = taken.ours.load(Ordering::SeqCst);
             if ours && thread::current().id() != here {
                 elsewhere(describe(info));
                 return;
@@ -244,5 +292,7 @@ fn describe(info: &PanicHookInfo<'_>) -> String {
     }
 }
 
+#[cfg(test)]
+mod emulated;
 #[cfg(test)]
 mod tests;

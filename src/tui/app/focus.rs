@@ -38,8 +38,13 @@ impl App {
     pub(super) fn is_prompting(&self) -> bool {
         self.palette.is_some()
             || self.viewer.as_ref().is_some_and(Viewer::is_prompting)
-            || (self.viewer.is_none() && self.focus == Focus::Documents && self.documents.is_filtering())
-            || (self.viewer.is_none() && self.focus == Focus::Inspector && self.inspector.is_filtering())
+            || (self.viewer.is_none()
+                && match self.focus {
+                    Focus::Documents => self.documents.is_filtering(),
+                    Focus::Composer => self.composer.search.is_some(),
+                    Focus::Inspector => self.inspector.is_filtering(),
+                    Focus::Conversation => false,
+                })
     }
 
     /// Where keys have their meaning now, the most specific first.
