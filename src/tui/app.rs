@@ -13,8 +13,11 @@ mod editing;
 mod focus;
 mod inspecting;
 mod keys;
+mod mouse;
 mod palette;
+mod panes;
 pub(super) mod plans;
+pub(super) mod revising;
 #[cfg(test)]
 pub(super) mod tests;
 mod thinking;
@@ -45,11 +48,14 @@ use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
-use crate::conversation::{Change, Event};
+use crate::conversation::{Change, Event, Revision};
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
+use mouse::Mouse;
+use panes::Widths;
 use plans::Plans;
+use revising::Revising;
 use thinking::default_fold;
 
 /// Something that happened.
@@ -91,6 +97,13 @@ pub enum Input {
 pub enum Effect {
     Ask(String),
     Cancel,
+    /// End the thinking of the reply.
+    AnswerNow,
+    /// Say what it costs to have a turn again; have it again.
+    Estimate(Revision),
+    Revise(Revision),
+    /// Go on with the last reply.
+    Continue,
     /// Work out what a change to the documents costs; make the change with this number, or forget it.
     Plan(Change),
     Apply(u64),
@@ -147,6 +160,7 @@ pub struct App {
     pub(super) documents: Pane,
     pub(super) inspector: Inspector,
     pub(super) plans: Plans,
+    pub(super) revising: Revising,
     pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
@@ -160,6 +174,9 @@ pub struct App {
     focus: Focus,
     /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
     pub(super) beside: Focus,
+    /// The columns that panes were given.
+    pub(super) widths: Widths,
+    pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
@@ -168,6 +185,8 @@ pub struct App {
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
+    /// The last reply, when it is over.
+    over: Option<Reply>,
     mouse: bool,
     dirty: bool,
 }
@@ -192,6 +211,7 @@ impl App {
             documents: Pane::default(),
             inspector: Inspector::default(),
             plans: Plans::default(),
+            revising: Revising::default(),
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
@@ -199,11 +219,14 @@ impl App {
             begun: Vec::new(),
             focus: Focus::default(),
             beside: Focus::Documents,
+            widths: Widths::default(),
+            pointer: Mouse::default(),
             viewer: None,
             linker: Linker::default(),
             turning: setup.settings.thinking.turning.turning(),
             leaving: None,
             reply: None,
+            over: None,
             mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,
@@ -242,10 +265,7 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => {
-                self.mouse(mouse);
-                Vec::new()
-            }
+            Input::Mouse(mouse) => self.mouse(mouse),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -276,8 +296,15 @@ impl App {
                 self.told_of_history(told);
                 Vec::new()
             }
-            Input::Focus(_) | Input::Tick => Vec::new(),
+            Input::Focus(looked_at) => {
+                if !looked_at {
+                    self.let_go_of_mouse();
+                }
+                Vec::new()
+            }
+            Input::Tick => Vec::new(),
         });
+        self.scroll_dragged();
         // What is being pasted is looked at when it is all there.
         if !self.composer.is_in_paste() {
             effects.extend(self.update_completion());
@@ -319,7 +346,8 @@ impl App {
         let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
         let search = search.map(|_| self.now);
         let burst = self.burst_ends();
-        [beat, self.leaving, search, burst].into_iter().flatten().min()
+        let scroll = self.next_scroll();
+        [beat, self.leaving, search, burst, scroll].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

@@ -7,6 +7,8 @@
 use super::documents::keys as documents;
 use super::inspector::keys as inspector;
 use super::keymap::Context;
+use super::select::Unit;
+use super::transcript::keys as reading;
 use super::viewer::keys as viewer;
 
 /// What can be done.
@@ -16,6 +18,11 @@ pub enum Action {
     Newline,
     Complete,
     Cancel,
+    Retry,
+    EditQuestion,
+    AnswerNow,
+    Continue,
+    Stop,
     Interrupt,
     Leave,
     Help,
@@ -55,6 +62,17 @@ pub enum Action {
     Open,
     ViewInEditor,
     Copy,
+    CopyAnswer,
+    CopyCode,
+    CopyBlock,
+    CopySelection,
+    /// The reading cursor.
+    Go(reading::Motion),
+    Select(Unit),
+    SwapEnds,
+    Narrower,
+    Wider,
+    EvenPanes,
     /// In an open document.
     View(viewer::Step),
     /// In the documents pane.
@@ -226,6 +244,57 @@ pub const COMMANDS: &[Command] = &{
             "cancel what runs; again, leave",
         ),
         slash(
+            "retry",
+            Optional("TURN"),
+            command(
+                Asking,
+                A::Retry,
+                "retry",
+                &[(Panes, "leader r"), (Conversation, "R")],
+                "another reply to the last question",
+            ),
+        ),
+        slash(
+            "edit",
+            Optional("TURN"),
+            command(
+                Asking,
+                A::EditQuestion,
+                "edit",
+                &[(Panes, "leader e"), (Conversation, "E")],
+                "write the last question again, in its place",
+            ),
+        ),
+        slash(
+            "answer",
+            None,
+            command(
+                Asking,
+                A::AnswerNow,
+                "answer-now",
+                &[(Panes, "leader a")],
+                "end the thinking; the answer follows",
+            ),
+        ),
+        slash(
+            "continue",
+            None,
+            command(
+                Asking,
+                A::Continue,
+                "continue",
+                &[(Panes, "leader c")],
+                "go on with a reply that was stopped",
+            ),
+        ),
+        command(
+            Asking,
+            A::Stop,
+            "stop",
+            &[(Panes, "leader x")],
+            "stop what runs; what is done is kept",
+        ),
+        slash(
             "docs",
             None,
             command(
@@ -378,7 +447,7 @@ pub const COMMANDS: &[Command] = &{
             A::FollowLink,
             "follow-link",
             &[(Empty, "enter"), (Conversation, "enter")],
-            "open the selected link (or click on it)",
+            "do what a click on the cursor would do: open a link, fold",
         ),
         command(
             Reading,
@@ -411,8 +480,36 @@ pub const COMMANDS: &[Command] = &{
                 A::Copy,
                 "copy",
                 &[],
-                "copy the last answer, code block, block or thinking",
+                "copy the answer, a code block, a block or the thinking",
             ),
+        ),
+        command(
+            Reading,
+            A::CopyAnswer,
+            "copy-answer",
+            &[(Panes, "leader y")],
+            "copy the answer: the one that is read, else the last",
+        ),
+        command(
+            Reading,
+            A::CopyCode,
+            "copy-code",
+            &[(Panes, "leader k")],
+            "copy the code block: the one under the cursor, else the last",
+        ),
+        command(
+            Reading,
+            A::CopyBlock,
+            "copy-block",
+            &[(Panes, "leader b")],
+            "copy the block: the one under the cursor, else the last",
+        ),
+        command(
+            Reading,
+            A::CopySelection,
+            "copy-selection",
+            &[(Conversation, "y")],
+            "copy what is selected, else the block under the cursor",
         ),
         command(
             Reading,
@@ -421,8 +518,6 @@ pub const COMMANDS: &[Command] = &{
             &[
                 (Panes, "ctrl-up"),
                 (Panes, "alt-up"),
-                (Conversation, "k"),
-                (Conversation, "up"),
                 (Help, "k"),
                 (Help, "up"),
                 (Prompt, "up"),
@@ -437,8 +532,6 @@ pub const COMMANDS: &[Command] = &{
             &[
                 (Panes, "ctrl-down"),
                 (Panes, "alt-down"),
-                (Conversation, "j"),
-                (Conversation, "down"),
                 (Help, "j"),
                 (Help, "down"),
                 (Prompt, "down"),
@@ -446,31 +539,19 @@ pub const COMMANDS: &[Command] = &{
             ],
             "a row down (or the wheel)",
         ),
-        command(
-            Reading,
-            A::HalfUp,
-            "half-up",
-            &[(Conversation, "ctrl-u"), (Help, "ctrl-u")],
-            "half a page up",
-        ),
+        command(Reading, A::HalfUp, "half-up", &[(Help, "ctrl-u")], "half a page up"),
         command(
             Reading,
             A::HalfDown,
             "half-down",
-            &[(Conversation, "ctrl-d"), (Help, "ctrl-d")],
+            &[(Help, "ctrl-d")],
             "half a page down",
         ),
         command(
             Reading,
             A::PageUp,
             "page-up",
-            &[
-                (Panes, "pgup"),
-                (Conversation, "ctrl-b"),
-                (Help, "pgup"),
-                (Help, "ctrl-b"),
-                (Prompt, "pgup"),
-            ],
+            &[(Panes, "pgup"), (Help, "pgup"), (Help, "ctrl-b"), (Prompt, "pgup")],
             "a page up",
         ),
         command(
@@ -479,7 +560,6 @@ pub const COMMANDS: &[Command] = &{
             "page-down",
             &[
                 (Panes, "pgdn"),
-                (Conversation, "ctrl-f"),
                 (Help, "pgdn"),
                 (Help, "ctrl-f"),
                 (Help, "space"),
@@ -491,28 +571,14 @@ pub const COMMANDS: &[Command] = &{
             Reading,
             A::ToStart,
             "to-start",
-            &[
-                (Panes, "ctrl-home"),
-                (Empty, "home"),
-                (Conversation, "g g"),
-                (Conversation, "home"),
-                (Help, "g"),
-                (Help, "home"),
-            ],
+            &[(Panes, "ctrl-home"), (Empty, "home"), (Help, "g"), (Help, "home")],
             "to the beginning",
         ),
         command(
             Reading,
             A::Follow,
             "follow",
-            &[
-                (Panes, "ctrl-end"),
-                (Empty, "end"),
-                (Conversation, "G"),
-                (Conversation, "end"),
-                (Help, "G"),
-                (Help, "end"),
-            ],
+            &[(Panes, "ctrl-end"), (Empty, "end"), (Help, "G"), (Help, "end")],
             "to the end, and follow it",
         ),
         command(
@@ -721,6 +787,21 @@ pub const COMMANDS: &[Command] = &{
                 "change the colours, or list the themes",
             ),
         ),
+        command(
+            Application,
+            A::Narrower,
+            "narrower",
+            &[(Panes, "leader <")],
+            "make what is beside the conversation narrower (or drag its edge)",
+        ),
+        command(Application, A::Wider, "wider", &[(Panes, "leader >")], "make it wider"),
+        command(
+            Application,
+            A::EvenPanes,
+            "even-panes",
+            &[(Panes, "leader =")],
+            "give the panes the widths that they had at first",
+        ),
         slash(
             "mouse",
             None,
@@ -775,6 +856,7 @@ pub const COMMANDS: &[Command] = &{
 pub fn all() -> impl Iterator<Item = &'static Command> {
     COMMANDS
         .iter()
+        .chain(reading::COMMANDS)
         .chain(documents::PANE)
         .chain(inspector::INSPECTOR)
         .chain(documents::ANSWERS)

@@ -35,6 +35,7 @@ mod links;
 mod palette;
 #[cfg(unix)]
 mod reading;
+mod select;
 mod terminal;
 mod text;
 mod theme;
@@ -334,6 +335,10 @@ fn carry_out(
     match effect {
         Effect::Ask(question) => drop(handle.send(Request::Ask(question))),
         Effect::Cancel => drop(handle.send(Request::Cancel)),
+        Effect::AnswerNow => drop(handle.send(Request::Answer)),
+        Effect::Estimate(revision) => drop(handle.send(Request::Estimate(revision))),
+        Effect::Revise(revision) => drop(handle.send(Request::Revise(revision))),
+        Effect::Continue => drop(handle.send(Request::Continue)),
         Effect::Plan(mut change) => {
             for path in &mut change.load {
                 *path = inbox::at_home(path);

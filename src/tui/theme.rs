@@ -37,6 +37,7 @@ parts! {
     Verified = "verified",
     Unverified = "unverified",
     Selected = "selected",
+    Selection = "selection",
     Scrollbar = "scrollbar",
     Rule = "rule",
     Bar = "bar",
@@ -78,6 +79,7 @@ parts! {
     Changed = "changed",
     Cursor = "cursor",
     Plan = "plan",
+    Past = "past",
     Candidate = "candidate",
     CandidateMatch = "candidate-match",
     Heat1 = "heat-1",
@@ -97,8 +99,10 @@ impl Part {
 /// part, and so besides.
 const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Link, None, Modifier::UNDERLINED),
+    (Part::Past, None, Modifier::DIM),
     (Part::LinkSelected, Some(Part::Selected), Modifier::REVERSED),
     (Part::Doubtful, Some(Part::Unverified), Modifier::ITALIC),
+    (Part::Selection, None, Modifier::REVERSED),
     (Part::LineNumber, Some(Part::Detail), Modifier::empty()),
     (Part::CursorNumber, None, Modifier::BOLD),
     (Part::Target, None, Modifier::BOLD),

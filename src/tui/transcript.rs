@@ -13,8 +13,11 @@ mod copying;
 mod draw;
 mod folds;
 mod heights;
+pub mod keys;
 mod links;
+mod reading;
 mod segments;
+mod selection;
 #[cfg(test)]
 mod tests;
 mod thinking;
@@ -27,6 +30,7 @@ pub use block::{Block, Fold, Kind, Level, Thought, citation_text};
 use block::{Row, Spot};
 pub use draw::text_width;
 use heights::Heights;
+use selection::{Selection, Stretch};
 pub use thinking::{Account, sureness};
 
 /// Number of a block, from 0.
@@ -64,6 +68,13 @@ pub struct Transcript {
     link: Option<Anchor>,
     /// The turning point that was gone to last, until something else moves the view.
     turn: Option<Anchor>,
+    /// Where the person reads; without it, at the end while following, else at the first row in view.
+    cursor: Option<Anchor>,
+    /// The column that moves up and down try to keep.
+    goal: Option<usize>,
+    selection: Option<Selection>,
+    /// Where the button was pressed.
+    pressed: Option<Stretch>,
     /// The block whose tail is held while the person does not follow.
     held: Option<BlockId>,
     /// How much of thinking shows, unless chosen for one block.
@@ -85,6 +96,10 @@ impl Default for Transcript {
             selected: None,
             link: None,
             turn: None,
+            cursor: None,
+            goal: None,
+            selection: None,
+            pressed: None,
             held: None,
             default_fold: None,
             heat: false,
@@ -112,6 +127,13 @@ impl Transcript {
     /// Changes the account of a thinking block, or adds to its trace.
     pub fn update_thought(&mut self, id: BlockId, update: impl FnOnce(&mut Thought)) {
         self.change(id, |block| block.update_thought(update));
+    }
+
+    /// Whether these blocks are a part of the conversation no more.
+    pub fn set_past(&mut self, blocks: Range<BlockId>, past: bool) {
+        for block in self.blocks.get_mut(blocks).into_iter().flatten() {
+            block.past = past;
+        }
     }
 
     fn change(&mut self, id: BlockId, change: impl FnOnce(&mut Block)) {
@@ -383,7 +405,7 @@ impl Transcript {
     /// Rows from one place down to another, at most the view.
     fn distance(&mut self, from: Place, to: Place) -> usize {
         let mut rows = 0;
-        let mut at = from;
+        let (mut at, to) = (self.down(from, 0), self.down(to, 0));
         while at < to && rows < self.view {
             at = self.down(at, 1);
             rows += 1;

@@ -128,7 +128,7 @@ impl App {
 
     /// Esc while nothing runs: lets go of what is selected, else from writing to reading and back.
     pub(super) fn step_back(&mut self) -> Vec<Effect> {
-        if !self.transcript.let_go() {
+        if !self.leave_editing() && !self.transcript.let_go() {
             self.focus_on(match self.focus {
                 Focus::Composer => Focus::Conversation,
                 Focus::Inspector if self.inspector.over => Focus::Conversation,

@@ -1,17 +1,15 @@
-//! What keys and the mouse do.
+//! What keys do.
 
-use ratatui::crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::super::activity::Phase;
 use super::super::command::{self, Action, Typed};
 use super::super::keymap::{Chord, Context, Found};
 use super::super::transcript::Level;
 use super::super::view;
+use super::panes::Widths;
 use super::{App, Effect, Focus, LEAVING};
 use crate::conversation::Change;
-
-/// Rows that the wheel moves.
-pub(super) const WHEEL: isize = 3;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -151,58 +149,19 @@ impl App {
         };
     }
 
-    pub(super) fn mouse(&mut self, mouse: MouseEvent) {
-        if self.viewer_mouse(mouse) {
-            return;
-        }
-        let wheel = match mouse.kind {
-            MouseEventKind::ScrollUp => -WHEEL,
-            MouseEventKind::ScrollDown => WHEEL,
-            MouseEventKind::Down(MouseButton::Left) => return self.click(mouse.column, mouse.row),
-            _ => return,
-        };
-        let at = ratatui::layout::Position::new(mouse.column, mouse.row);
-        if self.help.is_none() && (self.documents_wheel(at, wheel) || self.inspector_wheel(at, wheel)) {
-            return;
-        }
-        match self.help {
-            Some(at) => self.help = Some(at.saturating_add_signed(wheel).min(view::help::last_scroll(self))),
-            None => self.transcript.scroll(wheel),
-        }
-    }
-
-    fn click(&mut self, column: u16, row: u16) {
-        let at = ratatui::layout::Position::new(column, row);
-        if self.help.take().is_some() {
-            return;
-        }
-        let areas = view::areas(self);
-        if self.completion_click(at)
-            || self.inspector_click(at, &areas)
-            || self.documents_click(at, &areas)
-            || self.composer_click(at, &areas)
-        {
-            return;
-        }
-        if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
-            self.transcript.follow();
-        } else if areas.transcript.contains(at) && !self.click_link(column, row) {
-            let (row, column) = (usize::from(row - areas.transcript.y), column - areas.transcript.x);
-            if let Some(id) = self.transcript.header_at(row) {
-                self.transcript.cycle_fold(id);
-            } else if column == 0 {
-                self.transcript.toggle_segment_at(row);
-            }
-        }
-    }
-
     pub(super) fn perform(&mut self, action: Action, argument: &str) -> Vec<Effect> {
         let page = self.transcript.page();
         match action {
             Action::Send => return self.send(),
             Action::Newline => self.composer.insert("\n"),
             Action::Complete => self.completion.offer_again(),
+            Action::Cancel if self.focus == Focus::Conversation && self.transcript.drop_selection() => {}
             Action::Cancel => return self.cancel(),
+            Action::Retry => return self.retry(argument),
+            Action::EditQuestion => self.edit_question(argument),
+            Action::AnswerNow => return self.answer_now(),
+            Action::Continue => return self.continue_reply(),
+            Action::Stop => return self.stop(),
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
             Action::Help => self.open_help(),
@@ -250,7 +209,9 @@ impl App {
             Action::Suspend => return vec![Effect::Suspend],
             Action::Panic => return vec![Effect::Panic],
             Action::CycleFold => {
-                if let Some(id) = self.transcript.thinking() {
+                let here = self.here().map(|(block, _)| block);
+                let here = here.filter(|&id| self.transcript.blocks()[id].thought().is_some());
+                if let Some(id) = here.or_else(|| self.transcript.thinking()) {
                     self.transcript.cycle_fold(id);
                 }
             }
@@ -271,13 +232,23 @@ impl App {
             Action::PreviousTurn => self.transcript.go_to_turn(false),
             Action::NextLink => self.transcript.select_link(true),
             Action::PreviousLink => self.transcript.select_link(false),
-            Action::FollowLink if self.open_selected() => {}
+            Action::FollowLink if self.open_selected() || self.act_under_cursor() => {}
             Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
             Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
-            Action::View(step) => self.view(step),
+            Action::CopyAnswer => return self.copy_answer(),
+            Action::CopyCode => return self.copy_code(),
+            Action::CopyBlock => return self.copy_block(),
+            Action::CopySelection => return self.copy_selection(),
+            Action::Go(motion) => self.transcript.go(motion),
+            Action::Select(unit) => self.transcript.toggle_selection(unit),
+            Action::SwapEnds => self.transcript.swap_ends(),
+            Action::Narrower => self.widen(false),
+            Action::Wider => self.widen(true),
+            Action::EvenPanes => self.widths = Widths::default(),
+            Action::View(step) => return self.view(step),
             Action::RowUp => self.transcript.scroll(-1),
             Action::RowDown => self.transcript.scroll(1),
             Action::HalfUp => self.transcript.scroll(-(page / 2).max(1)),
@@ -362,6 +333,11 @@ impl App {
             None => {
                 let written = self.composer.take();
                 let text = written.trim().to_owned();
+                if let Some((turn, _)) = self.revising.editing.take() {
+                    let mut effects = self.send_edited(turn, text);
+                    effects.push(Effect::Remember(written));
+                    return effects;
+                }
                 self.queue.push_back(text.clone());
                 self.transcript.follow();
                 vec![Effect::Ask(self.as_sent(&text)), Effect::Remember(written)]
@@ -370,13 +346,21 @@ impl App {
     }
 
     fn cancel(&mut self) -> Vec<Effect> {
+        match self.stop() {
+            nothing if nothing.is_empty() => self.step_back(),
+            effects => effects,
+        }
+    }
+
+    /// Stops what runs, if something does.
+    fn stop(&mut self) -> Vec<Effect> {
         if self.activity.is_busy() {
             self.activity.cancel();
             vec![Effect::Cancel]
         } else if self.plans.working.is_some() {
             vec![Effect::Cancel]
         } else {
-            self.step_back()
+            Vec::new()
         }
     }
 

@@ -7,7 +7,9 @@ mod copying;
 mod documents;
 mod editing;
 mod keys;
+mod mouse;
 mod plans;
+mod revising;
 pub mod rig;
 mod thinking;
 mod turns;
@@ -339,7 +341,7 @@ fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
 #[test]
 fn slash_commands() {
     let mut rig = Rig::ready(60, 20);
-    rig.write("/t");
+    rig.write("/the");
     rig.shows("/theme  change the colours");
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/theme ");
@@ -397,7 +399,7 @@ fn reading_is_not_disturbed_and_the_pill_leads_back() {
     assert_eq!(rig.frame()[..9], before);
     rig.shows("↓ 2 new lines · End");
     let row = rig.frame().iter().position(|row| row.contains("new lines")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 40, row as u16);
+    rig.click_at(40, row as u16);
     assert!(rig.app.transcript.is_following());
     rig.mouse(MouseEventKind::ScrollUp, 0, 0);
     assert!(!rig.app.transcript.is_following());
@@ -412,9 +414,9 @@ fn a_click_on_the_header_folds() {
     rig.reply("q");
     rig.shows("▸ thought");
     let row = rig.frame().iter().position(|row| row.contains("▸ thought")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     rig.shows("  │ Let me look.");
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     rig.lacks("Let me look.");
 }
 

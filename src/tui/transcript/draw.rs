@@ -1,5 +1,7 @@
 //! Drawing the rows in view, and nothing else.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,7 +11,7 @@ use super::super::links::{Link, Mark, Target};
 use super::super::text::{clip, print, width};
 use super::super::theme::{Part, Theme};
 use super::thinking::{draw_gutter, draw_heat, folded as folded_account, header};
-use super::{Account, Block, Kind, Level, Row, Spot, Transcript, citation_text};
+use super::{Account, Block, Fold, Kind, Level, Row, Spot, Transcript, citation_text};
 use crate::conversation::Verdict;
 
 /// Longest line of text: longer ones are hard to read.
@@ -60,6 +62,9 @@ impl Transcript {
                 };
                 draw_heat(block, place.row, text, buf, theme);
             }
+            if block.past {
+                buf.set_style(line, theme.style(Part::Past));
+            }
             if self
                 .turn
                 .is_some_and(|turn| turn.block == place.block && block.row_of(turn.spot) == place.row)
@@ -69,6 +74,9 @@ impl Transcript {
             }
             let link = self.link.filter(|link| link.block == place.block);
             draw_marks(block, place.row, link.map(|link| link.spot), line, buf, theme);
+            if let Some(range) = self.selected_in(place.block) {
+                draw_selection(block, place.row, &range, line, buf, theme);
+            }
             place.row += 1;
         }
         self.draw_scrollbar(area, buf, theme);
@@ -174,6 +182,40 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
                 draw_gutter(block, row, Rect { width: margin, ..line }, buf, theme);
             }
         }
+    }
+}
+
+/// What is selected of a row. An empty line has a column to be seen by, and a header stands for what it hides.
+fn draw_selection(block: &Block, row: usize, range: &Range<usize>, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    let margin = block.margin(usize::from(line.width)) as u16;
+    let text = Rect {
+        x: line.x + margin,
+        width: line.width - margin,
+        ..line
+    };
+    let mut select = |area: Rect, from: usize, to: usize| {
+        let room = usize::from(area.width);
+        let (from, to) = (from.min(room) as u16, to.min(room) as u16);
+        let part = Rect {
+            x: area.x + from,
+            width: to - from,
+            ..area
+        };
+        buf.set_style(part, theme.style(Part::Selection));
+    };
+    let covers = |part: Range<usize>| !part.is_empty() && range.start <= part.start && part.end <= range.end;
+    match block.row(row) {
+        Row::Text(_) => {
+            for (from, to) in block.columns_of(row, range) {
+                select(text, from, to);
+            }
+            if block.row_start(row).is_some_and(|start| range.contains(&start)) && block.cells(row).is_empty() {
+                select(text, 0, 1);
+            }
+        }
+        Row::Hidden(_) if covers(0..block.shown_text().start) => select(text, 0, usize::MAX),
+        Row::Header if block.fold() == Fold::Folded && covers(0..block.source().len()) => select(line, 0, usize::MAX),
+        _ => {}
     }
 }
 

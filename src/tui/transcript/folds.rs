@@ -4,8 +4,8 @@
 
 use std::ops::Range;
 
-use super::block::{Fold, Spot, Thought};
-use super::{Anchor, BlockId, Place, Transcript};
+use super::block::{Fold, Row, Spot, Thought};
+use super::{Anchor, BlockId, Transcript};
 
 impl Transcript {
     /// How much of thinking shows, unless it was chosen for a block; without it, it is open while live only.
@@ -46,18 +46,20 @@ impl Transcript {
         self.keep(id, header, !follow, super::Block::cycle_fold);
     }
 
-    /// Folds the segment that begins in a row of the view, or unfolds it; whether one does.
-    pub fn toggle_segment_at(&mut self, row: usize) -> bool {
+    /// The segment that begins in a row of the view, if one does, and whether it is folded.
+    pub fn segment_begins_at(&mut self, row: usize) -> Option<(BlockId, usize, bool)> {
         let first = self.first();
         let place = self.down(first, row);
-        let begins = self
-            .blocks
-            .get(place.block)
-            .and_then(|block| block.segment_begins(place.row));
-        let Some((number, folded)) = begins.filter(|_| row < self.view) else {
+        let (number, folded) = self.blocks.get(place.block)?.segment_begins(place.row)?;
+        (row < self.view).then_some((place.block, number, folded))
+    }
+
+    /// Folds the segment that begins in a row of the view, or unfolds it; whether one does.
+    pub fn toggle_segment_at(&mut self, row: usize) -> bool {
+        let Some((id, number, folded)) = self.segment_begins_at(row) else {
             return false;
         };
-        self.fold_segment(place.block, number, !folded);
+        self.fold_segment(id, number, !folded);
         true
     }
 
@@ -144,38 +146,50 @@ impl Transcript {
         (number < trace.segment_count()).then(|| trace.segment_bytes(number))
     }
 
-    /// The thinking that is read: that in view, else the newest.
+    /// The thinking that is read: what the cursor is in, else what is in view, else the newest.
     pub fn thinking_read(&mut self) -> Option<BlockId> {
-        self.thinking()
+        let cursor = self.cursor.is_some().then(|| self.cursor_place().block);
+        let is_thinking = |id: &BlockId| self.blocks.get(*id).is_some_and(|block| block.thought().is_some());
+        cursor.filter(is_thinking).or_else(|| self.thinking())
     }
 
-    /// The segment that is read: of the first row in view that has one; at the end of what is followed, the last one.
+    /// The segment that is read: the one that the cursor is in, or where one has just gone to, else the first in view; at the
+    /// end of what is followed, the last one.
     pub fn segment_read(&mut self) -> Option<(BlockId, usize)> {
         let id = self.thinking_read()?;
-        let trace = &self.blocks[id].thought()?.trace;
-        let last = trace.segment_count().checked_sub(1)?;
-        if self.is_following() {
-            return Some((id, last));
-        }
-        let offset = match self.turn {
-            Some(Anchor {
-                block,
-                spot: Spot::Text(offset),
-            }) if block == id => offset,
-            _ => self.first_byte(id)?,
+        let last = self.blocks[id].thought()?.trace.segment_count().checked_sub(1)?;
+        let here = match self.turn {
+            Some(turn) if turn.block == id => Some(self.place(turn)),
+            _ if self.cursor.is_some() => Some(self.cursor_place()),
+            _ if self.is_following() => return Some((id, last)),
+            _ => None,
         };
-        Some((id, self.blocks[id].thought()?.trace.segment_at(offset)?.min(last)))
+        let from = here.filter(|here| here.block == id).map(|here| here.row);
+        let offset = self.byte_from(id, from);
+        let segment = self.blocks[id].thought()?.trace.segment_at(offset)?;
+        Some((id, segment.min(last)))
     }
 
-    /// The first byte of a block that is in view.
-    fn first_byte(&mut self, id: BlockId) -> Option<usize> {
+    /// The first byte of a block from a row on; without one, from the first row in view on.
+    fn byte_from(&mut self, id: BlockId, row: Option<usize>) -> usize {
         let first = self.first();
-        let start = Place { block: id, row: 0 };
-        let row = if first.block == id { first.row } else { 0 };
         let height = self.measure(id);
-        (first <= start || first.block == id)
-            .then(|| (row..height).find_map(|row| self.blocks[id].text_range(row)))?
-            .map(|range| range.start)
+        let row = match row {
+            Some(row) => row,
+            None if first.block == id => first.row,
+            None => 0,
+        };
+        let block = &self.blocks[id];
+        let last = height.min(row + self.view);
+        let text = (row..last).find_map(|row| block.text_range(row));
+        // A folded one has none: it is read from its beginning, unless it has been passed.
+        match text {
+            Some(range) => range.start,
+            None if first.block > id || (row < height && matches!(block.row(row), Row::Cited(_))) => {
+                block.source().len()
+            }
+            None => 0,
+        }
     }
 
     /// The bytes of a block that are in view.

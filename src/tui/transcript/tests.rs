@@ -11,6 +11,9 @@ use super::block::WINDOW;
 use super::*;
 use crate::trace::Piece;
 
+mod reading;
+mod selection;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The rows in view.
