@@ -9,6 +9,7 @@ mod nearest;
 mod report;
 mod table;
 mod theme;
+mod turning;
 mod value;
 
 #[cfg(test)]
@@ -23,9 +24,10 @@ pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
 pub use table::{
     Backend, Background, Colour, Composer, Config, Documents, FileOrder, Model, Notify, NotifyMethod, Plain,
-    PlainThinking, Reply, SETTINGS, Screen, Setting, Ui, sections,
+    PlainThinking, Reply, SETTINGS, Screen, Setting, Thinking, ThinkingFold, Ui, sections,
 };
 pub use theme::ThemeChoice;
+pub use turning::Phrases;
 pub use value::{Auto, Count, Number, OptionalPath, Value};
 
 /// A line and a column of a file, both from 1.
