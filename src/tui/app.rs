@@ -47,6 +47,7 @@ use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
 use crate::conversation::{Change, Event, Revision};
+use crate::engine::Token;
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
@@ -248,12 +249,21 @@ impl App {
         app
     }
 
-    /// Takes what was said before, as it came. Of all of it together only the end is drawn.
+    /// Takes what was said before. It comes to the same as taking it event by event, but runs of tokens are wrapped once.
     pub fn recall(&mut self, opening: Vec<Event>) {
+        let mut run: Vec<Token> = Vec::new();
         for event in opening {
-            // What an event asks for is done already, or can be done no more.
-            let _ = self.conversation(event);
+            match event {
+                Event::Token(token) if run.last().is_none_or(|last| last.channel == token.channel) => run.push(token),
+                event => {
+                    self.tokens(&std::mem::take(&mut run));
+                    // What an event asks for is done already, or can be done no more.
+                    let _ = self.conversation(event);
+                }
+            }
         }
+        self.tokens(&run);
+        self.plans = Plans::default();
         self.fit();
     }
 
