@@ -11,6 +11,7 @@ mod copying;
 mod documents;
 mod editing;
 mod focus;
+mod inspecting;
 mod keys;
 mod mouse;
 mod palette;
@@ -19,6 +20,7 @@ pub(super) mod plans;
 pub(super) mod revising;
 #[cfg(test)]
 pub(super) mod tests;
+mod thinking;
 mod viewing;
 
 use std::collections::VecDeque;
@@ -55,6 +57,7 @@ use mouse::Mouse;
 use panes::Widths;
 use plans::Plans;
 use revising::Revising;
+use thinking::default_fold;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -230,7 +233,7 @@ impl App {
             pointer: Mouse::default(),
             viewer: None,
             linker: Linker::default(),
-            turning: Arc::default(),
+            turning: setup.settings.thinking.turning.turning(),
             said: None,
             leaving: None,
             reply: None,
@@ -242,6 +245,9 @@ impl App {
         app.set_theme(app.setup.theme.clone());
         app.set_up_composer();
         app.fit();
+        app.transcript.set_heat(app.setup.settings.thinking.heat);
+        app.transcript
+            .set_default_fold(default_fold(app.setup.settings.thinking.fold));
         let opening = [app.setup.note.clone(), app.setup.paths.clone()];
         for text in opening.iter().filter(|text| !text.trim().is_empty()) {
             app.transcript.push(Kind::Notice(Level::Detail), text);
