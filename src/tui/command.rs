@@ -5,6 +5,7 @@
 //! pane and in an open document is in the tables beside their code.
 
 use super::documents::keys as documents;
+use super::inspector::keys as inspector;
 use super::keymap::Context;
 use super::select::Unit;
 use super::transcript::keys as reading;
@@ -40,12 +41,20 @@ pub enum Action {
     Reload,
     Theme,
     Mouse,
+    Notifications,
     Redraw,
     Suspend,
     Panic,
     CycleFold,
     SelectThinking,
     ToggleMarkdown,
+    ThinkingDefault,
+    Heat,
+    Outline,
+    FoldSegment,
+    FoldSegments,
+    UnfoldSegments,
+    FoldOthers,
     NextTurn,
     PreviousTurn,
     NextLink,
@@ -70,6 +79,8 @@ pub enum Action {
     View(viewer::Step),
     /// In the documents pane.
     Pane(documents::Command),
+    /// In the inspector.
+    Inspect(inspector::Command),
     /// To a change that is planned.
     Answer(documents::Answer),
     RowUp,
@@ -110,18 +121,22 @@ pub enum Group {
     Plan,
     Pane,
     Reading,
+    Thinking,
+    Inspector,
     Viewing,
     Writing,
     Application,
 }
 
 impl Group {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Asking,
         Self::Documents,
         Self::Plan,
         Self::Pane,
         Self::Reading,
+        Self::Thinking,
+        Self::Inspector,
         Self::Viewing,
         Self::Writing,
         Self::Application,
@@ -134,6 +149,8 @@ impl Group {
             Self::Plan => "A change to the documents that is planned",
             Self::Pane => "In the documents",
             Self::Reading => "Reading",
+            Self::Thinking => "Thinking",
+            Self::Inspector => "In the inspector",
             Self::Viewing => "In an open document",
             Self::Writing => "Writing",
             Self::Application => "Application",
@@ -197,7 +214,7 @@ pub const COMMANDS: &[Command] = &{
     use Action as A;
     use Argument::{None, Optional};
     use Context::{Composer, Conversation, Empty, Global, Help, Inspector, Panes, Prompt, Slash};
-    use Group::{Application, Asking, Documents, Reading, Writing};
+    use Group::{Application, Asking, Documents, Reading, Thinking, Writing};
     [
         command(Asking, A::Send, "send", &[(Composer, "enter")], "send the question"),
         command(
@@ -337,14 +354,63 @@ pub const COMMANDS: &[Command] = &{
             "back to writing",
         ),
         command(
-            Reading,
+            Thinking,
             A::CycleFold,
             "cycle-fold",
             &[(Composer, "tab"), (Panes, "ctrl-t"), (Conversation, "tab")],
             "fold or unfold thinking (or click on it)",
         ),
         command(
-            Reading,
+            Thinking,
+            A::Outline,
+            "outline",
+            &[(Panes, "leader o")],
+            "the outline of the thinking, to go to a part of it",
+        ),
+        command(
+            Thinking,
+            A::FoldSegment,
+            "fold-segment",
+            &[(Conversation, "z a"), (Conversation, "z o"), (Conversation, "z c")],
+            "fold the segment that is read, or unfold it (or click on its ▾)",
+        ),
+        command(
+            Thinking,
+            A::FoldSegments,
+            "fold-segments",
+            &[(Conversation, "z M")],
+            "fold all segments of the thinking",
+        ),
+        command(
+            Thinking,
+            A::UnfoldSegments,
+            "unfold-segments",
+            &[(Conversation, "z R")],
+            "unfold all segments",
+        ),
+        command(
+            Thinking,
+            A::FoldOthers,
+            "fold-others",
+            &[(Conversation, "z x")],
+            "fold all segments but the one that is read",
+        ),
+        command(
+            Thinking,
+            A::ThinkingDefault,
+            "thinking-default",
+            &[(Panes, "leader t")],
+            "how much of all thinking shows: as usual, folded, a window, in full",
+        ),
+        command(
+            Thinking,
+            A::Heat,
+            "heat",
+            &[(Panes, "leader h")],
+            "show how sure the model was of each token, or stop to",
+        ),
+        command(
+            Thinking,
             A::SelectThinking,
             "select-thinking",
             &[(Panes, "shift-tab")],
@@ -362,14 +428,14 @@ pub const COMMANDS: &[Command] = &{
             ),
         ),
         command(
-            Reading,
+            Thinking,
             A::NextTurn,
             "next-turn",
             &[(Empty, "}"), (Conversation, "}")],
             "to the next place where a thought turns (↺)",
         ),
         command(
-            Reading,
+            Thinking,
             A::PreviousTurn,
             "previous-turn",
             &[(Empty, "{"), (Conversation, "{")],
@@ -750,6 +816,17 @@ pub const COMMANDS: &[Command] = &{
             "give the panes the widths that they had at first",
         ),
         slash(
+            "notify",
+            None,
+            command(
+                Application,
+                A::Notifications,
+                "notifications",
+                &[(Panes, "leader n")],
+                "tell when something long is over and you look elsewhere, or no more",
+            ),
+        ),
+        slash(
             "mouse",
             None,
             command(
@@ -805,6 +882,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         .iter()
         .chain(reading::COMMANDS)
         .chain(documents::PANE)
+        .chain(inspector::INSPECTOR)
         .chain(documents::ANSWERS)
         .chain(viewer::COMMANDS)
 }

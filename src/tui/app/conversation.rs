@@ -266,6 +266,19 @@ impl App {
         } else {
             finished.prompt_tokens
         });
+        let stopped = match finished.reason {
+            StopReason::Prefilled | StopReason::EndOfSequence => None,
+            StopReason::MaxTokens => Some("token limit"),
+            StopReason::ContextFull => Some("context full"),
+            StopReason::Repetition { .. } => Some("repeated itself"),
+            StopReason::Cancelled => Some("cancelled"),
+        };
+        // An answer that was stopped does not make its thinking one.
+        let thinking = self.reply.as_ref().and_then(|reply| reply.open);
+        if let Some((Channel::Thinking, block)) = thinking {
+            self.transcript
+                .update_thought(block, |thought| thought.stopped = stopped);
+        }
         let reply = self.close_reply();
         let (answered, written) = match &reply {
             Some(reply) => (reply.answered, reply.last.is_some()),

@@ -8,13 +8,16 @@ use super::super::keymap::{Chord, Context, Found};
 use super::super::transcript::Level;
 use super::super::view;
 use super::panes::Widths;
-use super::{App, Effect, Focus, LEAVING};
+use super::{App, Effect, Focus, LEAVING, themes};
 use crate::conversation::Change;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         if key.kind == KeyEventKind::Release {
             return Vec::new();
+        }
+        if let Some(effects) = self.picker_key(key) {
+            return effects;
         }
         let chord = Chord::of(key);
         if self.begun.is_empty() && self.viewer_digit(chord) {
@@ -76,7 +79,7 @@ impl App {
             self.history_action(action);
             return Vec::new();
         }
-        if self.viewer_prompt(action) || self.filter_action(action) {
+        if self.viewer_prompt(action) || self.filter_action(action) || self.outline_filter_action(action) {
             return Vec::new();
         }
         self.completion_key(action, chord)
@@ -108,6 +111,8 @@ impl App {
             palette.write(text);
         } else if self.focus == Focus::Documents && self.documents.is_filtering() {
             self.documents.write_filter(text);
+        } else if self.focus == Focus::Inspector && self.inspector.is_filtering() {
+            self.inspector.write_filter(text);
         } else if self.focus == Focus::Composer {
             self.compose(text);
         }
@@ -192,7 +197,8 @@ impl App {
                 });
             }
             Action::Reload => return self.reload(),
-            Action::Theme => return self.choose_theme(argument),
+            Action::Theme => return themes::choose(argument),
+            Action::Notifications => self.toggle_notifications(),
             Action::Mouse => {
                 self.mouse = !self.mouse;
                 let text = if self.mouse {
@@ -216,6 +222,18 @@ impl App {
                     self.transcript.cycle_fold(id);
                 }
             }
+            Action::ThinkingDefault => self.cycle_default_fold(),
+            Action::Heat => self.toggle_heat(),
+            Action::Outline => self.open_outline(),
+            Action::FoldSegment => self.transcript.toggle_segment(),
+            Action::FoldSegments => self.transcript.fold_segments(true),
+            Action::UnfoldSegments => self.transcript.fold_segments(false),
+            Action::FoldOthers => {
+                if let Some((id, number)) = self.transcript.segment_read() {
+                    self.transcript.fold_all_but(id, number);
+                }
+            }
+            Action::Inspect(command) => self.inspect(command),
             Action::SelectThinking => self.transcript.select_previous_thinking(),
             Action::NextTurn => self.transcript.go_to_turn(true),
             Action::PreviousTurn => self.transcript.go_to_turn(false),

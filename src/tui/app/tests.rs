@@ -1,6 +1,7 @@
 //! The application without a terminal: inputs in, effects, state and frames out.
 
 pub mod any_order;
+mod attention;
 mod completion;
 mod composing;
 mod copying;
@@ -12,13 +13,15 @@ mod mouse;
 mod plans;
 mod revising;
 pub mod rig;
+mod themes;
+mod thinking;
 mod turns;
 mod viewing;
 
 use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 
 use super::super::activity::Phase;
-use super::super::theme::names;
+use super::super::theme::{Depth, Theme, names};
 use super::super::transcript::Block;
 use super::*;
 use crate::conversation::{Citation, Documents, Exclusion, Loading, Note, Question, Skipped, Verdict};
@@ -83,11 +86,11 @@ fn a_conversation_from_loading_to_the_answer() {
     for _ in 0..20 {
         rig.token(Channel::Thinking, "Let me look.\n");
     }
-    rig.shows("▾ thinking 2.0 s · 20 tok · 10 tok/s\n    ⋮ 10 lines above\n  │ Let me look.");
+    rig.shows("▾ thinking 2.0 s · 20/80,000 tok · 10 tok/s · 2 seg · 1.00 nats\n▾ │ Let me look.\n  │ Let me look.");
     rig.shows("thinking · ctx 41,253/1,048,576 (4%) · 10 tok/s");
     rig.cite(Channel::Thinking, 3, Verdict::Verified);
     rig.token(Channel::Answer, "\n\nAt src/x.rs:12");
-    rig.shows("▸ thought 2.0 s · 20 tok · 1 ✓\n\n  At src/x.rs:12");
+    rig.shows("▸ thought 2.0 s · 20 tok · 2 seg · 1 ✓ · 1.00 nats\n\n  At src/x.rs:12");
     rig.cite(Channel::Answer, 12, Verdict::Verified);
     rig.cite(Channel::Answer, 12, Verdict::Verified);
     rig.token(Channel::Answer, ", and perhaps src/x.rs:40.");
@@ -114,8 +117,7 @@ fn a_conversation_from_loading_to_the_answer() {
     );
 
     rig.key(KeyCode::Tab);
-    rig.shows("▾ thought 2.0 s · 20 tok · 1 ✓\n    ⋮ 10 lines above");
-    rig.key(KeyCode::Tab);
+    rig.shows("▾ thought 2.0 s · 20 tok · 2 seg · 1 ✓ · 1.00 nats\n▾ │ Let me look.");
     rig.key(KeyCode::End);
     rig.shows("  │ Let me look.\n    ✓ src/x.rs:3 verified\n\n  At src");
 }
@@ -241,6 +243,8 @@ fn a_cancelled_prefill_of_a_question_says_that_what_was_read_is_kept() {
     }));
     rig.finish(StopReason::Cancelled);
     rig.shows("cancelled; what was read is kept");
+    rig.shows("next question: 41,133 tok ≈ ");
+    rig.app.size.width = 140;
     rig.shows("ctx 100/");
 }
 
@@ -347,15 +351,10 @@ fn slash_commands() {
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/theme ");
     rig.write("storm");
-    assert_eq!(rig.key(KeyCode::Enter), []);
-    assert_eq!(rig.app.setup.theme.name, "storm");
-    rig.ask("/theme nope");
-    rig.shows("! there is no theme `nope`");
-    assert_eq!(rig.ask("/theme my.toml"), [Effect::ReadTheme("my.toml".into())]);
-    rig.input(Input::ThemeRead {
-        path: "my.toml".into(),
-        source: Ok("[styles]\nwhat = 'red'".into()),
-    });
+    assert_eq!(rig.key(KeyCode::Enter), [Effect::LoadTheme("storm".into())]);
+    rig.input(Input::ThemeLoaded(
+        Theme::parse("x", "[styles]\nwhat = 1").map_err(|error| error.to_string()),
+    ));
     rig.shows("styles.what: there is no such part");
     assert_eq!(rig.ask("/mouse"), [Effect::CaptureMouse(false)]);
     assert_eq!(rig.ask("/nope"), []);
@@ -484,8 +483,8 @@ fn frames_at_the_usual_sizes_show_what_matters() {
 fn without_colour_no_theme_has_any() {
     for name in names() {
         let mut rig = Rig::ready(60, 20);
-        rig.app.setup.colour = false;
-        rig.ask(&format!("/theme {name}"));
+        rig.app.setup.depth = Depth::None;
+        rig.input(Input::ThemeLoaded(Ok(Theme::built_in(name).unwrap())));
         rig.reply("q");
         let buf = rig.buffer();
         let plain = |colour| matches!(colour, ratatui::style::Color::Reset);

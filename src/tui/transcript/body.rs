@@ -14,6 +14,8 @@ use super::super::markdown::Markdown;
 use super::super::text::{cells, clusters, width};
 use super::super::theme::Part;
 use super::super::wrap::Rows;
+use super::segments::Segments;
+use crate::trace::Trace;
 
 /// How a piece differs from the text of its block: the styles of these parts, one over the other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,6 +56,8 @@ pub enum Body {
     /// As it is written.
     Plain(Rows),
     Markdown(Box<Markdown>),
+    /// Thinking.
+    Segments(Segments),
 }
 
 impl Body {
@@ -69,11 +73,22 @@ impl Body {
         match self {
             Self::Plain(rows) => rows.width(),
             Self::Markdown(markdown) => markdown.width(),
+            Self::Segments(segments) => segments.width(),
         }
     }
 
-    /// Takes in what the source has more than before. The rows before the returned one are what they were.
-    pub fn extend(&mut self, source: &str) -> usize {
+    /// Wraps at another width.
+    pub fn set_width(&mut self, source: &str, width: usize) {
+        match self {
+            Self::Plain(rows) => *rows = Rows::of(source, width),
+            Self::Markdown(markdown) => **markdown = Markdown::of(source, width),
+            Self::Segments(segments) => segments.set_width(source, width),
+        }
+    }
+
+    /// Takes in what the source has more than before; thinking does by its trace. The rows before the returned one are
+    /// what they were.
+    pub fn extend(&mut self, source: &str, trace: Option<&Trace>) -> usize {
         match self {
             Self::Plain(rows) => {
                 let before = rows.count();
@@ -81,6 +96,7 @@ impl Body {
                 before.saturating_sub(2)
             }
             Self::Markdown(markdown) => markdown.extend(source),
+            Self::Segments(segments) => trace.map_or(0, |trace| segments.extend(trace)),
         }
     }
 
@@ -89,6 +105,7 @@ impl Body {
         match self {
             Self::Plain(rows) => rows.count(),
             Self::Markdown(markdown) => markdown.count(),
+            Self::Segments(segments) => segments.count(),
         }
     }
 
@@ -98,6 +115,7 @@ impl Body {
         match self {
             Self::Plain(rows) => rows.range(row),
             Self::Markdown(markdown) => markdown.range(row),
+            Self::Segments(segments) => segments.range(row),
         }
     }
 
@@ -106,6 +124,7 @@ impl Body {
         match self {
             Self::Plain(rows) => rows.range(row).start,
             Self::Markdown(markdown) => markdown.start(row),
+            Self::Segments(segments) => segments.range(row).start,
         }
     }
 
@@ -113,6 +132,7 @@ impl Body {
         match self {
             Self::Plain(rows) => rows.row_of(offset),
             Self::Markdown(markdown) => markdown.row_of(offset),
+            Self::Segments(segments) => segments.row_of(offset),
         }
     }
 
@@ -128,6 +148,7 @@ impl Body {
                 }]
             }
             Self::Markdown(markdown) => markdown.pieces(source, row),
+            Self::Segments(segments) => segments.pieces(source, row),
         }
     }
 
@@ -136,6 +157,7 @@ impl Body {
         match self {
             Self::Plain(rows) => source[rows.range(row)].trim().is_empty(),
             Self::Markdown(markdown) => markdown.is_blank(source, row),
+            Self::Segments(segments) => segments.is_blank(source, row),
         }
     }
 

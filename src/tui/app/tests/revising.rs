@@ -212,7 +212,7 @@ fn a_stopped_reply_goes_on_where_it_stood() {
     rig.event(Event::Continued { turn: 3 });
     rig.decoded = 2;
     rig.token(Channel::Thinking, " three");
-    rig.shows("▾ thinking 0.3 s · 3 tok");
+    rig.shows("▾ thinking 0.3 s · 3/80,000 tok");
     rig.shows("│ one two three");
     assert_eq!(rig.ask("/continue"), []);
     rig.shows("the reply is still being written");
