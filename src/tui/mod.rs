@@ -31,6 +31,7 @@ mod inbox;
 mod links;
 #[cfg(unix)]
 mod reading;
+mod search;
 mod terminal;
 mod text;
 mod theme;

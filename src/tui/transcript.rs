@@ -23,7 +23,7 @@ use std::ops::Range;
 pub use block::{Block, Kind, Level, Thought, citation_text};
 use block::{Fold, Row, Spot};
 pub use draw::text_width;
-use heights::Heights;
+pub use heights::Heights;
 
 /// Number of a block, from 0.
 pub type BlockId = usize;
