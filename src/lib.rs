@@ -1,6 +1,6 @@
 //! Long-context reasoning in the terminal.
 //!
-//! The rooms, each using only those below it: [`cli`] and [`tui`] (what a person sees), [`conversation`] (questions
+//! The rooms, each using only those below it: [`cli`] and [`tui`] (what a person sees), [`session`] (records), [`conversation`] (questions
 //! about documents), [`context`] (documents as one token sequence), [`engine`] (one model, one state), [`compute`] (the
 //! operations of a layer), [`model`] (a checkpoint on disk), [`trace`] (reasoning text), [`config`] (what a person has set).
 
@@ -11,5 +11,6 @@ pub mod context;
 pub mod conversation;
 pub mod engine;
 pub mod model;
+pub mod session;
 pub mod trace;
 pub mod tui;

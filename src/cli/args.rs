@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::error::EXIT_CODES;
+use crate::session::Speed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -84,6 +85,24 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ThemesCommand>,
     },
+    /// Print every key of the application, as they are written in a configuration, with what they do.
+    ///
+    /// A key is bound in a context: `panes` while nothing lies over the panes, `composer` while you write (`empty` before, `slash`
+    /// after a `/`), `conversation`, `documents`, `inspector` and `viewer` while those have the keys, `plan` while a change to the
+    /// documents waits for an answer, `prompt` while you write what to search for, `help`, and `global` always.
+    Keys,
+    /// List the recorded sessions that come with the program, tell what one holds, or open it.
+    ///
+    /// A record is opened without a model: it shows what was said and can be read, folded and searched, but not asked.
+    #[command(
+        after_help = "Examples:\n  thunderhead sessions list\n  thunderhead sessions open eighty-days\n  \
+                            thunderhead ask --record mine.jsonl -p 'Where is `main` defined?' src\n  \
+                            thunderhead sessions open --speed 4 mine.jsonl"
+    )]
+    Sessions {
+        #[command(subcommand)]
+        command: SessionsCommand,
+    },
     /// Print the effective settings with where each came from, explain them all, or check a file of them.
     ///
     /// A flag goes before the environment, that before the configuration file, and that before the default. What is printed is
@@ -116,6 +135,34 @@ pub enum ThemesCommand {
         #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
         files: Vec<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// List the sessions that come with the program.
+    List,
+    /// Print the account of a session: its turns, their tokens and times.
+    Show {
+        /// The file of a record, or the name of one that comes with the program.
+        #[arg(value_name = "FILE|NAME", value_hint = ValueHint::FilePath)]
+        session: PathBuf,
+    },
+    /// Open a session in the application.
+    Open {
+        /// The file of a record, or the name of one that comes with the program.
+        #[arg(value_name = "FILE|NAME", value_hint = ValueHint::FilePath)]
+        session: PathBuf,
+        /// Play it as it came, X times as fast as it was recorded [default: show all of it at once].
+        #[arg(long, value_name = "X", value_parser = speed, allow_negative_numbers = true)]
+        speed: Option<Speed>,
+        #[command(flatten)]
+        ui: UiArgs,
+    },
+}
+
+fn speed(text: &str) -> Result<Speed, String> {
+    let factor = text.parse().ok().and_then(Speed::new);
+    factor.ok_or_else(|| "expected a number from 0.001 to 1000000".to_owned())
 }
 
 #[derive(Debug, Args)]
@@ -170,6 +217,9 @@ pub struct AskArgs {
     /// Print every event as one JSON object a line.
     #[arg(long)]
     pub json: bool,
+    /// Keep the whole session in this file, which must not be there yet; `thunderhead sessions open FILE` shows it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub record: Option<PathBuf>,
     #[command(flatten)]
     pub conversation: ConversationArgs,
 }

@@ -3,20 +3,24 @@
 //! The answer goes to standard output, everything else to standard error, so that a pipe gets the answer alone. With
 //! `--json` it is the event stream that the application reads, one object a line.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::mpsc::channel;
+use std::time::Instant;
 
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
 use super::args::{AskArgs, Thinking};
 use super::error::CliError;
-use super::load;
+use super::load::{self, Loaded};
 use super::progress::Progress;
 use crate::config::Config;
 use crate::conversation::{Citation, Event, Handle, Request};
 use crate::engine::{Finished, StopReason};
+use crate::session::{Header, Recorder};
 use crate::trace::Channel;
 use crate::tui::format;
 
@@ -27,7 +31,12 @@ const PLAIN: &str = "\x1b[0m";
 
 pub(super) fn run(args: &AskArgs, config: &Config) -> Result<ExitCode, CliError> {
     let questions = questions(&args.prompt)?;
-    let setup = load::conversation(&args.conversation.paths, config)?.setup;
+    let Loaded { name, setup } = load::conversation(&args.conversation.paths, config)?;
+    let mut record = args
+        .record
+        .as_deref()
+        .map(|path| Kept::new(path, name, args))
+        .transpose()?;
     let (send, events) = channel();
     let handle = crate::conversation::start(
         setup,
@@ -44,6 +53,9 @@ pub(super) fn run(args: &AskArgs, config: &Config) -> Result<ExitCode, CliError>
     let mut left = questions.len();
     let mut stage = Stage::Loading;
     for event in events {
+        if let Some(record) = &mut record {
+            record.event(&event)?;
+        }
         output.show(&event)?;
         match &event {
             Event::Documents(_) => stage = Stage::Ready,
@@ -74,6 +86,44 @@ pub(super) fn run(args: &AskArgs, config: &Config) -> Result<ExitCode, CliError>
     Err(CliError::Engine(
         "the conversation ended before the answer did".to_owned(),
     ))
+}
+
+/// The session in a file, as it goes.
+struct Kept {
+    path: PathBuf,
+    began: Instant,
+    recorder: Recorder<File>,
+}
+
+impl Kept {
+    fn new(path: &Path, model: String, args: &AskArgs) -> Result<Self, CliError> {
+        let paths: Vec<String> = args
+            .conversation
+            .paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        let header = Header::new(
+            model,
+            format!("recorded by `thunderhead ask` about {}", paths.join(" ")),
+        );
+        // What is there already is never written over.
+        let recorder = File::create_new(path).and_then(|file| Recorder::new(file, &header));
+        Ok(Self {
+            recorder: recorder.map_err(|error| not_kept(path, &error))?,
+            path: path.to_owned(),
+            began: Instant::now(),
+        })
+    }
+
+    fn event(&mut self, event: &Event) -> Result<(), CliError> {
+        let kept = self.recorder.event(self.began.elapsed(), event);
+        kept.map_err(|error| not_kept(&self.path, &error))
+    }
+}
+
+fn not_kept(path: &Path, error: &io::Error) -> CliError {
+    CliError::Engine(format!("the session cannot be kept in {}: {error}", path.display()))
 }
 
 /// What a failure would be a failure of.

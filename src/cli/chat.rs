@@ -34,6 +34,7 @@ pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError>
         paths: paths.join(" "),
         settings: config,
         colour: super::colour(),
+        opening: Vec::new(),
     };
     let outcome = tui::run(options, |sink| start(setup, sink))?;
     Ok(ExitCode::from(outcome.code as u8))

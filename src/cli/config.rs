@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use super::args::{ConfigArgs, ConfigCommand};
 use super::error::CliError;
 use crate::config::{self, Config, Effective, File, Location, Problem, SETTINGS};
+use crate::tui::Keymap;
 
 /// Where settings come from: the command line's part in it, and the file that it names.
 pub(super) struct Sources {
@@ -27,7 +28,9 @@ impl Sources {
     }
 
     fn resolve(&self, file: File) -> (Effective, Vec<Problem>) {
-        config::resolve(file, environment, &self.flags)
+        let (effective, mut problems) = config::resolve(file, environment, &self.flags);
+        problems.extend(Keymap::with(&effective.config.keys).1);
+        (effective, problems)
     }
 
     /// The settings to run with.

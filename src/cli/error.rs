@@ -14,7 +14,7 @@ Exit codes:
   1    something failed while running; the message says what
   2    the command line or the configuration is wrong
   3    the model cannot be loaded
-  4    the documents cannot be loaded, or do not fit
+  4    the documents or the session cannot be loaded, or do not fit
   5    the question cannot be answered as it is put
   130  cancelled with Ctrl-C (128 + the number of the signal, also for others)";
 

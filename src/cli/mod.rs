@@ -6,11 +6,13 @@ mod chat;
 mod config;
 mod error;
 mod generate;
+mod keys;
 mod load;
 mod pack;
 mod progress;
 mod score;
 mod selection;
+mod sessions;
 mod themes;
 
 use std::process::ExitCode;
@@ -47,7 +49,9 @@ fn leaf(matches: &ArgMatches) -> &ArgMatches {
 fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let sources = Sources::new(arguments.config.as_deref(), matches);
     match arguments.command {
+        Some(Command::Sessions { command }) => sessions::run(&command, &sources),
         Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
+        Some(Command::Keys) => keys::run(&sources.settings()?),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
         Some(Command::Config(command)) => config::run(&command, &sources),
         Some(Command::Completions { shell }) => generate::completions(shell),

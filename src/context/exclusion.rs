@@ -1,9 +1,9 @@
 //! Why something that was found is not in the pack.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A class of what is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exclusion {
     /// By `--exclude`.

@@ -30,7 +30,7 @@ mod watch;
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use budget::TooLarge;
 pub use cache::Cache;
@@ -49,20 +49,20 @@ pub use watch::Watch;
 use crate::compute::Interrupted;
 
 /// A file or folder that was found but is not in the pack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
     pub path: String,
     pub kind: Exclusion,
     /// For people, with what can be done about it.
     pub reason: String,
     /// Of the file as it lies on the disk, or of all files of a folder; not known of everything.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
     /// What it would have cost; of what is not text, nothing is said.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tokens: Option<usize>,
     /// The tokens were not counted but follow from the bytes.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub estimated: bool,
 }
 
@@ -81,7 +81,7 @@ impl Skipped {
 }
 
 /// A file that is in the pack, but not as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     pub path: String,
     pub note: String,

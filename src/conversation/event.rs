@@ -1,15 +1,16 @@
-//! The stream that every front end reads: `ask --json` prints it, the application draws it, tests replay it.
+//! The stream that every front end reads: `ask --json` prints it, the application draws it, records keep it and
+//! give it back.
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::context::{Note, Pack, Skipped};
 use crate::engine::{Finished, Prefill, Token};
 use crate::trace::Channel;
 
 /// One step of a conversation. Serialised as one JSON object with its kind in `type`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// Documents are being read; sent now and then, and once at the end.
@@ -38,7 +39,7 @@ pub enum Event {
 }
 
 /// How far reading the documents has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loading {
     pub files: usize,
     pub total_files: usize,
@@ -46,7 +47,7 @@ pub struct Loading {
 }
 
 /// What was packed.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Documents {
     /// The documents themselves, for a front end in the same process.
     #[serde(skip)]
@@ -74,7 +75,7 @@ impl PartialEq for Documents {
 
 /// A change to the documents that is ready to be made. [`Request::Apply`](super::Request::Apply) makes it,
 /// [`Request::Discard`](super::Request::Discard) forgets it, and so does the next plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planned {
     pub id: u64,
     pub cause: Cause,
@@ -92,7 +93,7 @@ pub struct Planned {
 }
 
 /// Why a change was planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// It was asked for.
@@ -102,24 +103,31 @@ pub enum Cause {
 }
 
 /// A question as the model gets it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Question {
+    /// The number of this question with its reply, from 1 in the order in which they were asked. None is given twice.
+    #[serde(default)]
+    pub turn: usize,
+    /// The turn whose place this one takes. That turn and all that came after it stay readable, but are not a part of
+    /// the conversation any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revises: Option<usize>,
     /// What the person wrote.
     pub text: String,
     /// The wording that the model was given, if it is not `text`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_as: Option<String>,
 }
 
 /// A quotation or a place, checked against the documents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Citation {
     pub channel: Channel,
     pub path: String,
     /// From 1, within the file.
     pub line: usize,
     /// The chapter, page, heading or cell that the line lies in, if the document has such.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub section: Option<String>,
     /// The text said to stand there; empty if only a place is named.
     pub quote: String,
@@ -128,7 +136,7 @@ pub struct Citation {
 }
 
 /// Whether a citation holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     /// The quotation stands on that very line, and the line is what was asked for.

@@ -123,6 +123,8 @@ struct Worker {
     /// Why there are no documents, until there are.
     ready: Result<Ready, String>,
     questions: VecDeque<String>,
+    /// Questions that have been put to the model.
+    turns: usize,
     /// Files found, as far as loading has said.
     total_files: usize,
     inbox: Sender<Message>,
@@ -200,6 +202,7 @@ impl Worker {
             phase: Phase::Loading(interrupt),
             ready: Err("the documents are not loaded".into()),
             questions: VecDeque::new(),
+            turns: 0,
             total_files: 0,
             inbox: inbox.clone(),
             library,
@@ -526,7 +529,10 @@ impl Worker {
         match prepared {
             Err(message) => self.fail(&message),
             Ok((tokens, asked_as, reply)) => {
+                self.turns += 1;
                 self.send(Event::Question(Question {
+                    turn: self.turns,
+                    revises: None,
                     text: context::sanitize(question).into_owned(),
                     asked_as: asked_as.map(|text| context::sanitize(&text).into_owned()),
                 }));

@@ -274,8 +274,10 @@ fn a_question_to_the_bundled_model() {
     assert_eq!(
         events[0],
         Event::Question(Question {
+            turn: 1,
             text: "where's run defined".into(),
-            asked_as
+            asked_as,
+            revises: None,
         })
     );
     let place = format!("{}/a.rs:1", dir.path().display());
@@ -406,8 +408,9 @@ fn a_chat_keeps_its_history_and_checks_what_is_cited() {
     assert_eq!(
         events[0],
         Event::Question(Question {
+            turn: 1,
             text: "retries?".into(),
-            asked_as: None
+            ..Question::default()
         })
     );
     let cited = citations(&events);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::GuideMaker;
 use crate::trace::{Channel, Piece};
@@ -105,7 +105,7 @@ pub enum EventKind {
 }
 
 /// How far prefill has come, in tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Prefill {
     /// Tokens in the state, those reused included.
     pub done: usize,
@@ -117,7 +117,7 @@ pub struct Prefill {
 }
 
 /// One decoded token. A token whose text crosses the closing tag is reported twice with the same `index`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Token {
     /// Position in the reply, from 0.
     pub index: usize,
@@ -130,7 +130,7 @@ pub struct Token {
     /// Entropy of the full softmax, nats.
     pub entropy: f32,
     /// Since decoding began.
-    #[serde(rename = "seconds", serialize_with = "seconds")]
+    #[serde(rename = "seconds", with = "seconds")]
     pub elapsed: Duration,
     /// Inserted by the thinking budget, not chosen by the model.
     pub forced: bool,
@@ -150,7 +150,7 @@ impl<'a> From<&'a Token> for Piece<'a> {
 }
 
 /// The end of a request and its account.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     pub reason: StopReason,
     /// Tokens of the prompt.
@@ -159,14 +159,14 @@ pub struct Finished {
     pub cached_tokens: usize,
     pub thinking_tokens: usize,
     pub answer_tokens: usize,
-    #[serde(rename = "prefill_seconds", serialize_with = "seconds")]
+    #[serde(rename = "prefill_seconds", with = "seconds")]
     pub prefill: Duration,
-    #[serde(rename = "decode_seconds", serialize_with = "seconds")]
+    #[serde(rename = "decode_seconds", with = "seconds")]
     pub decode: Duration,
 }
 
 /// Why a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// A prefill reached its last token.
@@ -183,6 +183,23 @@ pub enum StopReason {
     Cancelled,
 }
 
-fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+/// Seconds to the microsecond.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::de::{Deserialize, Deserializer, Error};
+
+    /// No session lasts longer, so that sums of times that were read never overflow.
+    const LONGEST: f64 = 1e12;
+
+    pub fn serialize<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e6)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        let duration = Some(seconds).filter(|seconds| (0.0..=LONGEST).contains(seconds));
+        let duration = duration.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        duration.ok_or_else(|| D::Error::custom(format!("{seconds} is no time in seconds")))
+    }
 }

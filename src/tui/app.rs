@@ -9,7 +9,9 @@ mod conversation;
 mod copying;
 mod documents;
 mod editing;
+mod focus;
 mod keys;
+mod palette;
 pub(super) mod plans;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,10 @@ use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
+use super::inspector::Inspector;
+use super::keymap::{Chord, Keymap};
 use super::links::Linker;
+use super::palette::Palette;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
@@ -39,6 +44,7 @@ use crate::config::Config;
 use crate::conversation::{Change, Event};
 use crate::trace::Turning;
 use conversation::Reply;
+pub(super) use focus::Focus;
 use plans::Plans;
 
 /// Something that happened.
@@ -114,6 +120,7 @@ pub struct Setup {
     /// What the person has set.
     pub settings: Config,
     pub colour: bool,
+    pub keymap: Keymap,
     /// Hidden commands are there.
     pub debug: bool,
 }
@@ -127,12 +134,21 @@ pub struct App {
     pub(super) composer: Composer,
     pub(super) activity: Activity,
     pub(super) documents: Pane,
+    pub(super) inspector: Inspector,
     pub(super) plans: Plans,
     pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
     pub(super) help: Option<usize>,
+    /// The list of commands, if it is open.
+    pub(super) palette: Option<Palette>,
+    /// The chords of a sequence that has begun.
+    pub(super) begun: Vec<Chord>,
+    /// Which pane has the keys; [`App::focus_on`] changes it.
+    focus: Focus,
+    /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
+    pub(super) beside: Focus,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     linker: Linker,
@@ -162,10 +178,15 @@ impl App {
             composer: Composer::default(),
             activity: Activity::default(),
             documents: Pane::default(),
+            inspector: Inspector::default(),
             plans: Plans::default(),
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
+            palette: None,
+            begun: Vec::new(),
+            focus: Focus::default(),
+            beside: Focus::Documents,
             viewer: None,
             linker: Linker::default(),
             turning: Arc::default(),
@@ -182,6 +203,15 @@ impl App {
             app.transcript.push(Kind::Notice(Level::Detail), text);
         }
         app
+    }
+
+    /// Takes what was said before, as it came. Of all of it together only the end is drawn.
+    pub fn recall(&mut self, opening: Vec<Event>) {
+        for event in opening {
+            // What an event asks for is done already, or can be done no more.
+            let _ = self.conversation(event);
+        }
+        self.fit();
     }
 
     /// Takes one input, which happened `now` after the start.

@@ -1,11 +1,12 @@
-//! Everything a person can do: one table of actions with their keys, slash names and descriptions.
+//! Everything a person can do: one table of actions with their keys, names and descriptions.
 //!
-//! Keys are looked up here, slash commands are parsed from here, and the help is printed from here; what is not in the
-//! table does not exist, so the help cannot lie.
+//! Keys are bound from here ([`Keymap`](super::keymap::Keymap)), slash commands are parsed from here, the palette lists it and
+//! the help prints it; what is not in the table does not exist, so the help cannot lie. What can be done in the documents
+//! pane and in an open document is in the tables beside their code.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-use super::viewer::{Step, keys};
+use super::documents::keys as documents;
+use super::keymap::Context;
+use super::viewer::keys as viewer;
 
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,15 @@ pub enum Action {
     Interrupt,
     Leave,
     Help,
+    Palette,
+    /// Take what is written in a prompt, or chosen in a list.
+    Accept,
+    Read,
+    Write,
+    NextPane,
+    PreviousPane,
     Documents,
+    Inspector,
     Load,
     Unload,
     Include,
@@ -38,9 +47,16 @@ pub enum Action {
     Open,
     ViewInEditor,
     Copy,
-    View(Step),
+    /// In an open document.
+    View(viewer::Step),
+    /// In the documents pane.
+    Pane(documents::Command),
+    /// To a change that is planned.
+    Answer(documents::Answer),
     RowUp,
     RowDown,
+    HalfUp,
+    HalfDown,
     PageUp,
     PageDown,
     ToStart,
@@ -61,30 +77,13 @@ pub enum Action {
     Yank,
 }
 
-/// When a key has its meaning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    Always,
-    /// Nothing has been written.
-    Empty,
-    /// What has been written begins with `/`.
-    Slash,
-    /// A document is open in the viewer.
-    Viewing,
-}
-
-/// A key with its modifiers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chord {
-    pub code: KeyCode,
-    pub modifiers: KeyModifiers,
-}
-
 /// A heading of the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     Asking,
     Documents,
+    Plan,
+    Pane,
     Reading,
     Viewing,
     Writing,
@@ -92,9 +91,11 @@ pub enum Group {
 }
 
 impl Group {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Asking,
         Self::Documents,
+        Self::Plan,
+        Self::Pane,
         Self::Reading,
         Self::Viewing,
         Self::Writing,
@@ -105,6 +106,8 @@ impl Group {
         match self {
             Self::Asking => "Asking",
             Self::Documents => "Documents",
+            Self::Plan => "A change to the documents that is planned",
+            Self::Pane => "In the documents",
             Self::Reading => "Reading",
             Self::Viewing => "In an open document",
             Self::Writing => "Writing",
@@ -113,12 +116,18 @@ impl Group {
     }
 }
 
+/// Default keys: where, and chords as they are written in the configuration.
+pub type Keys = &'static [(Context, &'static str)];
+
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Command {
     pub action: Action,
+    /// As it is called in the configuration and in the palette.
+    pub name: &'static str,
     pub group: Group,
-    pub keys: &'static [(When, Chord)],
+    /// `leader` stands for the key that begins the sequences: Ctrl-X, and Space where nothing is written.
+    pub keys: Keys,
     /// The name after `/`, and what stands for its argument.
     pub slash: Option<(&'static str, Argument)>,
     pub help: &'static str,
@@ -132,29 +141,10 @@ pub enum Argument {
     Optional(&'static str),
 }
 
-const fn key(code: KeyCode) -> (When, Chord) {
-    with(code, KeyModifiers::NONE)
-}
-
-const fn with(code: KeyCode, modifiers: KeyModifiers) -> (When, Chord) {
-    (When::Always, Chord { code, modifiers })
-}
-
-const fn ctrl(letter: char) -> (When, Chord) {
-    with(KeyCode::Char(letter), KeyModifiers::CONTROL)
-}
-
-const fn alt(code: KeyCode) -> (When, Chord) {
-    with(code, KeyModifiers::ALT)
-}
-
-const fn when(when: When, (_, chord): (When, Chord)) -> (When, Chord) {
-    (when, chord)
-}
-
-const fn command(group: Group, action: Action, keys: &'static [(When, Chord)], help: &'static str) -> Command {
+pub const fn command(group: Group, action: Action, name: &'static str, keys: Keys, help: &'static str) -> Command {
     Command {
         action,
+        name,
         group,
         keys,
         slash: None,
@@ -177,118 +167,170 @@ const fn hidden(command: Command) -> Command {
     }
 }
 
-/// The table. Of two rows with the same key, the first whose condition holds is meant.
+/// The table.
 pub const COMMANDS: &[Command] = &{
     use Action as A;
     use Argument::{None, Optional};
+    use Context::{Composer, Conversation, Empty, Global, Help, Inspector, Panes, Prompt, Slash};
     use Group::{Application, Asking, Documents, Reading, Writing};
-    use KeyCode as K;
-    use When::{Empty, Slash};
-    const CTRL: KeyModifiers = KeyModifiers::CONTROL;
-    const SHIFT: KeyModifiers = KeyModifiers::SHIFT;
     [
-        command(
-            Reading,
-            A::FollowLink,
-            &[when(Empty, key(K::Enter))],
-            "open the selected link (or click on it)",
-        ),
-        command(Asking, A::Send, &[key(K::Enter)], "send the question"),
+        command(Asking, A::Send, "send", &[(Composer, "enter")], "send the question"),
         command(
             Asking,
             A::Newline,
-            &[alt(K::Enter), ctrl('j'), with(K::Enter, SHIFT)],
+            "newline",
+            &[(Composer, "alt-enter"), (Composer, "ctrl-j"), (Composer, "shift-enter")],
             "begin a new line",
         ),
         command(
             Asking,
             A::Complete,
-            &[when(Slash, key(K::Tab))],
+            "complete",
+            &[(Slash, "tab")],
             "complete the name of a command, after /",
         ),
         command(
             Asking,
             A::Cancel,
-            &[key(K::Esc)],
-            "cancel what runs; what is done is kept",
+            "cancel",
+            &[(Panes, "esc"), (Help, "esc"), (Help, "q"), (Prompt, "esc")],
+            "cancel what runs (what is done is kept); else close, or read",
         ),
-        command(Asking, A::Interrupt, &[ctrl('c')], "cancel what runs; again, leave"),
+        command(
+            Asking,
+            A::Interrupt,
+            "interrupt",
+            &[(Global, "ctrl-c")],
+            "cancel what runs; again, leave",
+        ),
         slash(
             "docs",
             None,
             command(
                 Documents,
                 A::Documents,
-                &[key(K::F(2)), alt(K::Char('d'))],
+                "documents",
+                &[(Panes, "f2"), (Panes, "alt-1"), (Panes, "alt-d"), (Panes, "leader d")],
                 "show or close the documents",
             ),
         ),
         slash(
             "load",
             Optional("PATH…"),
-            command(Documents, A::Load, &[], "load files and folders besides"),
+            command(Documents, A::Load, "load", &[], "load files and folders besides"),
         ),
         slash(
             "unload",
             Optional("NAME…"),
-            command(Documents, A::Unload, &[], "take documents or folders of them out"),
+            command(
+                Documents,
+                A::Unload,
+                "unload",
+                &[],
+                "take documents or folders of them out",
+            ),
         ),
         slash(
             "include",
             Optional("NAME…"),
-            command(Documents, A::Include, &[], "take in what was left out"),
+            command(Documents, A::Include, "include", &[], "take in what was left out"),
         ),
         slash(
             "reload",
             None,
-            command(Documents, A::Reload, &[], "read again what has changed on the disk"),
+            command(
+                Documents,
+                A::Reload,
+                "reload",
+                &[],
+                "read again what has changed on the disk",
+            ),
+        ),
+        command(
+            Reading,
+            A::Read,
+            "read",
+            &[(Panes, "alt-2")],
+            "read: keys move in the conversation (or Esc, when nothing runs)",
+        ),
+        command(
+            Reading,
+            A::Write,
+            "write",
+            &[(Conversation, "i"), (Conversation, "a"), (Inspector, "i")],
+            "back to writing",
         ),
         command(
             Reading,
             A::CycleFold,
-            &[key(K::Tab), ctrl('t')],
+            "cycle-fold",
+            &[(Composer, "tab"), (Panes, "ctrl-t"), (Conversation, "tab")],
             "fold or unfold thinking (or click on it)",
         ),
         command(
             Reading,
             A::SelectThinking,
-            &[key(K::BackTab), with(K::BackTab, SHIFT)],
+            "select-thinking",
+            &[(Panes, "shift-tab")],
             "select earlier thinking",
         ),
         command(
             Reading,
             A::NextTurn,
-            &[when(Empty, key(K::Char('}')))],
+            "next-turn",
+            &[(Empty, "}"), (Conversation, "}")],
             "to the next place where a thought turns (↺)",
         ),
         command(
             Reading,
             A::PreviousTurn,
-            &[when(Empty, key(K::Char('{')))],
+            "previous-turn",
+            &[(Empty, "{"), (Conversation, "{")],
             "to the place before where it turns",
         ),
         command(
             Reading,
             A::NextLink,
-            &[alt(K::Char('n'))],
+            "next-link",
+            &[(Panes, "alt-n")],
             "select the next link to a document",
         ),
-        command(Reading, A::PreviousLink, &[alt(K::Char('p'))], "select the link before"),
+        command(
+            Reading,
+            A::PreviousLink,
+            "previous-link",
+            &[(Panes, "alt-p")],
+            "select the link before",
+        ),
+        command(
+            Reading,
+            A::FollowLink,
+            "follow-link",
+            &[(Empty, "enter"), (Conversation, "enter")],
+            "open the selected link (or click on it)",
+        ),
         command(
             Reading,
             A::LastCitation,
-            &[key(K::F(3)), ctrl('o')],
+            "last-citation",
+            &[(Panes, "f3"), (Panes, "ctrl-o")],
             "open what the last answer cites",
         ),
         slash(
             "open",
             Optional("PATH:LINE"),
-            command(Reading, A::Open, &[], "open a document"),
+            command(Reading, A::Open, "open", &[], "open a document"),
         ),
         slash(
             "view",
             Optional("answer|thinking"),
-            command(Reading, A::ViewInEditor, &[], "read what was said in your own editor"),
+            command(
+                Reading,
+                A::ViewInEditor,
+                "view-in-editor",
+                &[(Panes, "leader v"), (Conversation, "o")],
+                "read what was said in your own editor",
+            ),
         ),
         slash(
             "copy",
@@ -296,109 +338,277 @@ pub const COMMANDS: &[Command] = &{
             command(
                 Reading,
                 A::Copy,
+                "copy",
                 &[],
                 "copy the last answer, code block, block or thinking",
             ),
         ),
-        command(Reading, A::PageUp, &[key(K::PageUp)], "a page up"),
-        command(Reading, A::PageDown, &[key(K::PageDown)], "a page down"),
         command(
             Reading,
             A::RowUp,
-            &[with(K::Up, CTRL), alt(K::Up)],
+            "row-up",
+            &[
+                (Panes, "ctrl-up"),
+                (Panes, "alt-up"),
+                (Conversation, "k"),
+                (Conversation, "up"),
+                (Help, "k"),
+                (Help, "up"),
+                (Prompt, "up"),
+                (Prompt, "ctrl-p"),
+            ],
             "a row up (or the wheel)",
         ),
         command(
             Reading,
             A::RowDown,
-            &[with(K::Down, CTRL), alt(K::Down)],
+            "row-down",
+            &[
+                (Panes, "ctrl-down"),
+                (Panes, "alt-down"),
+                (Conversation, "j"),
+                (Conversation, "down"),
+                (Help, "j"),
+                (Help, "down"),
+                (Prompt, "down"),
+                (Prompt, "ctrl-n"),
+            ],
             "a row down (or the wheel)",
         ),
         command(
             Reading,
+            A::HalfUp,
+            "half-up",
+            &[(Conversation, "ctrl-u"), (Help, "ctrl-u")],
+            "half a page up",
+        ),
+        command(
+            Reading,
+            A::HalfDown,
+            "half-down",
+            &[(Conversation, "ctrl-d"), (Help, "ctrl-d")],
+            "half a page down",
+        ),
+        command(
+            Reading,
+            A::PageUp,
+            "page-up",
+            &[
+                (Panes, "pgup"),
+                (Conversation, "ctrl-b"),
+                (Help, "pgup"),
+                (Help, "ctrl-b"),
+                (Prompt, "pgup"),
+            ],
+            "a page up",
+        ),
+        command(
+            Reading,
+            A::PageDown,
+            "page-down",
+            &[
+                (Panes, "pgdn"),
+                (Conversation, "ctrl-f"),
+                (Help, "pgdn"),
+                (Help, "ctrl-f"),
+                (Help, "space"),
+                (Prompt, "pgdn"),
+            ],
+            "a page down",
+        ),
+        command(
+            Reading,
             A::ToStart,
-            &[with(K::Home, CTRL), when(Empty, key(K::Home))],
+            "to-start",
+            &[
+                (Panes, "ctrl-home"),
+                (Empty, "home"),
+                (Conversation, "g g"),
+                (Conversation, "home"),
+                (Help, "g"),
+                (Help, "home"),
+            ],
             "to the beginning",
         ),
         command(
             Reading,
             A::Follow,
-            &[with(K::End, CTRL), when(Empty, key(K::End))],
+            "follow",
+            &[
+                (Panes, "ctrl-end"),
+                (Empty, "end"),
+                (Conversation, "G"),
+                (Conversation, "end"),
+                (Help, "G"),
+                (Help, "end"),
+            ],
             "to the end, and follow it",
         ),
-        command(Writing, A::Left, &[key(K::Left), ctrl('b')], "a character left"),
-        command(Writing, A::Right, &[key(K::Right), ctrl('f')], "a character right"),
+        command(
+            Writing,
+            A::Left,
+            "left",
+            &[(Composer, "left"), (Composer, "ctrl-b")],
+            "a character left",
+        ),
+        command(
+            Writing,
+            A::Right,
+            "right",
+            &[(Composer, "right"), (Composer, "ctrl-f")],
+            "a character right",
+        ),
         command(
             Writing,
             A::WordLeft,
-            &[alt(K::Left), with(K::Left, CTRL), alt(K::Char('b'))],
+            "word-left",
+            &[(Composer, "alt-left"), (Composer, "ctrl-left"), (Composer, "alt-b")],
             "a word left",
         ),
         command(
             Writing,
             A::WordRight,
-            &[alt(K::Right), with(K::Right, CTRL), alt(K::Char('f'))],
+            "word-right",
+            &[(Composer, "alt-right"), (Composer, "ctrl-right"), (Composer, "alt-f")],
             "a word right",
         ),
         command(
             Writing,
             A::Home,
-            &[key(K::Home), ctrl('a')],
+            "home",
+            &[(Composer, "home"), (Composer, "ctrl-a")],
             "to the beginning of the line",
         ),
-        command(Writing, A::End, &[key(K::End), ctrl('e')], "to the end of the line"),
+        command(
+            Writing,
+            A::End,
+            "end",
+            &[(Composer, "end"), (Composer, "ctrl-e")],
+            "to the end of the line",
+        ),
         command(
             Writing,
             A::Up,
-            &[key(K::Up), ctrl('p')],
+            "up",
+            &[(Composer, "up"), (Composer, "ctrl-p")],
             "a row up; at the first, the question before",
         ),
         command(
             Writing,
             A::Down,
-            &[key(K::Down), ctrl('n')],
+            "down",
+            &[(Composer, "down"), (Composer, "ctrl-n")],
             "a row down; at the last, the question after",
         ),
         command(
             Writing,
             A::Backspace,
-            &[key(K::Backspace), ctrl('h')],
+            "backspace",
+            &[
+                (Composer, "backspace"),
+                (Composer, "ctrl-h"),
+                (Prompt, "backspace"),
+                (Prompt, "ctrl-h"),
+            ],
             "delete to the left",
         ),
-        slash(
-            "quit",
-            None,
-            command(Application, A::Leave, &[when(Empty, ctrl('d'))], "leave"),
+        command(
+            Writing,
+            A::Delete,
+            "delete",
+            &[(Composer, "delete"), (Composer, "ctrl-d")],
+            "delete to the right",
         ),
-        command(Writing, A::Delete, &[key(K::Delete), ctrl('d')], "delete to the right"),
         command(
             Writing,
             A::KillWord,
-            &[ctrl('w'), alt(K::Backspace)],
+            "kill-word",
+            &[(Composer, "ctrl-w"), (Composer, "alt-backspace"), (Prompt, "ctrl-w")],
             "cut the word to the left",
         ),
         command(
             Writing,
             A::KillToStart,
-            &[ctrl('u')],
+            "kill-to-start",
+            &[(Composer, "ctrl-u"), (Prompt, "ctrl-u")],
             "cut to the beginning of the line",
         ),
-        command(Writing, A::KillToEnd, &[ctrl('k')], "cut to the end of the line"),
-        command(Writing, A::Yank, &[ctrl('y')], "insert what was cut"),
+        command(
+            Writing,
+            A::KillToEnd,
+            "kill-to-end",
+            &[(Composer, "ctrl-k")],
+            "cut to the end of the line",
+        ),
+        command(Writing, A::Yank, "yank", &[(Composer, "ctrl-y")], "insert what was cut"),
         slash(
             "help",
             None,
             command(
                 Application,
                 A::Help,
-                &[key(K::F(1)), when(Empty, key(K::Char('?')))],
+                "help",
+                &[
+                    (Global, "f1"),
+                    (Empty, "?"),
+                    (Conversation, "?"),
+                    (Context::Documents, "?"),
+                    (Inspector, "?"),
+                    (Context::Viewer, "?"),
+                    (Panes, "leader ?"),
+                ],
                 "this help",
             ),
         ),
         slash(
+            "commands",
+            None,
+            command(
+                Application,
+                A::Palette,
+                "palette",
+                &[(Panes, "leader p"), (Panes, "f4"), (Conversation, ":")],
+                "find a command by a part of its name",
+            ),
+        ),
+        command(
+            Application,
+            A::Accept,
+            "accept",
+            &[(Prompt, "enter"), (Prompt, "tab")],
+            "take what is written, or chosen in a list",
+        ),
+        command(
+            Application,
+            A::Inspector,
+            "inspector",
+            &[(Panes, "alt-3"), (Panes, "leader i")],
+            "show or close the inspector",
+        ),
+        command(
+            Application,
+            A::NextPane,
+            "next-pane",
+            &[(Panes, "f6")],
+            "give the keys to the next pane",
+        ),
+        command(
+            Application,
+            A::PreviousPane,
+            "previous-pane",
+            &[(Panes, "shift-f6")],
+            "give them to the pane before",
+        ),
+        slash(
             "theme",
             Optional("NAME"),
-            command(Application, A::Theme, &[], "change the colours, or list the themes"),
+            command(
+                Application,
+                A::Theme,
+                "theme",
+                &[],
+                "change the colours, or list the themes",
+            ),
         ),
         slash(
             "mouse",
@@ -406,88 +616,71 @@ pub const COMMANDS: &[Command] = &{
             command(
                 Application,
                 A::Mouse,
+                "mouse",
                 &[],
                 "give the mouse to the terminal, or take it back",
             ),
         ),
-        command(Application, A::Redraw, &[ctrl('l')], "draw the screen anew"),
+        command(
+            Application,
+            A::Redraw,
+            "redraw",
+            &[(Global, "ctrl-l")],
+            "draw the screen anew",
+        ),
         command(
             Application,
             A::Suspend,
-            &[ctrl('z')],
+            "suspend",
+            &[(Global, "ctrl-z")],
             "back to the shell; `fg` comes back here",
+        ),
+        slash(
+            "quit",
+            None,
+            command(
+                Application,
+                A::Leave,
+                "quit",
+                &[(Empty, "ctrl-d"), (Panes, "leader q")],
+                "leave",
+            ),
         ),
         hidden(slash(
             "panic",
             None,
-            command(Application, A::Panic, &[], "fail, to see that the terminal survives"),
+            command(
+                Application,
+                A::Panic,
+                "panic",
+                &[],
+                "fail, to see that the terminal survives",
+            ),
         )),
     ]
 };
 
-impl Chord {
-    /// The chord that was pressed. Shift is part of a character, not a modifier of it, and means nothing to Backspace.
-    pub(super) fn of(event: KeyEvent) -> Self {
-        let known = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT;
-        let mut modifiers = event.modifiers & known;
-        if matches!(event.code, KeyCode::Char(_) | KeyCode::Backspace) {
-            modifiers -= KeyModifiers::SHIFT;
-        }
-        let code = match event.code {
-            KeyCode::Char(c) if modifiers.contains(KeyModifiers::CONTROL) => KeyCode::Char(c.to_ascii_lowercase()),
-            other => other,
-        };
-        Self { code, modifiers }
-    }
-}
-
-impl std::fmt::Display for Chord {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (modifier, name) in [
-            (KeyModifiers::CONTROL, "Ctrl-"),
-            (KeyModifiers::ALT, "Alt-"),
-            (KeyModifiers::SHIFT, "Shift-"),
-        ] {
-            if self.modifiers.contains(modifier) {
-                f.write_str(name)?;
-            }
-        }
-        match self.code {
-            KeyCode::Char(' ') => f.write_str("Space"),
-            KeyCode::Char(c) if self.modifiers.is_empty() => write!(f, "{c}"),
-            KeyCode::Char(c) => write!(f, "{}", c.to_uppercase()),
-            KeyCode::F(n) => write!(f, "F{n}"),
-            KeyCode::PageUp => f.write_str("PgUp"),
-            KeyCode::PageDown => f.write_str("PgDn"),
-            KeyCode::BackTab if self.modifiers.contains(KeyModifiers::SHIFT) => f.write_str("Tab"),
-            KeyCode::BackTab => f.write_str("Shift-Tab"),
-            code => write!(f, "{code:?}"),
-        }
-    }
-}
-
-/// The whole table: what is done in the application, and in an open document.
+/// The whole table: what is done in the application, in the documents, to what is planned, and in an open document.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    COMMANDS.iter().chain(keys::COMMANDS)
+    COMMANDS
+        .iter()
+        .chain(documents::PANE)
+        .chain(documents::ANSWERS)
+        .chain(viewer::COMMANDS)
 }
 
-/// What a key means while `text` is in the field.
+/// The command of this name.
 #[must_use]
-pub fn find_key(event: KeyEvent, text: &str) -> Option<Action> {
-    let pressed = Chord::of(event);
-    let holds = |when| match when {
-        When::Always => true,
-        When::Empty => text.is_empty(),
-        When::Slash => text.starts_with('/'),
-        When::Viewing => false,
-    };
-    let bound = |command: &&Command| {
-        command
-            .keys
-            .iter()
-            .any(|&(when, chord)| chord == pressed && holds(when))
-    };
-    COMMANDS.iter().find(bound).map(|command| command.action)
+pub fn named(name: &str) -> Option<&'static Command> {
+    all().find(|command| command.name == name && !command.hidden)
+}
+
+/// The row of an action.
+#[must_use]
+pub fn of(action: Action) -> &'static Command {
+    let mut all = all();
+    all.find(|command| command.action == action)
+        .expect("every action has a row, which the tests of the keymap see to")
 }
 
 /// A slash command as it was typed.
@@ -534,46 +727,6 @@ pub fn completions(text: &str) -> impl Iterator<Item = String> {
 mod tests {
     use super::*;
 
-    fn press(code: KeyCode, modifiers: KeyModifiers, text: &str) -> Option<Action> {
-        find_key(KeyEvent::new(code, modifiers), text)
-    }
-
-    #[test]
-    fn keys_depend_on_what_is_written() {
-        let (none, ctrl) = (KeyModifiers::NONE, KeyModifiers::CONTROL);
-        assert_eq!(press(KeyCode::Char('?'), none, ""), Some(Action::Help));
-        assert_eq!(press(KeyCode::Char('?'), KeyModifiers::SHIFT, ""), Some(Action::Help));
-        assert_eq!(press(KeyCode::Char('?'), none, "why"), None);
-        assert_eq!(press(KeyCode::Char('d'), ctrl, ""), Some(Action::Leave));
-        assert_eq!(press(KeyCode::Char('D'), ctrl, "x"), Some(Action::Delete));
-        assert_eq!(press(KeyCode::Tab, none, "/th"), Some(Action::Complete));
-        assert_eq!(press(KeyCode::Tab, none, "th"), Some(Action::CycleFold));
-        assert_eq!(press(KeyCode::End, none, ""), Some(Action::Follow));
-        assert_eq!(press(KeyCode::End, none, "x"), Some(Action::End));
-    }
-
-    #[test]
-    fn no_key_has_two_meanings_at_once() {
-        let bound = |commands: &'static [Command]| -> Vec<_> {
-            let keys = |command: &'static Command| command.keys.iter().map(move |key| (command, key));
-            commands.iter().flat_map(keys).collect()
-        };
-        for all in [bound(COMMANDS), bound(keys::COMMANDS)] {
-            for (i, (_, a)) in all.iter().enumerate() {
-                for (_, b) in &all[i + 1..] {
-                    assert!(a != b, "{} is bound twice", a.1);
-                }
-            }
-        }
-        let all = bound(COMMANDS);
-        for (i, (command, (_, chord))) in all.iter().enumerate() {
-            let shadowed = all[..i]
-                .iter()
-                .any(|(_, (when, earlier))| earlier == chord && *when == When::Always);
-            assert!(!shadowed, "{chord} never reaches {:?}", command.action);
-        }
-    }
-
     #[test]
     fn slash_commands() {
         assert_eq!(parse("why", false), None);
@@ -587,27 +740,5 @@ mod tests {
         assert_eq!(completions("/t").collect::<Vec<_>>(), ["/theme NAME"]);
         assert_eq!(completions("/theme x").count(), 0);
         assert!(!completions("/").any(|name| name.contains("panic")));
-    }
-
-    #[test]
-    fn chords_have_names() {
-        let names: Vec<_> = COMMANDS
-            .iter()
-            .flat_map(|command| command.keys)
-            .map(|(_, chord)| chord.to_string())
-            .collect();
-        for name in [
-            "Enter",
-            "Alt-Enter",
-            "Ctrl-J",
-            "Shift-Tab",
-            "PgUp",
-            "Ctrl-End",
-            "F1",
-            "?",
-            "Esc",
-        ] {
-            assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
-        }
     }
 }

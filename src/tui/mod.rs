@@ -6,9 +6,10 @@
 //! channel, and when the application ends it just drops its end.
 //!
 //! Files, each with one idea: `inbox` (what wakes us), `reading` and `decode` (what the terminal sends), `terminal` (taking
-//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (keys, slash commands, help), `transcript` (rows that
+//! it, drawing on it, giving it back), `editor` (lending it), `app` (state), `command` (all that can be done), `keymap` (by
+//! which keys), `palette` (finding it), `transcript` (rows that
 //! scroll), `links` (what in them leads to a document), `viewer` (an open document), `highlight` (its colours, on another
-//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `activity` (what the engine does),
+//! thread), `composer` (writing), `completion` (names in it), `documents` (their pane), `inspector` (the account of thinking), `activity` (what the engine does),
 //! `view` (layout and drawing), `theme`, and below them `text` (cells), `words`, `wrap`, `format`.
 //!
 //! What must hold on the way from an event to the screen: only rows in view are looked at; a growing block is wrapped
@@ -28,7 +29,10 @@ mod fences;
 pub(crate) mod format;
 mod highlight;
 mod inbox;
+mod inspector;
+mod keymap;
 mod links;
+mod palette;
 #[cfg(unix)]
 mod reading;
 mod search;
@@ -46,7 +50,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::conversation::{Handle, Request, Sink};
+use crate::conversation::{Event, Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
 use editor::{Edited, Editing};
@@ -57,6 +61,7 @@ use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
+pub use keymap::Keymap;
 pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
 
 /// The shortest time from one frame to the next.
@@ -77,6 +82,8 @@ pub struct Options {
     pub settings: Config,
     /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
     pub colour: bool,
+    /// What was said before, and is there from the first frame on.
+    pub opening: Vec<Event>,
 }
 
 /// How the application ended.
@@ -93,6 +100,8 @@ pub enum Error {
     Terminal(#[from] io::Error),
     #[error(transparent)]
     Theme(#[from] ThemeError),
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Keys(Vec<crate::config::Problem>),
     #[error("theme {path}: {message}")]
     ThemeFile { path: String, message: String },
 }
@@ -107,6 +116,10 @@ pub enum Error {
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
     let theme = load_theme(&options.settings.ui.theme, options.colour)?;
+    let (keymap, problems) = Keymap::with(&options.settings.keys);
+    if !problems.is_empty() {
+        return Err(Error::Keys(problems));
+    }
     let inbox = Inbox::new();
     let _signals = inbox.catch_signals()?;
     let mut screen = Screen::take(options.settings.ui.mouse)?;
@@ -121,9 +134,11 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         theme,
         settings: options.settings,
         colour: options.colour,
+        keymap,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
+    app.recall(options.opening);
     let ended = drive(&mut app, &mut screen, &inbox, start);
     screen.leave()?;
     drop(guard);

@@ -321,10 +321,6 @@ impl Transcript {
         self.selected
     }
 
-    pub fn select(&mut self, id: Option<BlockId>) {
-        self.selected = id;
-    }
-
     /// The thinking block that a key without a target means: the selected one, else the newest in view, else the newest.
     pub fn thinking(&mut self) -> Option<BlockId> {
         if self.selected.is_some() {

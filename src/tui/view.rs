@@ -2,12 +2,15 @@
 //!
 //! From the top: transcript, queued questions, what is planned for the documents, one line of progress, a rule, the
 //! composer, the status line. With little room they go in the order status, rule, progress, queue; the composer is
-//! always there. The documents stand to the left of all this but the status line; where there is no room for both, and
-//! only while they have the keys, in its place, with what is planned and the status line below them. Every area is a pure function
+//! always there. The documents stand to the left of all this but the status line, the inspector to the right; where there is no room for
+//! that, and only while one of them has the keys, in its place, with what is planned and the status line below. Every area is a pure function
 //! of the application's state and size, so that the mouse and the drawing agree.
 
 pub mod completion;
+mod frame;
 pub mod help;
+mod hints;
+mod palette;
 pub mod plan;
 mod progress;
 mod status;
@@ -15,7 +18,7 @@ mod status;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::app::App;
+use super::app::{App, Focus};
 use super::format;
 use super::text::{clip, print, width};
 use super::theme::Part;
@@ -35,6 +38,7 @@ const SIDE: std::ops::RangeInclusive<u16> = 32..=60;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Areas {
     pub documents: Rect,
+    pub inspector: Rect,
     pub transcript: Rect,
     pub queue: Rect,
     pub plan: Rect,
@@ -55,34 +59,69 @@ pub fn field_width(width: u16) -> usize {
     usize::from(width - prompt)
 }
 
-/// Columns of the documents beside the transcript.
-fn side_width(app: &App) -> u16 {
-    if app.documents.shown && app.size.width >= SIDE_FROM {
-        (app.size.width / 3).clamp(*SIDE.start(), *SIDE.end())
-    } else {
-        0
+/// From this width on both panes do.
+const BOTH_FROM: u16 = 140;
+/// Columns of the inspector there.
+const INSPECTOR: std::ops::RangeInclusive<u16> = 32..=56;
+
+/// Columns of the documents and of the inspector beside the conversation.
+fn side_widths(app: &App) -> (u16, u16) {
+    let wide = app.size.width;
+    let (mut documents, mut inspector) = (app.documents.shown, app.inspector.shown);
+    if wide < SIDE_FROM {
+        return (0, 0);
     }
+    if wide < BOTH_FROM && documents && inspector {
+        documents = app.beside == Focus::Documents;
+        inspector = !documents;
+    }
+    let columns = |shown: bool, range: std::ops::RangeInclusive<u16>, part: u16| {
+        if shown {
+            (wide / part).clamp(*range.start(), *range.end())
+        } else {
+            0
+        }
+    };
+    let both = documents && inspector;
+    (
+        columns(documents, SIDE, if both { 4 } else { 3 }),
+        columns(inspector, INSPECTOR, if both { 4 } else { 3 }),
+    )
 }
 
 /// Columns of the transcript and the composer.
 #[must_use]
 pub fn main_width(app: &App) -> u16 {
-    app.size.width - side_width(app)
+    let (documents, inspector) = side_widths(app);
+    app.size.width - documents - inspector
 }
 
-/// Whether the documents stand in the place of the transcript.
+/// The pane that stands in the place of the conversation, where there is room for one only.
+fn covering(app: &App) -> Option<Focus> {
+    let (documents, inspector) = side_widths(app);
+    let beside = match app.focus() {
+        Focus::Documents => documents,
+        Focus::Inspector => inspector,
+        Focus::Composer | Focus::Conversation => return None,
+    };
+    (beside == 0).then(|| app.focus())
+}
+
+/// Whether a pane stands in the place of the conversation.
 #[must_use]
 pub fn is_covered(app: &App) -> bool {
-    app.documents.shown && app.documents.focused && side_width(app) == 0
+    covering(app).is_some()
 }
 
 #[must_use]
 pub fn areas(app: &App) -> Areas {
-    let (side, width, height) = (side_width(app), main_width(app), app.size.height);
+    let (left_side, right_side) = side_widths(app);
+    let (side, width, height) = (left_side, main_width(app), app.size.height);
     if width == 0 || height == 0 {
         return Areas::default();
     }
-    let covered = is_covered(app);
+    let covering = covering(app);
+    let covered = covering.is_some();
     let wanted = app.composer.layout(field_width(width)).0.count();
     let composer = wanted.min(usize::from((height / 3).max(1))) as u16;
     let composer = if covered { 0 } else { composer };
@@ -112,19 +151,25 @@ pub fn areas(app: &App) -> Areas {
         area
     };
     let top = next(left);
-    let beside = Rect {
-        x: 0,
+    let beside = |x: u16, width: u16| Rect {
+        x,
         y: 0,
-        width: side,
+        width,
         height: height - status,
     };
-    let (documents, transcript) = if covered {
-        (top, Rect { height: 0, ..top })
-    } else {
-        (beside, top)
-    };
+    let (mut documents, mut inspector) = (beside(0, left_side), beside(side + width, right_side));
+    let mut transcript = top;
+    match covering {
+        Some(Focus::Documents) => documents = top,
+        Some(_) => inspector = top,
+        None => {}
+    }
+    if covered {
+        transcript.height = 0;
+    }
     Areas {
         documents,
+        inspector,
         transcript,
         queue: next(queue),
         plan: next(plan),
@@ -149,13 +194,10 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     if let Some(viewer) = &app.viewer {
         let hint = app.is_leaving().then_some("Ctrl-C again leaves");
         let cursor = viewer.draw(area, buf, &app.setup.theme, hint);
-        if app.help.is_some() {
-            help::draw(app, area, buf);
-            return None;
-        }
-        return cursor;
+        return draw_over(app, area, buf, cursor);
     }
     let written = draw_documents(app, &areas, buf);
+    draw_inspector(app, &areas, buf);
     app.transcript.draw(areas.transcript, buf, &app.setup.theme, app.now);
     draw_queue(app, areas.queue, buf);
     plan::draw(app, areas.plan, buf);
@@ -164,24 +206,53 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let cursor = (!areas.composer.is_empty()).then(|| draw_composer(app, areas.composer, buf));
     status::draw(app, areas.status, buf);
     completion::draw(app, &areas, buf);
+    hints::draw(app, &areas, buf);
+    let cursor = match app.focus() {
+        Focus::Composer => cursor,
+        Focus::Documents => written,
+        Focus::Conversation | Focus::Inspector => None,
+    };
+    draw_over(app, area, buf, cursor)
+}
+
+/// What lies over everything, if something does. Returns where the cursor is; `below`, if nothing does.
+fn draw_over(app: &App, area: Rect, buf: &mut Buffer, below: Option<Position>) -> Option<Position> {
     if app.help.is_some() {
         help::draw(app, area, buf);
         return None;
     }
-    if app.documents.focused { written } else { cursor }
+    match &app.palette {
+        Some(palette) => palette::draw(app, palette, area, buf),
+        None => below,
+    }
 }
 
 /// The pane, and the line between it and the transcript. Where the cursor is if something is written in it.
 fn draw_documents(app: &App, areas: &Areas, buf: &mut Buffer) -> Option<Position> {
     let theme = &app.setup.theme;
     let mut area = areas.documents;
-    if side_width(app) > 0 && !area.is_empty() {
+    if side_widths(app).0 > 0 && !area.is_empty() {
         area.width -= 1;
-        for y in area.top()..area.bottom() {
-            print(buf, area.right(), y, 1, "│", theme.style(Part::Rule));
-        }
+        draw_edge(area.right(), area, buf, app);
     }
     super::documents::draw(&app.documents, area, buf, theme)
+}
+
+/// The inspector, and the line between the transcript and it.
+fn draw_inspector(app: &App, areas: &Areas, buf: &mut Buffer) {
+    let mut area = areas.inspector;
+    if side_widths(app).1 > 0 && !area.is_empty() {
+        draw_edge(area.x, area, buf, app);
+        (area.x, area.width) = (area.x + 2, area.width - 2);
+    }
+    super::inspector::draw(&app.transcript, area, buf, &app.setup.theme, app.now);
+}
+
+/// A line from the top of an area to its bottom.
+fn draw_edge(x: u16, area: Rect, buf: &mut Buffer, app: &App) {
+    for y in area.top()..area.bottom() {
+        print(buf, x, y, 1, "│", app.setup.theme.style(Part::Rule));
+    }
 }
 
 fn draw_queue(app: &App, area: Rect, buf: &mut Buffer) {

@@ -275,13 +275,16 @@ impl Viewer {
 
     /// Does what can be done within the document; whether this is such a step.
     pub fn step(&mut self, step: Step) -> bool {
+        if step == Step::Enter {
+            return false;
+        }
         let number: Option<usize> = std::mem::take(&mut self.digits).parse().ok();
         let page = self.page();
         if self.outline_step(step) {
             return true;
         }
         match step {
-            Step::Close | Step::NextCitation | Step::PreviousCitation => return false,
+            Step::Close | Step::Enter | Step::NextCitation | Step::PreviousCitation => return false,
             Step::Down => self.step_to(self.moved(self.cursor, 1)),
             Step::Up => self.step_to(self.moved(self.cursor, -1)),
             Step::PageDown => self.turn(page),

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent};
+use ratatui::crossterm::event::KeyCode;
 use ratatui::layout::Position;
 
 use super::super::command::Action;
 use super::super::completion::{Entry, Source, word};
 use super::super::documents::Pane;
+use super::super::keymap::Chord;
 use super::super::view;
 use super::{App, Effect};
 
@@ -35,19 +36,19 @@ impl App {
     }
 
     /// A key while names are offered; whether it was for them.
-    pub(super) fn completion_key(&mut self, key: KeyEvent, action: Option<Action>) -> bool {
+    pub(super) fn completion_key(&mut self, action: Action, chord: Chord) -> bool {
         let Some(offer) = &self.completion.offer else {
             return false;
         };
         if view::completion::area(self, &view::areas(self)).is_empty() {
             return false;
         }
-        match (action, key.code) {
-            (Some(Action::Up), _) => self.completion.choose(-1),
-            (Some(Action::Down), _) => self.completion.choose(1),
+        match (action, chord.code) {
+            (Action::Up, _) => self.completion.choose(-1),
+            (Action::Down, _) => self.completion.choose(1),
             (_, KeyCode::Tab) => self.take_completion(),
-            (Some(Action::Send), _) if offer.takes_enter() => self.take_completion(),
-            (Some(Action::Cancel), _) => self.completion.dismiss(),
+            (Action::Send, _) if offer.takes_enter() => self.take_completion(),
+            (Action::Cancel, _) => self.completion.dismiss(),
             _ => return false,
         }
         true

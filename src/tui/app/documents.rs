@@ -2,60 +2,38 @@
 
 use std::sync::Arc;
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 
 use super::super::activity::Phase;
 use super::super::command::Action;
-use super::super::documents::keys::{self, Command};
+use super::super::documents::keys::Command;
 use super::super::documents::{Opened, frame_rows};
 use super::super::links::Target;
 use super::super::view::{self, Areas};
-use super::{App, Effect};
+use super::{App, Effect, Focus};
 use crate::conversation::{Change, Documents};
 
 impl App {
-    /// A key while the pane has the focus; nothing if it is not for the pane.
-    pub(super) fn documents_key(&mut self, key: KeyEvent, action: Option<Action>) -> Option<Vec<Effect>> {
-        if !self.documents.focused {
-            return None;
-        }
-        self.documents.message = None;
-        if matches!(
-            action,
-            Some(Action::Interrupt | Action::Redraw | Action::Suspend | Action::Documents)
-        ) {
-            return None;
-        }
-        if self.documents.is_filtering() {
-            self.filter_key(key);
-            return Some(Vec::new());
-        }
-        let Some(command) = keys::find(keys::PANE, key) else {
-            let is_help = action == Some(Action::Help) || key.code == KeyCode::Char('?');
-            self.help = is_help.then(|| view::help::in_documents(self));
-            return Some(Vec::new());
-        };
-        Some(self.documents_command(command))
-    }
-
-    fn filter_key(&mut self, key: KeyEvent) {
+    /// What is done to the filter that is being written; whether one is.
+    pub(super) fn filter_action(&mut self, action: Action) -> bool {
         let pane = &mut self.documents;
-        match key.code {
-            KeyCode::Enter | KeyCode::Tab => pane.end_filter(true),
-            KeyCode::Esc => pane.end_filter(false),
-            KeyCode::Backspace => pane.erase_filter(),
-            KeyCode::Up => pane.step(-1),
-            KeyCode::Down => pane.step(1),
-            KeyCode::Char(c) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
-                pane.write_filter(c.encode_utf8(&mut [0; 4]));
-            }
+        if self.focus != Focus::Documents || !pane.is_filtering() {
+            return false;
+        }
+        match action {
+            Action::Accept => pane.end_filter(true),
+            Action::Cancel => pane.end_filter(false),
+            Action::Backspace => pane.erase_filter(),
+            Action::RowUp => pane.step(-1),
+            Action::RowDown => pane.step(1),
             _ => {}
         }
+        true
     }
 
-    fn documents_command(&mut self, command: Command) -> Vec<Effect> {
+    pub(super) fn documents_command(&mut self, command: Command) -> Vec<Effect> {
         let pane = &mut self.documents;
+        pane.message = None;
         let page = pane.page();
         match command {
             Command::Up => pane.step(-1),
@@ -73,8 +51,8 @@ impl App {
             Command::LeftOut => pane.toggle_left_out(),
             Command::Mark => pane.mark(),
             Command::Back if pane.drop_filter() => {}
-            Command::Back => pane.focused = false,
-            Command::Close => (pane.shown, pane.focused) = (false, false),
+            Command::Back => self.focus_on(Focus::Composer),
+            Command::Close => self.close_documents(),
             Command::Open => {
                 if let Opened::Document(path) = pane.open() {
                     self.open(&Target {
@@ -86,7 +64,7 @@ impl App {
             }
             Command::Mention => {
                 if let Some(path) = pane.under_cursor().map(str::to_owned) {
-                    self.documents.focused = false;
+                    self.focus_on(Focus::Composer);
                     self.mention(&path);
                 }
             }
@@ -116,19 +94,12 @@ impl App {
                 pane.message = Some("send or delete first what you are writing".to_owned());
             }
             Command::Add => {
-                pane.focused = false;
+                self.focus_on(Focus::Composer);
                 self.composer.replace("/load ");
             }
             Command::Reload => return self.reload(),
         }
         Vec::new()
-    }
-
-    /// Opens the pane and gives it the keys, or closes it if it has them.
-    pub(super) fn toggle_documents(&mut self) {
-        let pane = &mut self.documents;
-        (pane.shown, pane.focused) = (!pane.focused, !pane.focused);
-        pane.message = None;
     }
 
     /// The documents are these.
@@ -158,13 +129,12 @@ impl App {
         let area = areas.documents;
         if !area.contains(at) {
             if areas.composer.contains(at) || areas.transcript.contains(at) {
-                self.documents.focused = false;
+                self.focus_on(Focus::Composer);
             }
             return false;
         }
+        self.focus_on(Focus::Documents);
         let pane = &mut self.documents;
-        pane.focused = true;
-        pane.message = None;
         let frame = frame_rows(area.height);
         let first = area.y + u16::from(frame > 0);
         let rows = area.height - frame;

@@ -1,14 +1,13 @@
 //! What keys and the mouse do.
 
-use ratatui::crossterm::event::{
-    KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use ratatui::crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
 use super::super::activity::Phase;
 use super::super::command::{self, Action, Typed};
+use super::super::keymap::{Chord, Context, Found};
 use super::super::transcript::Level;
 use super::super::view;
-use super::{App, Effect, LEAVING};
+use super::{App, Effect, Focus, LEAVING};
 use crate::conversation::Change;
 
 /// Rows that the wheel moves.
@@ -19,30 +18,89 @@ impl App {
         if key.kind == KeyEventKind::Release {
             return Vec::new();
         }
-        let action = command::find_key(key, self.composer.text());
-        if action != Some(Action::Interrupt) {
+        let chord = Chord::of(key);
+        if self.begun.is_empty() && self.viewer_digit(chord) {
+            return Vec::new();
+        }
+        let contexts = self.contexts();
+        let begun = !self.begun.is_empty();
+        self.begun.push(chord);
+        let found = self.meaning(&contexts);
+        if found == Found::Begun {
+            return Vec::new();
+        }
+        self.begun.clear();
+        if found != Found::Action(Action::Interrupt) {
             self.leaving = None;
         }
-        if self.viewer_key(key) {
-            return Vec::new();
-        }
-        if self.help.is_some() && !matches!(action, Some(Action::Interrupt | Action::Leave)) {
-            self.help_key(key, action);
-            return Vec::new();
-        }
-        if self.completion_key(key, action) {
-            return Vec::new();
-        }
-        if let Some(effects) = self.plan_key(key).or_else(|| self.documents_key(key, action)) {
-            return effects;
-        }
-        match (action, key.code) {
-            (Some(action), _) => self.perform(action, ""),
-            (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
-                self.composer.insert(c.encode_utf8(&mut [0; 4]));
+        match found {
+            Found::Action(action) => self.act(action, chord),
+            // A sequence that means nothing is nothing.
+            _ if begun => Vec::new(),
+            _ => {
+                self.typed(chord);
                 Vec::new()
             }
-            _ => Vec::new(),
+        }
+    }
+
+    /// What the chords mean that have been pressed. What is planned has its keys only as far as they can answer it now.
+    fn meaning(&self, contexts: &[Context]) -> Found {
+        let find = |contexts: &[Context]| self.setup.keymap.find(contexts, &self.begun);
+        match find(contexts) {
+            Found::Action(Action::Answer(answer)) if !self.can_answer(answer, &self.begun) => {
+                let others: Vec<_> = contexts.iter().copied().filter(|&at| at != Context::Plan).collect();
+                find(&others)
+            }
+            found => found,
+        }
+    }
+
+    /// Does what a key means, in what lies uppermost.
+    fn act(&mut self, action: Action, chord: Chord) -> Vec<Effect> {
+        if matches!(action, Action::Interrupt | Action::Suspend | Action::Redraw) {
+            return self.perform(action, "");
+        }
+        if self.help.is_some() {
+            self.help_action(action);
+            return Vec::new();
+        }
+        if self.palette.is_some() {
+            return self.palette_action(action);
+        }
+        if self.viewer_prompt(action) || self.filter_action(action) || self.completion_key(action, chord) {
+            return Vec::new();
+        }
+        self.perform(action, "")
+    }
+
+    /// A key that means nothing where it was pressed: a character is written where something is being written.
+    fn typed(&mut self, chord: Chord) {
+        let mut utf8 = [0; 4];
+        let text = chord.character().map(|c| &*c.encode_utf8(&mut utf8));
+        if let Some(viewer) = self
+            .viewer
+            .as_mut()
+            .filter(|_| self.help.is_none() && self.palette.is_none())
+        {
+            match text {
+                Some(text) if viewer.is_prompting() => viewer.write(text),
+                _ => viewer.forget_digits(),
+            }
+        } else if let Some(text) = text {
+            self.write(text);
+        }
+    }
+
+    /// Writes into what is being written, if something is.
+    fn write(&mut self, text: &str) {
+        if self.help.is_some() {
+        } else if let Some(palette) = &mut self.palette {
+            palette.write(text);
+        } else if self.focus == Focus::Documents && self.documents.is_filtering() {
+            self.documents.write_filter(text);
+        } else if self.focus == Focus::Composer {
+            self.composer.insert(text);
         }
     }
 
@@ -52,30 +110,28 @@ impl App {
             viewer.write(text);
             return;
         }
-        if self.documents.is_filtering() {
-            self.documents.write_filter(text);
-            return;
+        if !self.is_prompting() {
+            self.focus_on(Focus::Composer);
         }
-        self.documents.focused = false;
-        self.composer.insert(text);
+        self.write(text);
     }
 
-    fn help_key(&mut self, key: KeyEvent, action: Option<Action>) {
+    fn help_action(&mut self, action: Action) {
         let page = self.transcript.page().unsigned_abs();
         let Some(at) = self.help else {
             return;
         };
         let last = view::help::last_scroll(self);
-        self.help = match (action, key.code) {
-            (Some(Action::RowUp | Action::Up), _) => Some(at.saturating_sub(1)),
-            (Some(Action::RowDown | Action::Down), _) => Some((at + 1).min(last)),
-            (Some(Action::PageUp), _) => Some(at.saturating_sub(page)),
-            (Some(Action::PageDown), _) | (_, KeyCode::Char(' ')) => Some((at + page).min(last)),
-            (Some(Action::ToStart | Action::Home), _) => Some(0),
-            (Some(Action::Follow | Action::End), _) => Some(last),
-            (Some(Action::Cancel | Action::Help | Action::Send | Action::FollowLink), _) | (_, KeyCode::Char('q')) => {
-                None
-            }
+        self.help = match action {
+            Action::RowUp => Some(at.saturating_sub(1)),
+            Action::RowDown => Some((at + 1).min(last)),
+            Action::HalfUp => Some(at.saturating_sub(page / 2)),
+            Action::HalfDown => Some((at + page / 2).min(last)),
+            Action::PageUp => Some(at.saturating_sub(page)),
+            Action::PageDown => Some((at + page).min(last)),
+            Action::ToStart => Some(0),
+            Action::Follow => Some(last),
+            Action::Cancel | Action::Help => None,
             _ => Some(at),
         };
     }
@@ -130,7 +186,16 @@ impl App {
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
             Action::Help => self.open_help(),
+            Action::Palette => self.open_palette(),
+            Action::Read => self.focus_on(Focus::Conversation),
+            Action::NextPane => self.next_pane(true),
+            Action::PreviousPane => self.next_pane(false),
             Action::Documents => self.toggle_documents(),
+            Action::Inspector => self.toggle_inspector(),
+            Action::Pane(command) => return self.documents_command(command),
+            Action::Answer(answer) => return self.answer(answer),
+            // In a prompt, which has taken it.
+            Action::Accept => {}
             Action::Load => {
                 return self.plan_of_words(argument, "load", |load| Change {
                     load,
@@ -174,7 +239,8 @@ impl App {
             Action::PreviousTurn => self.transcript.go_to_turn(false),
             Action::NextLink => self.transcript.select_link(true),
             Action::PreviousLink => self.transcript.select_link(false),
-            Action::FollowLink => self.open_selected(),
+            Action::FollowLink if self.open_selected() => {}
+            Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
             Action::ViewInEditor => return self.view_in_editor(argument),
@@ -182,6 +248,8 @@ impl App {
             Action::View(step) => self.view(step),
             Action::RowUp => self.transcript.scroll(-1),
             Action::RowDown => self.transcript.scroll(1),
+            Action::HalfUp => self.transcript.scroll(-(page / 2).max(1)),
+            Action::HalfDown => self.transcript.scroll((page / 2).max(1)),
             Action::PageUp => self.transcript.scroll(-page),
             Action::PageDown => self.transcript.scroll(page),
             Action::ToStart => self.transcript.go_to_start(),
@@ -285,9 +353,7 @@ impl App {
         } else if self.plans.working.is_some() {
             vec![Effect::Cancel]
         } else {
-            self.transcript.select(None);
-            self.transcript.forget_link();
-            Vec::new()
+            self.step_back()
         }
     }
 

@@ -7,15 +7,14 @@
 
 use std::time::Duration;
 
-use ratatui::crossterm::event::{KeyEvent, KeyModifiers};
-
 use super::super::activity::Phase;
-use super::super::documents::keys::{self, Answer};
+use super::super::documents::keys::Answer;
 use super::super::format;
+use super::super::keymap::Chord;
 use super::super::transcript::Level;
 use super::super::view;
 use super::super::words;
-use super::{App, Effect};
+use super::{App, Effect, Focus};
 use crate::conversation::{Cause, Change, Planned};
 
 #[derive(Debug, Default)]
@@ -124,22 +123,22 @@ impl App {
         }
     }
 
-    /// A key that answers what is planned; nothing if it is not for that.
-    pub(super) fn plan_key(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
-        let answer = keys::find(keys::ANSWERS, key)?;
-        // What costs is agreed to only when its price can be seen.
-        if view::areas(self).plan.is_empty() || self.documents.is_filtering() {
-            return None;
-        }
-        let writing = !self.documents.focused && !self.composer.is_empty();
-        let is_character = key.modifiers.is_empty() || key.modifiers == KeyModifiers::SHIFT;
+    /// Whether a key answers what is planned; while something is written, only Esc does.
+    pub(super) fn can_answer(&self, answer: Answer, chords: &[Chord]) -> bool {
+        let writing = self.focus == Focus::Composer && !self.composer.is_empty();
+        let is_escape = chords.iter().all(|chord| chord.code.is_esc());
         match answer {
-            Answer::Apply if self.plans.asked.is_some() && !writing && is_character => Some(self.confirm()),
-            Answer::Forget if self.plans.asked.is_some() && (!writing || key.code.is_esc()) => Some(self.forget()),
-            Answer::Reload if self.plans.asked.is_none() && self.plans.changed.is_some() && !writing => {
-                Some(self.reload())
-            }
-            _ => None,
+            Answer::Apply => self.plans.asked.is_some() && !writing,
+            Answer::Forget => self.plans.asked.is_some() && (!writing || is_escape),
+            Answer::Reload => self.plans.asked.is_none() && self.plans.changed.is_some() && !writing,
+        }
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer) -> Vec<Effect> {
+        match answer {
+            Answer::Apply => self.confirm(),
+            Answer::Forget => self.forget(),
+            Answer::Reload => self.reload(),
         }
     }
 

@@ -2,16 +2,17 @@
 //!
 //! The viewer lies over the conversation, which goes on beneath it; closing it shows everything as it was.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use super::super::command::{self, Action, Group};
+use super::super::command::{Action, Group};
+use super::super::keymap::Chord;
 use super::super::links::{self, Linker, Mark, Target};
 use super::super::transcript::Level;
 use super::super::view;
-use super::super::viewer::{Highlighted, Step, Text, Viewer, keys};
+use super::super::viewer::{Highlighted, Step, Text, Viewer};
 use super::keys::WHEEL;
-use super::{App, Effect};
+use super::{App, Effect, Focus};
 use crate::conversation::{Citation, Documents, Verdict};
 
 /// Documents that are named when several could be meant.
@@ -100,10 +101,13 @@ impl App {
         true
     }
 
-    pub(super) fn open_selected(&mut self) {
-        if let Some(target) = self.transcript.selected_link() {
-            self.open(&target);
+    /// Opens the selected link; whether one is selected.
+    pub(super) fn open_selected(&mut self) -> bool {
+        let target = self.transcript.selected_link();
+        if let Some(target) = &target {
+            self.open(target);
         }
+        target.is_some()
     }
 
     /// Opens what the last answer cites last.
@@ -138,6 +142,11 @@ impl App {
             return;
         }
         match step {
+            Step::Enter => {
+                if let Some(viewer) = &mut self.viewer {
+                    viewer.enter();
+                }
+            }
             Step::NextCitation => self.open_citation(true),
             Step::PreviousCitation => self.open_citation(false),
             _ => self.viewer = None,
@@ -146,47 +155,41 @@ impl App {
 
     /// The help begins with what can be done here.
     pub(super) fn open_help(&mut self) {
-        let line = match self.viewer {
-            Some(_) => view::help::line_of(Group::Viewing),
-            None => 0,
+        let line = match (&self.viewer, self.focus) {
+            (Some(_), _) => view::help::line_of(self, Group::Viewing),
+            (None, Focus::Documents) => view::help::line_of(self, Group::Pane),
+            (None, Focus::Conversation | Focus::Inspector) => view::help::line_of(self, Group::Reading),
+            (None, Focus::Composer) => 0,
         };
         self.help = Some(line.min(view::help::last_scroll(self)));
     }
 
-    /// A key while a document is open; whether it was for the viewer.
-    pub(super) fn viewer_key(&mut self, key: KeyEvent) -> bool {
-        let Some(viewer) = self.viewer.as_mut().filter(|_| self.help.is_none()) else {
+    /// What is done to the line that is written in an open document; whether one is.
+    pub(super) fn viewer_prompt(&mut self, action: Action) -> bool {
+        let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_prompting()) else {
             return false;
         };
-        // What is written there is not in the composer, so that no key has its meaning in an empty one.
-        let action = command::find_key(key, "/");
-        if matches!(
-            action,
-            Some(Action::Interrupt | Action::Suspend | Action::Redraw | Action::Help)
-        ) {
-            return false;
-        }
-        let typed = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
-        if viewer.is_prompting() {
-            match (key.code, action) {
-                (KeyCode::Char(c), _) if typed => viewer.write(c.encode_utf8(&mut [0; 4])),
-                (KeyCode::Enter, _) => viewer.accept(),
-                (KeyCode::Esc, _) => viewer.dismiss(),
-                (_, Some(Action::Backspace)) => viewer.erase(),
-                (_, Some(Action::KillToStart | Action::KillWord)) => viewer.erase_all(),
-                _ => {}
-            }
-            return true;
-        }
-        match (key.code, keys::find(key)) {
-            (KeyCode::Char(c), _) if typed && viewer.digit(c) => {}
-            (KeyCode::Esc, _) if viewer.has_digits() => viewer.forget_digits(),
-            (_, Some(step)) => self.view(step),
-            (KeyCode::Char('?'), None) => self.open_help(),
-            (KeyCode::Enter, None) => viewer.enter(),
-            _ => viewer.forget_digits(),
+        match action {
+            Action::Accept => viewer.accept(),
+            Action::Cancel => viewer.dismiss(),
+            Action::Backspace => viewer.erase(),
+            Action::KillToStart | Action::KillWord => viewer.erase_all(),
+            _ => {}
         }
         true
+    }
+
+    /// A digit of a line number, or Esc that forgets it; whether it was one.
+    pub(super) fn viewer_digit(&mut self, chord: Chord) -> bool {
+        let covered = self.help.is_some() || self.palette.is_some();
+        let Some(viewer) = self.viewer.as_mut().filter(|viewer| !covered && !viewer.is_prompting()) else {
+            return false;
+        };
+        if chord.code.is_esc() && viewer.has_digits() {
+            viewer.forget_digits();
+            return true;
+        }
+        chord.character().is_some_and(|c| viewer.digit(c))
     }
 
     /// The mouse while a document is open; whether it was for the viewer.

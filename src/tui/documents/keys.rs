@@ -1,10 +1,8 @@
-//! What keys mean while the documents pane has the focus, and while a change to the documents waits for an answer.
-//!
-//! The help is printed from the same tables.
+//! What can be done in the documents pane, and what answers a change to the documents that is planned: their part of the
+//! command table.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-use super::super::command::Chord;
+use super::super::command::{self, Action, Group, Keys};
+use super::super::keymap::Context::{Documents, Plan};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
@@ -41,112 +39,153 @@ pub enum Answer {
     Reload,
 }
 
-/// What is done, by which keys, in words.
-pub type Row<C> = (C, &'static [Chord], &'static str);
-
-const fn key(code: KeyCode) -> Chord {
-    Chord {
-        code,
-        modifiers: KeyModifiers::NONE,
-    }
+const fn row(pane: Command, name: &'static str, keys: Keys, help: &'static str) -> command::Command {
+    command::command(Group::Pane, Action::Pane(pane), name, keys, help)
 }
 
-const fn char(c: char) -> Chord {
-    key(KeyCode::Char(c))
+const fn answer(answer: Answer, name: &'static str, keys: Keys, help: &'static str) -> command::Command {
+    command::command(Group::Plan, Action::Answer(answer), name, keys, help)
 }
 
-const fn ctrl(c: char) -> Chord {
-    Chord {
-        code: KeyCode::Char(c),
-        modifiers: KeyModifiers::CONTROL,
-    }
-}
+use Command as C;
 
-pub const PANE: &[Row<Command>] = &[
-    (Command::Down, &[char('j'), key(KeyCode::Down), ctrl('n')], "a row down"),
-    (Command::Up, &[char('k'), key(KeyCode::Up), ctrl('p')], "a row up"),
-    (Command::PageDown, &[key(KeyCode::PageDown), ctrl('f')], "a page down"),
-    (Command::PageUp, &[key(KeyCode::PageUp), ctrl('b')], "a page up"),
-    (Command::HalfDown, &[ctrl('d')], "half a page down"),
-    (Command::HalfUp, &[ctrl('u')], "half a page up"),
-    (Command::First, &[char('g'), key(KeyCode::Home)], "to the first row"),
-    (Command::Last, &[char('G'), key(KeyCode::End)], "to the last row"),
-    (
-        Command::Fold,
-        &[char('h'), key(KeyCode::Left)],
+pub const PANE: &[command::Command] = &[
+    row(
+        C::Down,
+        "documents-down",
+        &[(Documents, "j"), (Documents, "down"), (Documents, "ctrl-n")],
+        "a row down",
+    ),
+    row(
+        C::Up,
+        "documents-up",
+        &[(Documents, "k"), (Documents, "up"), (Documents, "ctrl-p")],
+        "a row up",
+    ),
+    row(
+        C::PageDown,
+        "documents-page-down",
+        &[(Documents, "pgdn"), (Documents, "ctrl-f")],
+        "a page down",
+    ),
+    row(
+        C::PageUp,
+        "documents-page-up",
+        &[(Documents, "pgup"), (Documents, "ctrl-b")],
+        "a page up",
+    ),
+    row(
+        C::HalfDown,
+        "documents-half-down",
+        &[(Documents, "ctrl-d")],
+        "half a page down",
+    ),
+    row(
+        C::HalfUp,
+        "documents-half-up",
+        &[(Documents, "ctrl-u")],
+        "half a page up",
+    ),
+    row(
+        C::First,
+        "documents-first",
+        &[(Documents, "g"), (Documents, "home")],
+        "to the first row",
+    ),
+    row(
+        C::Last,
+        "documents-last",
+        &[(Documents, "G"), (Documents, "end")],
+        "to the last row",
+    ),
+    row(
+        C::Fold,
+        "documents-fold",
+        &[(Documents, "h"), (Documents, "left")],
         "fold, or to the folder around",
     ),
-    (
-        Command::Unfold,
-        &[char('l'), key(KeyCode::Right)],
+    row(
+        C::Unfold,
+        "documents-unfold",
+        &[(Documents, "l"), (Documents, "right")],
         "unfold, or into the folder",
     ),
-    (
-        Command::Open,
-        &[key(KeyCode::Enter)],
+    row(
+        C::Open,
+        "documents-open",
+        &[(Documents, "enter")],
         "fold or unfold a folder; open a document",
     ),
-    (Command::Mention, &[char('@')], "name it in the question"),
-    (Command::Filter, &[char('/')], "show only names with a text in them"),
-    (
-        Command::Sort,
-        &[char('s')],
+    row(
+        C::Mention,
+        "documents-mention",
+        &[(Documents, "@")],
+        "name it in the question",
+    ),
+    row(
+        C::Filter,
+        "documents-filter",
+        &[(Documents, "/")],
+        "show only names with a text in them",
+    ),
+    row(
+        C::Sort,
+        "documents-sort",
+        &[(Documents, "s")],
         "sort by tokens, or as the model reads them",
     ),
-    (Command::LeftOut, &[char('x')], "show or hide what was left out"),
-    (Command::Mark, &[char(' ')], "mark"),
-    (
-        Command::Unload,
-        &[char('d'), key(KeyCode::Delete)],
+    row(
+        C::LeftOut,
+        "documents-left-out",
+        &[(Documents, "x")],
+        "show or hide what was left out",
+    ),
+    row(C::Mark, "documents-mark", &[(Documents, "space")], "mark"),
+    row(
+        C::Unload,
+        "documents-unload",
+        &[(Documents, "d"), (Documents, "delete")],
         "take out what is marked or under the cursor",
     ),
-    (Command::Include, &[char('i')], "take in what was left out"),
-    (Command::Add, &[char('a')], "load something besides"),
-    (Command::Reload, &[char('r')], "read again what has changed"),
-    (
-        Command::Back,
-        &[key(KeyCode::Esc), key(KeyCode::Tab)],
+    row(
+        C::Include,
+        "documents-include",
+        &[(Documents, "i")],
+        "take in what was left out",
+    ),
+    row(C::Add, "documents-add", &[(Documents, "a")], "load something besides"),
+    row(
+        C::Reload,
+        "documents-reload",
+        &[(Documents, "r")],
+        "read again what has changed",
+    ),
+    row(
+        C::Back,
+        "documents-back",
+        &[(Documents, "esc"), (Documents, "tab")],
         "back to the question",
     ),
-    (Command::Close, &[char('q')], "close the documents"),
+    row(C::Close, "documents-close", &[(Documents, "q")], "close the documents"),
 ];
 
-pub const ANSWERS: &[Row<Answer>] = &[
-    (
+pub const ANSWERS: &[command::Command] = &[
+    answer(
         Answer::Apply,
-        &[key(KeyCode::Enter), char('y')],
+        "plan-apply",
+        &[(Plan, "enter"), (Plan, "y")],
         "make the change that is planned",
     ),
-    (Answer::Forget, &[key(KeyCode::Esc), char('n')], "forget it"),
-    (Answer::Reload, &[char('r')], "reload what has changed on the disk"),
+    answer(
+        Answer::Forget,
+        "plan-forget",
+        &[(Plan, "esc"), (Plan, "n")],
+        "forget it",
+    ),
+    answer(
+        Answer::Reload,
+        "plan-reload",
+        &[(Plan, "r")],
+        "reload what has changed on the disk",
+    ),
 ];
-
-/// What a key means by a table.
-pub fn find<C: Copy>(table: &[Row<C>], event: KeyEvent) -> Option<C> {
-    let pressed = Chord::of(event);
-    table
-        .iter()
-        .find(|(_, chords, _)| chords.contains(&pressed))
-        .map(|&(command, ..)| command)
-}
-
-/// Keys and descriptions, for the help.
-pub fn help<C>(table: &'static [Row<C>]) -> impl Iterator<Item = (String, &'static str)> {
-    table.iter().map(|(_, chords, help)| {
-        let chords: Vec<_> = chords.iter().map(Chord::to_string).collect();
-        (chords.join(", "), *help)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_key_has_two_meanings() {
-        let all: Vec<_> = PANE.iter().flat_map(|(_, chords, _)| *chords).collect();
-        for (i, chord) in all.iter().enumerate() {
-            assert!(!all[i + 1..].contains(chord), "{chord} is bound twice");
-        }
-    }
-}

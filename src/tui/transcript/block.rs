@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::super::links::Link;
 use super::super::text::clip;
 use super::body::{Body, Piece};
+use super::draw::header;
 use crate::conversation::{Citation, Verdict};
 use crate::trace::Trace;
 
@@ -228,6 +229,12 @@ impl Block {
             Kind::Thinking(thought) => Some(thought),
             _ => None,
         }
+    }
+
+    /// What its header says, at most this wide; nothing if it is no thinking.
+    pub fn account(&self, now: Duration, width: usize) -> Option<String> {
+        let thought = self.thought().filter(|_| self.height() > 0)?;
+        Some(header(thought, self.fold(), now, width))
     }
 
     pub fn fold(&self) -> Fold {

@@ -194,7 +194,7 @@ fn draw_marks(block: &Block, row: usize, selected: Option<Spot>, line: Rect, buf
 }
 
 /// `▾ thinking 0:42 · 1,248 tok · 31 tok/s · 3 ↺`, `▸ thought 0.8 s · 38 tok`; the end is left out where there is no room.
-fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String {
+pub(super) fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String {
     let arrow = if fold == Fold::Folded { "▸" } else { "▾" };
     let tokens = Some(format!("{} tok", format::count(thought.trace.tokens())));
     let (head, rate) = match thought.took {

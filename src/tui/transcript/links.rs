@@ -161,8 +161,9 @@ impl Transcript {
         }
     }
 
-    pub fn forget_link(&mut self) {
-        self.link = None;
+    /// Lets go of what is selected; whether something was.
+    pub fn let_go(&mut self) -> bool {
+        self.link.take().is_some() | self.selected.take().is_some()
     }
 
     /// The links whose rows lie between two places.

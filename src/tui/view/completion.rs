@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::super::app::App;
+use super::super::app::{App, Focus};
 use super::super::completion::Offer;
 use super::super::completion::fuzzy::Found;
 use super::super::format;
@@ -23,7 +23,7 @@ pub fn area(app: &App, areas: &Areas) -> Rect {
     let over = areas.transcript;
     let names = app.completion.offer.as_ref().map_or(0, |offer| offer.found.len());
     let height = (names.min(usize::from(ROWS)) as u16).min(over.height);
-    if height == 0 || areas.composer.is_empty() || app.documents.focused {
+    if height == 0 || areas.composer.is_empty() || app.focus() != Focus::Composer {
         return Rect::default();
     }
     Rect {

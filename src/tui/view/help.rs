@@ -5,14 +5,14 @@ use ratatui::layout::Rect;
 
 use super::super::app::App;
 use super::super::command::{self, Argument, Command, Group};
-use super::super::documents::keys;
+use super::super::keymap::Keymap;
 use super::super::text::{clip, print, width};
 use super::super::theme::Part;
+use super::frame;
 
 /// Widest column of keys.
 const KEYS: usize = 32;
 const WIDEST: u16 = 84;
-const IN_DOCUMENTS: &str = "In the documents";
 
 /// A line of the help: a heading, or what to press and what it does.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ enum Line {
     Blank,
 }
 
-fn lines() -> Vec<Line> {
+fn lines(app: &App) -> Vec<Line> {
     let mut lines = Vec::new();
     for group in Group::ALL {
         if !lines.is_empty() {
@@ -30,37 +30,20 @@ fn lines() -> Vec<Line> {
         }
         lines.push(Line::Title(group.title()));
         let commands = command::all().filter(|command| command.group == group && !command.hidden);
-        lines.extend(commands.map(|command| Line::Entry(ways(command), command.help)));
-        if group == Group::Documents {
-            lines.extend([Line::Blank, Line::Title("A change to the documents that is planned")]);
-            lines.extend(keys::help(keys::ANSWERS).map(entry));
-            lines.extend([Line::Blank, Line::Title(IN_DOCUMENTS)]);
-            lines.extend(keys::help(keys::PANE).map(entry));
-        }
+        lines.extend(commands.map(|command| Line::Entry(ways(&app.setup.keymap, command), command.help)));
     }
     lines
 }
 
-fn entry((keys, help): (String, &'static str)) -> Line {
-    Line::Entry(keys, help)
-}
-
-/// Where the keys of the documents pane begin.
-pub fn in_documents(app: &App) -> usize {
-    let line = lines().iter().position(|line| *line == Line::Title(IN_DOCUMENTS));
-    line.unwrap_or(0).min(last_scroll(app))
-}
-
 /// The line that a group begins with.
-pub fn line_of(group: Group) -> usize {
+pub fn line_of(app: &App, group: Group) -> usize {
     let title = Line::Title(group.title());
-    lines().iter().position(|line| *line == title).unwrap_or(0)
+    lines(app).iter().position(|line| *line == title).unwrap_or(0)
 }
 
 /// `F1, ?, /help`
-fn ways(command: &Command) -> String {
-    let mut ways: Vec<_> = command.keys.iter().map(|(_, chord)| chord.to_string()).collect();
-    ways.dedup();
+fn ways(keymap: &Keymap, command: &Command) -> String {
+    let mut ways: Vec<_> = keymap.keys_of(command.action).collect();
     match command.slash {
         Some((name, Argument::Optional(argument))) => ways.push(format!("/{name} {argument}")),
         Some((name, Argument::None)) => ways.push(format!("/{name}")),
@@ -69,50 +52,27 @@ fn ways(command: &Command) -> String {
     ways.join(", ")
 }
 
-/// The box, and the part of it that has text.
 fn boxes(app: &App) -> (Rect, Rect) {
-    let size = app.size;
-    let wide = size.width.min(WIDEST);
-    let high = size.height.min(lines().len() as u16 + 2);
-    let frame = Rect {
-        x: (size.width - wide) / 2,
-        y: (size.height - high) / 2,
-        width: wide,
-        height: high,
-    };
-    let bordered = wide >= 20 && high >= 5;
-    let inner = if bordered {
-        Rect {
-            x: frame.x + 2,
-            y: frame.y + 1,
-            width: frame.width - 4,
-            height: frame.height - 2,
-        }
-    } else {
-        frame
-    };
-    (frame, inner)
+    frame::boxes(app.size, WIDEST, lines(app).len() as u16 + 2)
 }
 
 /// The furthest that the help scrolls.
 pub fn last_scroll(app: &App) -> usize {
-    lines().len().saturating_sub(usize::from(boxes(app).1.height))
+    lines(app).len().saturating_sub(usize::from(boxes(app).1.height))
 }
 
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.setup.theme;
-    let (frame, inner) = boxes(app);
-    let frame = frame.intersection(area);
-    for position in frame.positions() {
-        buf[position].reset();
-    }
-    buf.set_style(frame, theme.style(Part::Background));
-    buf.set_style(frame, theme.style(Part::Help));
-    if frame != inner {
-        draw_frame(app, frame, buf);
-    }
+    let boxes = boxes(app);
+    let inner = boxes.1.intersection(area);
+    let keys = if last_scroll(app) > 0 {
+        "↑ ↓ scroll · Esc closes"
+    } else {
+        "Esc closes"
+    };
+    frame::draw(boxes, "help", keys, buf, theme);
     let at = app.help.unwrap_or(0).min(last_scroll(app));
-    let lines = lines();
+    let lines = lines(app);
     let widest = lines
         .iter()
         .map(|line| {
@@ -149,47 +109,22 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn draw_frame(app: &App, frame: Rect, buf: &mut Buffer) {
-    let theme = &app.setup.theme;
-    let style = theme.style(Part::Rule);
-    let across = "─".repeat(usize::from(frame.width) - 2);
-    let (top, bottom) = (frame.top(), frame.bottom() - 1);
-    print(buf, frame.x, top, frame.width, &format!("╭{across}╮"), style);
-    print(buf, frame.x, bottom, frame.width, &format!("╰{across}╯"), style);
-    for y in top + 1..bottom {
-        print(buf, frame.x, y, 1, "│", style);
-        print(buf, frame.right() - 1, y, 1, "│", style);
-    }
-    print(
-        buf,
-        frame.x + 2,
-        top,
-        frame.width - 4,
-        " help ",
-        theme.style(Part::HelpTitle),
-    );
-    let more = if last_scroll(app) > 0 {
-        " ↑ ↓ scroll · Esc closes "
-    } else {
-        " Esc closes "
-    };
-    let x = frame.right().saturating_sub(width(more) as u16 + 2).max(frame.x + 2);
-    print(buf, x, bottom, frame.right() - 1 - x, more, style);
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::app::Setup;
     use super::*;
 
     #[test]
     fn every_command_is_in_the_help_and_nothing_else() {
-        let entries = lines()
+        let app = App::new(Setup::default(), ratatui::layout::Size::new(80, 24));
+        let entries = lines(&app)
             .into_iter()
             .filter(|line| matches!(line, Line::Entry(..)))
             .count();
-        let commands = command::all().filter(|command| !command.hidden).count();
-        assert_eq!(entries, commands + keys::ANSWERS.len() + keys::PANE.len());
-        let all = format!("{:?}", lines());
-        assert!(all.contains("F1, ?, /help") && all.contains("/theme NAME") && !all.contains("panic"));
+        assert_eq!(entries, command::all().filter(|command| !command.hidden).count());
+        let all = format!("{:?}", lines(&app));
+        assert!(
+            all.contains("F1, ?, Ctrl-X ?, Space ?, /help") && all.contains("/theme NAME") && !all.contains("panic")
+        );
     }
 }

@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::activity::Phase;
-use super::super::app::App;
+use super::super::app::{App, Focus};
 use super::super::format;
 use super::super::text::{print, width};
 use super::super::theme::Part;
@@ -119,12 +119,16 @@ fn context(app: &App) -> (String, String) {
 fn hint(app: &App) -> &'static str {
     if app.is_leaving() {
         "Ctrl-C again leaves"
-    } else if app.documents.focused {
+    } else if app.focus() == Focus::Documents {
         "? keys · Tab back"
     } else if app.activity.is_cancelling() {
         "Ctrl-C leaves"
     } else if app.activity.is_busy() {
         "Esc cancels"
+    } else if app.focus() == Focus::Conversation {
+        "? keys · i writes"
+    } else if app.focus() == Focus::Inspector {
+        "? keys · Esc back"
     } else if app.composer.is_empty() {
         "? help · Ctrl-D leave"
     } else {

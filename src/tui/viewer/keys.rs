@@ -1,8 +1,7 @@
 //! What can be done in the viewer, with its keys: the part of the command table that holds while it is open.
 
-use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-use super::super::command::{Action, Chord, Command, Group, When};
+use super::super::command::{Action, Command, Group, Keys, command};
+use super::super::keymap::Context::Viewer;
 
 /// Something to do in the viewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,87 +30,134 @@ pub enum Step {
     NextCitation,
     PreviousCitation,
     Wrap,
+    /// To the section that is chosen, or to the line whose number was written.
+    Enter,
 }
 
-const fn key(code: KeyCode) -> (When, Chord) {
-    with(code, KeyModifiers::NONE)
+const fn step(step: Step, name: &'static str, keys: Keys, help: &'static str) -> Command {
+    command(Group::Viewing, Action::View(step), name, keys, help)
 }
 
-const fn char(c: char) -> (When, Chord) {
-    key(KeyCode::Char(c))
-}
+use Step as S;
 
-const fn ctrl(c: char) -> (When, Chord) {
-    with(KeyCode::Char(c), KeyModifiers::CONTROL)
-}
-
-const fn with(code: KeyCode, modifiers: KeyModifiers) -> (When, Chord) {
-    (When::Viewing, Chord { code, modifiers })
-}
-
-const fn step(step: Step, keys: &'static [(When, Chord)], help: &'static str) -> Command {
-    Command {
-        action: Action::View(step),
-        group: Group::Viewing,
-        keys,
-        slash: None,
-        help,
-        hidden: false,
-    }
-}
-
-pub const COMMANDS: &[Command] = &{
-    use KeyCode as K;
-    use Step as S;
-    [
-        step(S::Close, &[char('q'), key(K::Esc)], "back to where you were"),
-        step(S::Down, &[char('j'), key(K::Down)], "a row down (or the wheel)"),
-        step(S::Up, &[char('k'), key(K::Up)], "a row up (or the wheel)"),
-        step(S::PageDown, &[key(K::PageDown), char(' '), ctrl('f')], "a page down"),
-        step(S::PageUp, &[key(K::PageUp), char('b'), ctrl('b')], "a page up"),
-        step(S::HalfDown, &[ctrl('d')], "half a page down"),
-        step(S::HalfUp, &[ctrl('u')], "half a page up"),
-        step(S::Top, &[char('g'), key(K::Home)], "to the beginning"),
-        step(
-            S::Bottom,
-            &[char('G'), key(K::End)],
-            "to the end; after a number, to that line",
-        ),
-        step(S::GoTo, &[char(':')], "to the line whose number you write"),
-        step(
-            S::Search,
-            &[char('/')],
-            "search; capital letters matter if there are some",
-        ),
-        step(S::NextMatch, &[char('n')], "the next match"),
-        step(S::PreviousMatch, &[char('N')], "the match before"),
-        step(S::NextSection, &[char(']')], "the next chapter, page or heading"),
-        step(S::PreviousSection, &[char('[')], "the chapter, page or heading before"),
-        step(
-            S::Outline,
-            &[char('o')],
-            "all chapters, pages or headings, to choose from",
-        ),
-        step(S::NextCitation, &[key(K::Tab)], "the next place that the answer cites"),
-        step(
-            S::PreviousCitation,
-            &[key(K::BackTab), with(K::BackTab, KeyModifiers::SHIFT)],
-            "the place before that the answer cites",
-        ),
-        step(S::Left, &[char('h'), key(K::Left)], "columns to the left"),
-        step(S::Right, &[char('l'), key(K::Right)], "columns to the right"),
-        step(S::LineStart, &[char('0'), char('^')], "the beginning of the lines"),
-        step(S::LineEnd, &[char('$')], "the end of the line"),
-        step(S::Wrap, &[char('w')], "wrap long lines, or cut them"),
-    ]
-};
-
-/// What a key means in the viewer.
-pub fn find(event: KeyEvent) -> Option<Step> {
-    let pressed = Chord::of(event);
-    let bound = |command: &&Command| command.keys.iter().any(|&(_, chord)| chord == pressed);
-    match COMMANDS.iter().find(bound)?.action {
-        Action::View(step) => Some(step),
-        _ => None,
-    }
-}
+pub const COMMANDS: &[Command] = &[
+    step(
+        S::Close,
+        "view-close",
+        &[(Viewer, "q"), (Viewer, "esc")],
+        "back to where you were",
+    ),
+    step(
+        S::Down,
+        "view-down",
+        &[(Viewer, "j"), (Viewer, "down")],
+        "a row down (or the wheel)",
+    ),
+    step(
+        S::Up,
+        "view-up",
+        &[(Viewer, "k"), (Viewer, "up")],
+        "a row up (or the wheel)",
+    ),
+    step(
+        S::PageDown,
+        "view-page-down",
+        &[(Viewer, "pgdn"), (Viewer, "space"), (Viewer, "ctrl-f")],
+        "a page down",
+    ),
+    step(
+        S::PageUp,
+        "view-page-up",
+        &[(Viewer, "pgup"), (Viewer, "b"), (Viewer, "ctrl-b")],
+        "a page up",
+    ),
+    step(S::HalfDown, "view-half-down", &[(Viewer, "ctrl-d")], "half a page down"),
+    step(S::HalfUp, "view-half-up", &[(Viewer, "ctrl-u")], "half a page up"),
+    step(
+        S::Top,
+        "view-top",
+        &[(Viewer, "g"), (Viewer, "home")],
+        "to the beginning",
+    ),
+    step(
+        S::Bottom,
+        "view-bottom",
+        &[(Viewer, "G"), (Viewer, "end")],
+        "to the end; after a number, to that line",
+    ),
+    step(
+        S::GoTo,
+        "view-go-to",
+        &[(Viewer, ":")],
+        "to the line whose number you write",
+    ),
+    step(
+        S::Enter,
+        "view-enter",
+        &[(Viewer, "enter")],
+        "to the line whose number was written",
+    ),
+    step(
+        S::Search,
+        "view-search",
+        &[(Viewer, "/")],
+        "search; capital letters matter if there are some",
+    ),
+    step(S::NextMatch, "view-next-match", &[(Viewer, "n")], "the next match"),
+    step(
+        S::PreviousMatch,
+        "view-previous-match",
+        &[(Viewer, "N")],
+        "the match before",
+    ),
+    step(
+        S::NextSection,
+        "view-next-section",
+        &[(Viewer, "]")],
+        "the next chapter, page or heading",
+    ),
+    step(
+        S::PreviousSection,
+        "view-previous-section",
+        &[(Viewer, "[")],
+        "the chapter, page or heading before",
+    ),
+    step(
+        S::Outline,
+        "view-outline",
+        &[(Viewer, "o")],
+        "all chapters, pages or headings, to choose from",
+    ),
+    step(
+        S::NextCitation,
+        "view-next-citation",
+        &[(Viewer, "tab")],
+        "the next place that the answer cites",
+    ),
+    step(
+        S::PreviousCitation,
+        "view-previous-citation",
+        &[(Viewer, "shift-tab")],
+        "the place before that the answer cites",
+    ),
+    step(
+        S::Left,
+        "view-left",
+        &[(Viewer, "h"), (Viewer, "left")],
+        "columns to the left",
+    ),
+    step(
+        S::Right,
+        "view-right",
+        &[(Viewer, "l"), (Viewer, "right")],
+        "columns to the right",
+    ),
+    step(
+        S::LineStart,
+        "view-line-start",
+        &[(Viewer, "0"), (Viewer, "^")],
+        "the beginning of the lines",
+    ),
+    step(S::LineEnd, "view-line-end", &[(Viewer, "$")], "the end of the line"),
+    step(S::Wrap, "view-wrap", &[(Viewer, "w")], "wrap long lines, or cut them"),
+];

@@ -98,7 +98,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         2 => (prop_oneof![3 => 0u16..60, 1 => 99u16..130], 0u16..30).prop_map(|(width, height)| Input::Resize(Size { width, height })),
         2 => text.prop_map(token(Channel::Thinking)),
         2 => text.prop_map(token(Channel::Answer)),
-        1 => text.prop_map(|text| Input::Conversation(Event::Question(Question { asked_as: Some(text.clone()), text }))),
+        1 => text.prop_map(|text| Input::Conversation(Event::Question(Question { asked_as: Some(text.clone()), text, ..Question::default() }))),
         1 => text.prop_map(|message| Input::Conversation(Event::Failed { message })),
         1 => (numbers.clone(), numbers.clone(), prop::num::f64::ANY).prop_map(|(done, total, rate)| {
             Input::Conversation(Event::Prefill(Prefill { done, total, cached: done, rate }))

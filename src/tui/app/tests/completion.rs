@@ -62,6 +62,7 @@ fn a_name_is_found_chosen_and_sent_without_its_mark() {
     rig.event(Event::Question(Question {
         text: "What does src/tui/app.rs do?".into(),
         asked_as: None,
+        ..Question::default()
     }));
     rig.shows("❯ What does @src/tui/app.rs do?");
 }

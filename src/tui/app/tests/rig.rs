@@ -117,6 +117,7 @@ impl Rig {
         self.event(Event::Question(Question {
             text: text.into(),
             asked_as: None,
+            ..Question::default()
         }));
     }
 
