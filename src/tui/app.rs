@@ -13,6 +13,7 @@ mod focus;
 mod keys;
 mod palette;
 pub(super) mod plans;
+mod searching;
 #[cfg(test)]
 mod tests;
 mod viewing;
@@ -36,11 +37,13 @@ use super::inspector::Inspector;
 use super::keymap::{Chord, Keymap};
 use super::links::Linker;
 use super::palette::Palette;
+use super::search::Search;
 use super::theme::{self, Theme, ThemeError};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
+use crate::context::Pack;
 use crate::conversation::{Change, Event};
 use crate::trace::Turning;
 use conversation::Reply;
@@ -151,6 +154,7 @@ pub struct App {
     pub(super) beside: Focus,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
+    pub(super) search: Search,
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
@@ -188,6 +192,7 @@ impl App {
             focus: Focus::default(),
             beside: Focus::Documents,
             viewer: None,
+            search: Search::default(),
             linker: Linker::default(),
             turning: Arc::default(),
             leaving: None,
@@ -257,9 +262,7 @@ impl App {
             Input::Focus(_) | Input::Tick => Vec::new(),
         };
         effects.extend(self.update_completion());
-        if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
-            viewer.go_on();
-        }
+        self.work();
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
@@ -290,8 +293,7 @@ impl App {
     pub fn next_tick(&self) -> Option<Duration> {
         let live = self.activity.is_busy() || self.plans.working.is_some() || self.transcript.total().is_none();
         let beat = live.then(|| self.now + BEAT);
-        let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
-        let search = search.map(|_| self.now);
+        let search = self.is_working().then_some(self.now);
         [beat, self.leaving, search].into_iter().flatten().min()
     }
 
@@ -310,6 +312,11 @@ impl App {
         }
         self.transcript.settle(SETTLE);
         view::draw(self, area, buf)
+    }
+
+    /// The documents.
+    pub(super) fn pack(&self) -> &Pack {
+        self.linker.pack()
     }
 
     /// Whether another Ctrl-C leaves.

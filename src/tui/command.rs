@@ -45,6 +45,11 @@ pub enum Action {
     FollowLink,
     LastCitation,
     Open,
+    Search,
+    NextMatch,
+    PreviousMatch,
+    SearchScope,
+    SearchScopeBack,
     ViewInEditor,
     Copy,
     /// In an open document.
@@ -171,7 +176,7 @@ const fn hidden(command: Command) -> Command {
 pub const COMMANDS: &[Command] = &{
     use Action as A;
     use Argument::{None, Optional};
-    use Context::{Composer, Conversation, Empty, Global, Help, Inspector, Panes, Prompt, Slash};
+    use Context::{Composer, Conversation, Empty, Global, Help, Inspector, Panes, Prompt, Search, Slash};
     use Group::{Application, Asking, Documents, Reading, Writing};
     [
         command(Asking, A::Send, "send", &[(Composer, "enter")], "send the question"),
@@ -320,6 +325,45 @@ pub const COMMANDS: &[Command] = &{
             "open",
             Optional("PATH:LINE"),
             command(Reading, A::Open, "open", &[], "open a document"),
+        ),
+        slash(
+            "search",
+            Optional("PATTERN"),
+            command(
+                Reading,
+                A::Search,
+                "search",
+                &[(Panes, "leader /"), (Conversation, "/"), (Inspector, "/")],
+                "search what was said, and the documents",
+            ),
+        ),
+        command(
+            Reading,
+            A::NextMatch,
+            "next-match",
+            &[(Conversation, "n")],
+            "the next match",
+        ),
+        command(
+            Reading,
+            A::PreviousMatch,
+            "previous-match",
+            &[(Conversation, "N")],
+            "the match before",
+        ),
+        command(
+            Reading,
+            A::SearchScope,
+            "search-scope",
+            &[(Search, "tab")],
+            "while searching: search elsewhere (answers, traces, documents)",
+        ),
+        command(
+            Reading,
+            A::SearchScopeBack,
+            "search-scope-back",
+            &[(Search, "shift-tab")],
+            "while searching: where it was searched before",
         ),
         slash(
             "view",

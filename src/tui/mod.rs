@@ -190,9 +190,14 @@ fn drive(
         } else {
             app.next_tick().map(|tick| began + tick)
         };
-        let mut message = match wake.map(|wake| wake.saturating_duration_since(Instant::now())) {
-            None => inbox.receiver.recv().ok(),
-            Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
+        let mut message = if app.is_working() {
+            app.work();
+            inbox.receiver.try_recv().ok()
+        } else {
+            match wake.map(|wake| wake.saturating_duration_since(Instant::now())) {
+                None => inbox.receiver.recv().ok(),
+                Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
+            }
         };
         if message.is_none() && (lent || !app.is_dirty()) {
             app.handle(began.elapsed(), Input::Tick);

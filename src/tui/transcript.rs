@@ -13,6 +13,7 @@ mod copying;
 mod draw;
 mod heights;
 mod links;
+mod reveal;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -20,10 +21,11 @@ mod turns;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-pub use block::{Block, Kind, Level, Thought, citation_text};
+pub use block::{Block, Folds, Kind, Level, Thought, citation_text};
 use block::{Fold, Row, Spot};
 pub use draw::text_width;
 pub use heights::Heights;
+pub use reveal::Bookmark;
 
 /// Number of a block, from 0.
 pub type BlockId = usize;

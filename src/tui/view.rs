@@ -13,6 +13,7 @@ mod hints;
 mod palette;
 pub mod plan;
 mod progress;
+mod search;
 mod status;
 
 use ratatui::buffer::Buffer;
@@ -198,11 +199,13 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     }
     let written = draw_documents(app, &areas, buf);
     draw_inspector(app, &areas, buf);
-    app.transcript.draw(areas.transcript, buf, &app.setup.theme, app.now);
+    app.transcript
+        .draw(areas.transcript, buf, &app.setup.theme, app.now, &app.search);
     draw_queue(app, areas.queue, buf);
     plan::draw(app, areas.plan, buf);
     progress::draw(app, areas.progress, buf);
     draw_rule(app, &areas, buf);
+    search::draw_pill(app, &areas, buf);
     let cursor = (!areas.composer.is_empty()).then(|| draw_composer(app, areas.composer, buf));
     status::draw(app, areas.status, buf);
     completion::draw(app, &areas, buf);
@@ -221,9 +224,10 @@ fn draw_over(app: &App, area: Rect, buf: &mut Buffer, below: Option<Position>) -
         help::draw(app, area, buf);
         return None;
     }
-    match &app.palette {
-        Some(palette) => palette::draw(app, palette, area, buf),
-        None => below,
+    match (&app.palette, app.search.prompt()) {
+        (Some(palette), _) => palette::draw(app, palette, area, buf),
+        (None, Some(prompt)) => Some(search::draw(app, prompt, area, buf)),
+        (None, None) => below,
     }
 }
 

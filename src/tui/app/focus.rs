@@ -36,6 +36,7 @@ impl App {
     /// Whether a line is being written that is not the question.
     pub(super) fn is_prompting(&self) -> bool {
         self.palette.is_some()
+            || self.search.is_prompting()
             || self.viewer.as_ref().is_some_and(Viewer::is_prompting)
             || (self.viewer.is_none() && self.focus == Focus::Documents && self.documents.is_filtering())
     }
@@ -46,7 +47,11 @@ impl App {
             return vec![Context::Help, Context::Global];
         }
         if self.is_prompting() {
-            return vec![Context::Prompt, Context::Global];
+            let of_search = (self.palette.is_none() && self.search.is_prompting()).then_some(Context::Search);
+            return of_search
+                .into_iter()
+                .chain([Context::Prompt, Context::Global])
+                .collect();
         }
         if self.viewer.is_some() {
             return vec![Context::Viewer, Context::Global];
@@ -115,7 +120,9 @@ impl App {
 
     /// Esc while nothing runs: lets go of what is selected, else from writing to reading and back.
     pub(super) fn step_back(&mut self) -> Vec<Effect> {
-        if !self.transcript.let_go() {
+        if self.search.is_active() && self.focus == Focus::Conversation {
+            self.search.forget();
+        } else if !self.transcript.let_go() {
             self.focus_on(match self.focus {
                 Focus::Composer => Focus::Conversation,
                 _ => Focus::Composer,

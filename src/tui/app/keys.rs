@@ -68,6 +68,9 @@ impl App {
         if self.palette.is_some() {
             return self.palette_action(action);
         }
+        if self.search_action(action) {
+            return Vec::new();
+        }
         if self.viewer_prompt(action) || self.filter_action(action) || self.completion_key(action, chord) {
             return Vec::new();
         }
@@ -97,6 +100,8 @@ impl App {
         if self.help.is_some() {
         } else if let Some(palette) = &mut self.palette {
             palette.write(text);
+        } else if self.search.is_prompting() {
+            self.write_search(text);
         } else if self.focus == Focus::Documents && self.documents.is_filtering() {
             self.documents.write_filter(text);
         } else if self.focus == Focus::Composer {
@@ -243,6 +248,11 @@ impl App {
             Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
+            Action::Search => self.open_search(argument),
+            Action::NextMatch => self.next_match(true),
+            Action::PreviousMatch => self.next_match(false),
+            // In the prompt, which has taken it.
+            Action::SearchScope | Action::SearchScopeBack => {}
             Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
             Action::View(step) => self.view(step),

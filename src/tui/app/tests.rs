@@ -8,6 +8,7 @@ mod editing;
 mod keys;
 mod plans;
 mod rig;
+mod searching;
 mod turns;
 mod viewing;
 

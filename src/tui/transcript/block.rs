@@ -71,6 +71,13 @@ pub enum Fold {
     Full,
 }
 
+/// How a block has been folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folds {
+    fold: Option<Fold>,
+    held: Option<usize>,
+}
+
 /// A row of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row<'a> {
@@ -146,6 +153,22 @@ impl Block {
         let turns = self.turns();
         let after = turns.partition_point(|&turn| turn < range.start);
         turns.get(after).is_some_and(|&turn| turn < range.end)
+    }
+
+    pub fn folds(&self) -> Folds {
+        Folds {
+            fold: self.fold,
+            held: self.held,
+        }
+    }
+
+    pub fn set_folds(&mut self, folds: Folds) {
+        (self.fold, self.held) = (folds.fold, folds.held);
+    }
+
+    /// Whether a byte of the source is in a row that shows.
+    pub fn shows(&self, offset: usize) -> bool {
+        self.fold() == Fold::Full || self.shown_text().contains(&offset)
     }
 
     /// Shows all of it.

@@ -9,7 +9,7 @@ use super::super::search::{Found, Pattern};
 use super::Spot;
 
 /// What is gone through at once, in bytes.
-const SLICE: usize = 1024 * 1024;
+const SLICE: usize = 256 * 1024;
 /// More matches are not listed; nobody walks through them.
 const MOST: usize = 1_000_000;
 
