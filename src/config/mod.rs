@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub use file::File;
 pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
-pub use table::{Backend, Config, Documents, FileOrder, Model, Reply, SETTINGS, Setting, Ui, sections};
+pub use table::{Backend, Composer, Config, Documents, FileOrder, Model, Reply, SETTINGS, Setting, Ui, sections};
 pub use value::{Auto, Count, Number, OptionalPath, Value};
 
 /// A line and a column of a file, both from 1.

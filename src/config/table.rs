@@ -178,6 +178,17 @@ settings! {
         /// Stop a reply after this many consecutive tokens with probability above 0.99; 0 never stops.
         loop_guard: Count = Count(3_000), flag "loop-guard";
     }
+    /// Where questions are written.
+    composer: Composer {
+        /// Vim's keys: Esc for commands, `i` to write. `/vim` turns them on and off.
+        vim: bool = false;
+        /// Keep what was written from one run to the next, to be recalled and found; the reference says where.
+        history: bool = true;
+        /// A paste of more lines than this is shown as one line that stands for it.
+        paste_lines: Count = Count(8);
+        /// The same for characters.
+        paste_characters: Count = Count(1_000);
+    }
     /// How the application looks and behaves.
     ui: Ui {
         /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file; `auto` takes the terminal's own

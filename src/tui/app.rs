@@ -5,6 +5,7 @@
 //! a terminal, an engine or a wait.
 
 mod completion;
+mod composing;
 mod conversation;
 mod copying;
 mod documents;
@@ -31,6 +32,7 @@ use super::activity::Activity;
 use super::clipboard::Copied;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
+use super::composer::store::Told;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
 use super::inspector::Inspector;
@@ -78,6 +80,8 @@ pub enum Input {
     Edited(Edited),
     /// What came of copying.
     Copied(Copied),
+    /// What earlier runs have left to recall, or why there is nothing.
+    History(Told),
     /// Time passed.
     Tick,
 }
@@ -103,6 +107,8 @@ pub enum Effect {
     Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
+    /// Keep what was written, for this and later runs to recall.
+    Remember(String),
     Redraw,
     /// Give the terminal to the shell, until that continues us.
     Suspend,
@@ -133,6 +139,8 @@ pub struct App {
     pub(super) setup: Setup,
     pub(super) size: Size,
     pub(super) now: Duration,
+    /// When the input that is being handled came; others may have been handled since.
+    came: Duration,
     pub(super) transcript: Transcript,
     pub(super) composer: Composer,
     pub(super) activity: Activity,
@@ -178,6 +186,7 @@ impl App {
         let mut app = Self {
             size,
             now: Duration::ZERO,
+            came: Duration::ZERO,
             transcript: Transcript::default(),
             composer: Composer::default(),
             activity: Activity::default(),
@@ -202,6 +211,7 @@ impl App {
             setup,
         };
         app.set_theme(app.setup.theme.clone());
+        app.set_up_composer();
         app.fit();
         let opening = [app.setup.note.clone(), app.setup.paths.clone()];
         for text in opening.iter().filter(|text| !text.trim().is_empty()) {
@@ -222,8 +232,10 @@ impl App {
     /// Takes one input, which happened `now` after the start.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Effect> {
         self.now = self.now.max(now);
+        self.came = now;
         self.dirty = true;
-        let mut effects = match input {
+        let mut effects = self.settle_burst(&input);
+        effects.extend(match input {
             Input::Key(key) => self.key(key),
             Input::Paste(text) => {
                 self.paste(&text);
@@ -259,9 +271,16 @@ impl App {
                 Vec::new()
             }
             Input::Copied(copied) => self.copied(copied),
+            Input::History(told) => {
+                self.told_of_history(told);
+                Vec::new()
+            }
             Input::Focus(_) | Input::Tick => Vec::new(),
-        };
-        effects.extend(self.update_completion());
+        });
+        // What is being pasted is looked at when it is all there.
+        if !self.composer.is_in_paste() {
+            effects.extend(self.update_completion());
+        }
         self.work();
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
@@ -273,6 +292,7 @@ impl App {
 
     /// Tells the transcript its size, which depends on the size of everything else.
     fn fit(&mut self) {
+        self.composer.set_field(view::field_width(view::main_width(self)));
         let areas = view::areas(self);
         let pane = areas.documents.height;
         self.documents
@@ -294,7 +314,8 @@ impl App {
         let live = self.activity.is_busy() || self.plans.working.is_some() || self.transcript.total().is_none();
         let beat = live.then(|| self.now + BEAT);
         let search = self.is_working().then_some(self.now);
-        [beat, self.leaving, search].into_iter().flatten().min()
+        let burst = self.burst_ends();
+        [beat, self.leaving, search, burst].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.

@@ -80,6 +80,12 @@ pub enum Action {
     KillToStart,
     KillToEnd,
     Yank,
+    Undo,
+    Redo,
+    Expand,
+    SearchHistory,
+    EditDraft,
+    Vim,
 }
 
 /// A heading of the help.
@@ -585,6 +591,46 @@ pub const COMMANDS: &[Command] = &{
             "cut to the end of the line",
         ),
         command(Writing, A::Yank, "yank", &[(Composer, "ctrl-y")], "insert what was cut"),
+        command(
+            Writing,
+            A::Undo,
+            "undo",
+            &[(Composer, "ctrl-_"), (Panes, "leader u")],
+            "take back what was written or done last",
+        ),
+        command(
+            Writing,
+            A::Redo,
+            "redo",
+            &[(Composer, "alt-_"), (Panes, "leader U")],
+            "do again what was taken back",
+        ),
+        command(
+            Writing,
+            A::Expand,
+            "expand",
+            &[(Composer, "alt-e")],
+            "show the text of a large paste (or click on it)",
+        ),
+        command(
+            Writing,
+            A::SearchHistory,
+            "search-history",
+            &[(Composer, "ctrl-r"), (Panes, "leader s"), (Prompt, "ctrl-r")],
+            "find what was written before",
+        ),
+        command(
+            Writing,
+            A::EditDraft,
+            "edit-draft",
+            &[(Composer, "ctrl-g"), (Panes, "leader g")],
+            "write on in your editor ($VISUAL or $EDITOR)",
+        ),
+        slash(
+            "vim",
+            Optional("on|off"),
+            command(Writing, A::Vim, "vim", &[], "use vim's keys for writing, or no longer"),
+        ),
         slash(
             "help",
             None,
@@ -754,19 +800,6 @@ pub fn visible(debug: bool) -> impl Iterator<Item = (&'static str, &'static Comm
         .filter_map(|command| command.slash.map(|(name, _)| (name, command)))
 }
 
-/// The commands whose name begins as `text` does, with their arguments: `/theme NAME`.
-pub fn completions(text: &str) -> impl Iterator<Item = String> {
-    let begun = text
-        .strip_prefix('/')
-        .filter(|begun| !begun.contains(char::is_whitespace));
-    visible(false)
-        .filter(move |(name, _)| begun.is_some_and(|begun| name.starts_with(begun)))
-        .map(|(name, command)| match command.slash {
-            Some((_, Argument::Optional(argument))) => format!("/{name} {argument}"),
-            _ => format!("/{name}"),
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -781,8 +814,5 @@ mod tests {
         assert_eq!(parse("/nope x", false), Some(Typed::Unknown("nope")));
         assert_eq!(parse("/panic", false), Some(Typed::Unknown("panic")));
         assert_eq!(parse("/panic", true), Some(Typed::Known(Action::Panic, "")));
-        assert_eq!(completions("/t").collect::<Vec<_>>(), ["/theme NAME"]);
-        assert_eq!(completions("/theme x").count(), 0);
-        assert!(!completions("/").any(|name| name.contains("panic")));
     }
 }

@@ -9,7 +9,7 @@ pub mod word;
 use std::path::{Path, PathBuf};
 
 use super::text::clusters;
-use super::words;
+use super::{command, theme, words};
 use fuzzy::{Found, Names};
 use word::{Wanted, Word};
 
@@ -73,6 +73,12 @@ impl Completion {
     /// Nothing is offered for what is written next.
     pub fn hold(&mut self) {
         self.held = true;
+    }
+
+    /// Offers again what was closed.
+    pub fn offer_again(&mut self) {
+        self.dismissed = None;
+        self.text.clear();
     }
 
     /// Closes what is offered; it stays closed while this word is written.
@@ -164,7 +170,37 @@ impl Completion {
                 let names = self.left_out.get_or_insert_with(|| Names::new(source.left_out()));
                 names.find(&word.query, MOST)
             }
+            Wanted::Open => {
+                let names = self.documents.get_or_insert_with(|| Names::new(source.documents()));
+                let mut found = names.find(&word.query, MOST);
+                found.retain(|found| !found.name.ends_with('/'));
+                found
+            }
             Wanted::File => self.listing.find(&word.query),
+            Wanted::Command => {
+                let all: Vec<_> = command::visible(false).collect();
+                let names = all.iter().map(|(name, _)| format!("/{name}")).collect();
+                let mut found = Names::in_order(names).find(&word.query, MOST);
+                for found in &mut found {
+                    found.about = all[found.index].1.help;
+                }
+                // Who has written the beginning of a name means that one.
+                found.sort_by_key(|found| !found.name.starts_with(&word.query));
+                found
+            }
+            Wanted::Choice(words) => {
+                let words = words.split('|').map(str::to_owned).collect();
+                Names::in_order(words).find(&word.query, MOST)
+            }
+            Wanted::Theme => {
+                let names: Vec<_> = theme::names().collect();
+                let list = names.iter().map(|&name| name.to_owned()).collect();
+                let mut found = Names::in_order(list).find(&word.query, MOST);
+                for found in &mut found {
+                    found.about = theme::description(names[found.index]).unwrap_or_default();
+                }
+                found
+            }
         };
         self.offer = (!found.is_empty()).then_some(Offer {
             word,
@@ -189,6 +225,8 @@ impl Listing {
                 name: format!("{folder}{}{}", entry.name, if entry.is_folder { "/" } else { "" }),
                 tokens: None,
                 matched: emphasised.clone().collect(),
+                index: 0,
+                about: "",
             })
             .collect()
     }
@@ -204,10 +242,19 @@ impl Offer {
     /// is carried out, unless a choice was made.
     pub fn takes_enter(&self) -> bool {
         let is_written = self.found.iter().any(|found| found.name == self.word.query);
+        let begins = |found: &Found| found.name.starts_with(&self.word.query);
         match self.word.wanted {
             Wanted::Mention => self.moved || !is_written,
+            // What is only like what was written may not be what is meant.
+            Wanted::Command => self.moved || (!is_written && self.found.get(self.chosen).is_some_and(begins)),
             _ => self.moved,
         }
+    }
+
+    /// Whether what is taken is a whole command, that can be carried out.
+    pub fn completes(&self) -> bool {
+        let found = self.found.get(self.chosen);
+        self.word.wanted == Wanted::Command && found.is_some_and(|found| !has_argument(&found.name))
     }
 
     /// What Tab or Enter puts in the place of the word. As in a shell, a path goes on as far as all entries agree.
@@ -228,8 +275,17 @@ impl Offer {
                 format!("{}{space}", words::quoted(name))
             }
             Wanted::Document | Wanted::LeftOut => format!("{} ", words::quoted(name)),
+            Wanted::Open | Wanted::Choice(_) | Wanted::Theme => name.clone(),
+            Wanted::Command => format!("{name}{}", if has_argument(name) { " " } else { "" }),
         }
     }
+}
+
+/// Whether a command, with its slash, may have an argument.
+fn has_argument(name: &str) -> bool {
+    let name = name.trim_start_matches('/');
+    let mut all = command::visible(false);
+    all.any(|(known, command)| known == name && matches!(command.slash, Some((_, command::Argument::Optional(_)))))
 }
 
 /// As far as all names agree, in whole clusters.

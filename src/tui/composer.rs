@@ -1,426 +1,466 @@
-//! Where questions are written: text, cursor, kill buffer, history.
+//! Where questions are written.
 //!
-//! The cursor is a byte offset at a cluster boundary, and moves by clusters; its column is measured in cells by the
-//! functions that everything else is drawn with. Rows are wrapped one column narrower than the field, so that the
-//! cursor after the last character has a place.
+//! `piece` is text with chips in it, `undo` what was done to it, `draft` both with a cursor and rows, `motion` where
+//! motions lead, `vim` that editor's keys, `history` what was written before, `search` looking for it, `store` the file
+//! it is in, `burst` telling a paste from typing. Here they come together: what a key does to what is being written.
+
+pub mod burst;
+mod draft;
+pub mod history;
+mod motion;
+pub mod piece;
+pub mod search;
+pub mod store;
+mod undo;
+pub mod vim;
+
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
+use std::time::Duration;
 
-use super::text::{cells, clean, clusters, width};
+use super::text::clean;
 use super::wrap::Rows;
+use burst::{Burst, Enter};
+use draft::{Draft, Kind};
+use history::History;
+use piece::Piece;
+use search::Search;
+use vim::{Mode, Took, Vim};
+
+/// From which size on a paste is shown as a chip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub lines: usize,
+    pub characters: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lines: 8,
+            characters: 1_000,
+        }
+    }
+}
 
 #[derive(Debug, Default)]
 pub struct Composer {
-    text: String,
-    cursor: usize,
-    /// The column that moves up and down try to keep.
-    goal: Option<usize>,
-    killed: String,
+    draft: Draft,
+    killed: Piece,
     history: History,
-}
-
-/// What was sent, oldest first, and what was being written when the person began to look through it.
-#[derive(Debug, Default)]
-struct History {
-    sent: Vec<String>,
-    at: Option<usize>,
-    draft: String,
+    vim: Option<Vim>,
+    burst: Burst,
+    /// What is looked for in the history.
+    pub search: Option<Search>,
+    pub limits: Limits,
 }
 
 impl Composer {
+    /// What is seen; chips by their labels.
     pub fn text(&self) -> &str {
-        &self.text
+        self.draft.text()
+    }
+
+    /// What is meant: with everything that was pasted.
+    pub fn whole(&self) -> String {
+        self.draft.piece().whole()
     }
 
     /// A byte offset.
     pub fn cursor(&self) -> usize {
-        self.cursor
+        self.draft.cursor()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.text().is_empty()
     }
 
     /// The text is sent: it goes to the history, and the field is empty.
     pub fn take(&mut self) -> String {
-        let text = std::mem::take(&mut self.text);
-        self.history.at = None;
-        self.history.draft.clear();
-        if self.history.sent.last() != Some(&text) && !text.trim().is_empty() {
-            self.history.sent.push(text.clone());
-        }
-        self.move_to(0);
+        self.begin_again();
+        let piece = self.draft.clear();
+        let text = piece.whole();
+        self.history.remember(piece);
         text
     }
 
-    pub fn replace(&mut self, text: impl Into<String>) {
-        self.text = text.into();
-        self.move_to(self.text.len());
+    /// The text is given up: it goes to the history, from where it can be had again. What is to be kept of it.
+    pub fn give_up(&mut self) -> Option<String> {
+        let piece = self.draft.piece().clone();
+        self.begin_again();
+        self.draft.change(0..piece.len(), "", Kind::Alone);
+        let text = piece.whole();
+        self.history.remember(piece).then_some(text)
     }
 
-    /// Inserts typed or pasted text; control characters other than line ends and tabs are left out.
+    fn begin_again(&mut self) {
+        self.burst.end();
+        self.search = None;
+        if let Some(vim) = &mut self.vim {
+            vim.reset(&mut self.draft);
+        }
+    }
+
+    /// What earlier runs left in the history.
+    pub fn remember_earlier(&mut self, entries: Vec<String>) {
+        self.history.begin_with(entries);
+        if self.search.is_some() {
+            self.search = Some(Search::new(self.history.entries()));
+        }
+    }
+
+    pub fn replace(&mut self, text: impl Into<Piece>) {
+        self.change(0..self.draft.len(), text, Kind::Alone);
+    }
+
+    /// Inserts typed text; control characters other than line ends and tabs are left out.
     pub fn insert(&mut self, text: &str) {
-        let text = clean(text);
-        self.text.insert_str(self.cursor, &text);
-        self.move_to(self.cursor + text.len());
+        let at = self.cursor();
+        self.change(at..at, clean(text), Kind::Typed);
     }
 
     /// Puts `text` in the place of what stands there, and the cursor after it.
     pub fn splice(&mut self, range: Range<usize>, text: &str) {
-        if self.text.get(range.clone()).is_some() {
-            self.text.replace_range(range.clone(), "");
-            self.cursor = range.start;
-            self.insert(text);
+        if self.text().get(range.clone()).is_some() {
+            self.change(range, clean(text), Kind::Alone);
         }
     }
 
-    /// What was inserted may join with its neighbours to one cluster: the cursor never stays inside of one.
-    fn move_to(&mut self, offset: usize) {
-        self.cursor = self.boundary(offset);
-        self.goal = None;
+    fn change(&mut self, range: Range<usize>, with: impl Into<Piece>, kind: Kind) -> Piece {
+        self.history.stop();
+        let removed = self.draft.change(range, with, kind);
+        let is_written = matches!(kind, Kind::Typed | Kind::Erased) && !self.is_commanded();
+        if !is_written {
+            self.moved();
+        }
+        removed
     }
 
-    /// The first cluster boundary from `offset` on.
-    fn boundary(&self, offset: usize) -> usize {
-        let line = self.text[..offset].rfind('\n').map_or(0, |at| at + 1);
-        clusters(&self.text[line..])
-            .map(|(at, _)| line + at)
-            .find(|&at| at >= offset)
-            .unwrap_or(self.text.len())
+    // Pastes.
+
+    /// A paste; a large one becomes a chip.
+    pub fn paste(&mut self, text: &str) {
+        let at = self.cursor();
+        let with = self.as_pasted(clean(text));
+        self.change(at..at, with, Kind::Alone);
     }
 
-    fn before(&self) -> usize {
-        let line = match self.text[..self.cursor].rfind('\n') {
-            Some(at) if at + 1 == self.cursor => return at,
-            Some(at) => at + 1,
-            None => 0,
+    fn as_pasted(&self, text: String) -> Piece {
+        let is_large = text.lines().count() > self.limits.lines || text.chars().count() > self.limits.characters;
+        if is_large {
+            Piece::chip(self.draft.piece().next_number(), text)
+        } else {
+            text.into()
+        }
+    }
+
+    /// Puts what was pasted in the place of the chip at the cursor, or of the one that ends there. Whether there is one.
+    pub fn expand(&mut self) -> bool {
+        self.expand_at(self.cursor())
+    }
+
+    fn expand_at(&mut self, at: usize) -> bool {
+        let Some(chip) = self.draft.chip_at(at).cloned() else {
+            return false;
         };
-        clusters(&self.text[line..self.cursor])
-            .last()
-            .map_or(line, |(at, _)| line + at)
+        self.change(chip.range, chip.pasted.as_ref(), Kind::Alone);
+        true
     }
 
-    fn after(&self) -> usize {
-        clusters(&self.text[self.cursor..])
-            .next()
-            .map_or(self.cursor, |(_, cluster)| self.cursor + cluster.len())
+    /// A character that was typed, or that came with many others.
+    pub fn typed(&mut self, c: char, now: Duration) {
+        if self.burst.character(now, self.cursor()) {
+            self.insert("\n");
+        }
+        self.insert(c.encode_utf8(&mut [0; 4]));
+    }
+
+    /// Whether an Enter is the key to send. If not, it is written, or held until that is known.
+    pub fn enter(&mut self, now: Duration) -> bool {
+        match self.burst.enter(now) {
+            Enter::Key => return true,
+            Enter::Held => {}
+            Enter::Lines(lines) => self.insert(&"\n".repeat(lines)),
+        }
+        false
+    }
+
+    /// Whether characters are coming faster than anyone types.
+    pub fn is_pasting(&self, now: Duration) -> bool {
+        self.burst.is_running(now)
+    }
+
+    /// Whether a paste that the terminal does not tell of goes on.
+    pub fn is_in_paste(&self) -> bool {
+        self.burst.is_paste()
+    }
+
+    /// Whether a burst of characters is over when something comes now.
+    pub fn burst_is_over(&self, now: Duration) -> bool {
+        self.burst.is_over(now)
+    }
+
+    pub fn burst_deadline(&self) -> Option<Duration> {
+        self.burst.deadline()
+    }
+
+    /// A burst of characters is over. Whether an Enter was held that is the key.
+    pub fn end_burst(&mut self) -> bool {
+        let over = self.burst.end();
+        let to = self.cursor();
+        if let Some(from) = over.pasted_from.filter(|&from| from < to)
+            && let Some(text) = self.text().get(from..to)
+        {
+            let with = self.as_pasted(text.to_owned());
+            if !with.chips().is_empty() {
+                self.change(from..to, with, Kind::Alone);
+            }
+        }
+        over.enter
+    }
+
+    // The cursor.
+
+    fn move_to(&mut self, at: usize) {
+        self.draft.move_to(at);
+        self.moved();
+    }
+
+    fn moved(&mut self) {
+        if let Some(vim) = &mut self.vim {
+            vim.moved(&mut self.draft);
+        }
     }
 
     pub fn left(&mut self) {
-        self.move_to(self.before());
+        self.move_to(self.draft.before(self.cursor()));
     }
 
     pub fn right(&mut self) {
-        self.move_to(self.after());
-    }
-
-    /// Words are runs of letters, digits and underscores.
-    fn word_before(&self) -> usize {
-        let head = &self.text[..self.cursor];
-        let words = head.trim_end_matches(|c| !is_word(c));
-        words.trim_end_matches(is_word).len()
-    }
-
-    fn word_after(&self) -> usize {
-        let tail = &self.text[self.cursor..];
-        let words = tail.trim_start_matches(|c| !is_word(c));
-        self.text.len() - words.trim_start_matches(is_word).len()
+        self.move_to(self.draft.after(self.cursor()));
     }
 
     pub fn word_left(&mut self) {
-        self.move_to(self.word_before());
+        self.move_to(self.draft.word_before(self.cursor()));
     }
 
     pub fn word_right(&mut self) {
-        self.move_to(self.word_after());
-    }
-
-    fn line_start(&self) -> usize {
-        self.text[..self.cursor].rfind('\n').map_or(0, |at| at + 1)
-    }
-
-    fn line_end(&self) -> usize {
-        self.text[self.cursor..]
-            .find('\n')
-            .map_or(self.text.len(), |at| self.cursor + at)
+        self.move_to(self.draft.word_after(self.cursor()));
     }
 
     pub fn home(&mut self) {
-        self.move_to(self.line_start());
+        self.move_to(self.draft.line_start(self.cursor()));
     }
 
     /// Whether the cursor moved.
     pub fn end(&mut self) -> bool {
-        let from = self.cursor;
-        self.move_to(self.line_end());
-        self.cursor != from
-    }
-
-    pub fn backspace(&mut self) {
-        self.remove(self.before(), self.cursor);
-    }
-
-    pub fn delete(&mut self) {
-        self.remove(self.cursor, self.after());
-    }
-
-    pub fn kill_word(&mut self) {
-        self.kill(self.word_before(), self.cursor);
-    }
-
-    pub fn kill_to_start(&mut self) {
-        self.kill(self.line_start(), self.cursor);
-    }
-
-    /// To the end of the line; at the end, the line end itself.
-    pub fn kill_to_end(&mut self) {
-        let end = self.line_end();
-        self.kill(self.cursor, if end == self.cursor { self.after() } else { end });
-    }
-
-    pub fn yank(&mut self) {
-        let killed = std::mem::take(&mut self.killed);
-        self.insert(&killed);
-        self.killed = killed;
-    }
-
-    fn kill(&mut self, from: usize, to: usize) {
-        if from < to {
-            self.text[from..to].clone_into(&mut self.killed);
-        }
-        self.remove(from, to);
-    }
-
-    fn remove(&mut self, from: usize, to: usize) {
-        self.text.replace_range(from..to, "");
-        self.move_to(from);
-    }
-
-    /// The rows of the field, and the row and column of the cursor, in a field this wide.
-    pub fn layout(&self, field: usize) -> (Rows, usize, usize) {
-        let rows = Rows::of(&self.text, field.saturating_sub(1).max(1));
-        let row = rows.row_of(self.cursor);
-        let column = width(&self.text[rows.range(row).start..self.cursor]);
-        (rows, row, column.min(field.saturating_sub(1)))
+        let from = self.cursor();
+        self.move_to(self.draft.line_end(from));
+        self.cursor() != from
     }
 
     /// A row up; at the first one, back in history.
-    pub fn up(&mut self, field: usize) {
-        let (rows, row, column) = self.layout(field);
-        if row == 0 {
-            self.older();
+    pub fn up(&mut self) {
+        if self.draft.row_up() {
+            self.moved();
         } else {
-            self.enter_row(&rows, row - 1, column);
+            self.older();
         }
     }
 
     /// A row down; at the last one, forward in history.
-    pub fn down(&mut self, field: usize) {
-        let (rows, row, column) = self.layout(field);
-        if row + 1 == rows.count() {
-            self.newer();
+    pub fn down(&mut self) {
+        if self.draft.row_down() {
+            self.moved();
         } else {
-            self.enter_row(&rows, row + 1, column);
+            self.newer();
         }
     }
 
-    fn enter_row(&mut self, rows: &Rows, row: usize, column: usize) {
-        let goal = self.goal.unwrap_or(column);
-        let range = rows.range(row);
-        let last_row = row + 1 == rows.count();
-        let line = &self.text[range.clone()];
-        let mut at = range.start;
-        let mut column = 0;
-        for (offset, cluster) in clusters(line) {
-            let next = column + cells(cluster, column);
-            let ends_row = offset + cluster.len() == line.len() && !last_row;
-            if next > goal || ends_row || cluster == "\n" {
-                break;
-            }
-            column = next;
-            at = range.start + offset + cluster.len();
+    /// The cursor goes where one clicked; a chip there is expanded.
+    pub fn click(&mut self, row: usize, column: usize) {
+        let row = row.min(self.draft.rows().count() - 1);
+        let at = self.draft.offset_at(row, column);
+        if let Some(chip) = self.draft.piece().chip_around(at).or(self.draft.piece().chip_from(at)) {
+            let at = chip.range.start;
+            self.expand_at(at);
+        } else {
+            self.move_to(at);
         }
-        self.cursor = at;
-        self.goal = Some(goal);
     }
+
+    // Erasing.
+
+    fn erase(&mut self, from: usize, to: usize) {
+        self.change(from..to, "", Kind::Erased);
+    }
+
+    pub fn backspace(&mut self) {
+        self.erase(self.draft.before(self.cursor()), self.cursor());
+    }
+
+    pub fn delete(&mut self) {
+        self.erase(self.cursor(), self.draft.after(self.cursor()));
+    }
+
+    pub fn kill_word(&mut self) {
+        self.kill(self.draft.word_before(self.cursor()), self.cursor());
+    }
+
+    pub fn kill_to_start(&mut self) {
+        self.kill(self.draft.line_start(self.cursor()), self.cursor());
+    }
+
+    /// To the end of the line; at the end, the line end itself.
+    pub fn kill_to_end(&mut self) {
+        let at = self.cursor();
+        let end = self.draft.line_end(at);
+        self.kill(at, if end == at { self.draft.after(at) } else { end });
+    }
+
+    pub fn yank(&mut self) {
+        let at = self.cursor();
+        self.change(at..at, self.killed.clone(), Kind::Alone);
+    }
+
+    fn kill(&mut self, from: usize, to: usize) {
+        if from < to {
+            self.killed = self.change(from..to, "", Kind::Alone);
+        }
+    }
+
+    /// Whether there was anything to take back.
+    pub fn undo(&mut self) -> bool {
+        self.history.stop();
+        let undone = self.draft.undo();
+        self.moved();
+        undone
+    }
+
+    /// Whether there was anything to do again.
+    pub fn redo(&mut self) -> bool {
+        self.history.stop();
+        let redone = self.draft.redo();
+        self.moved();
+        redone
+    }
+
+    // History.
 
     fn older(&mut self) {
-        let at = match self.history.at {
-            None => self.history.sent.len(),
-            Some(at) => at,
-        };
-        if at == 0 {
-            self.move_to(0);
-            return;
+        let begun = &self.draft.text()[..self.cursor()];
+        match self.history.older(self.draft.piece(), begun) {
+            Some(entry) => self.recall(entry),
+            None => self.move_to(0),
         }
-        if self.history.at.is_none() {
-            self.history.draft = std::mem::take(&mut self.text);
-        }
-        self.history.at = Some(at - 1);
-        self.replace(self.history.sent[at - 1].clone());
     }
 
     fn newer(&mut self) {
-        match self.history.at {
-            None => self.move_to(self.text.len()),
-            Some(at) if at + 1 < self.history.sent.len() => {
-                self.history.at = Some(at + 1);
-                self.replace(self.history.sent[at + 1].clone());
-            }
-            Some(_) => {
-                self.history.at = None;
-                let draft = std::mem::take(&mut self.history.draft);
-                self.replace(draft);
-            }
+        match self.history.newer() {
+            Some(entry) => self.recall(entry),
+            None => self.move_to(self.draft.len()),
         }
+    }
+
+    fn recall(&mut self, entry: Piece) {
+        self.draft.change(0..self.draft.len(), entry, Kind::Recalled);
+        self.moved();
+    }
+
+    /// Begins to look for something in the history.
+    pub fn search_history(&mut self) {
+        self.search = Some(Search::new(self.history.entries()));
+    }
+
+    /// What was chosen becomes the text.
+    pub fn take_found(&mut self) {
+        let chosen = self.search.take().and_then(|search| search.choice());
+        let entries = self.history.entries();
+        if let Some(entry) = chosen.and_then(|from_newest| entries.get(entries.len() - 1 - from_newest)) {
+            self.replace(entry.clone());
+        }
+    }
+
+    // Vim.
+
+    /// Whether vim's keys are used.
+    pub fn set_vim(&mut self, vim: bool) {
+        if let Some(vim) = &mut self.vim {
+            vim.reset(&mut self.draft);
+        }
+        self.vim = vim.then(Vim::default);
+    }
+
+    pub fn mode(&self) -> Option<Mode> {
+        self.vim.as_ref().map(|vim| vim.mode)
+    }
+
+    /// Whether characters are commands now.
+    pub fn is_commanded(&self) -> bool {
+        self.mode().is_some_and(|mode| mode != Mode::Insert)
+    }
+
+    /// What has been written of a command.
+    pub fn begun(&self) -> String {
+        self.vim.as_ref().map_or_else(String::new, Vim::begun)
+    }
+
+    pub fn selection(&self) -> Option<Range<usize>> {
+        self.vim.as_ref()?.selection(&self.draft)
+    }
+
+    /// A character that is a command; whether it meant anything.
+    pub fn command(&mut self, c: char) -> bool {
+        let Some(vim) = &mut self.vim else {
+            return false;
+        };
+        match vim.key(c, &mut self.draft) {
+            Took::Yes => self.history.stop(),
+            Took::No => return false,
+            Took::Older => self.older(),
+            Took::Newer => self.newer(),
+        }
+        true
+    }
+
+    /// Whether Escape meant something.
+    pub fn escape(&mut self) -> bool {
+        self.vim.as_mut().is_some_and(|vim| vim.escape(&mut self.draft))
+    }
+
+    // Rows.
+
+    /// How wide the field is, in columns.
+    pub fn set_field(&mut self, field: usize) {
+        self.draft.set_field(field);
+    }
+
+    pub fn rows(&self) -> &Rows {
+        self.draft.rows()
+    }
+
+    /// The row and the column of the cursor.
+    pub fn place(&self) -> (usize, usize) {
+        self.draft.place()
+    }
+
+    /// What of a row is a chip.
+    pub fn chips_in(&self, row: usize) -> impl Iterator<Item = Range<usize>> {
+        let chips = self.draft.piece().chips().iter().map(|chip| chip.range.clone());
+        within(chips, self.rows().range(row))
+    }
+
+    /// What of a row is selected.
+    pub fn selected_in(&self, row: usize) -> Option<Range<usize>> {
+        within(self.selection().into_iter(), self.rows().range(row)).next()
     }
 }
 
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// The text with `|` at the cursor.
-    fn shown(composer: &Composer) -> String {
-        let (before, after) = composer.text.split_at(composer.cursor);
-        format!("{before}|{after}")
-    }
-
-    fn written(text: &str) -> Composer {
-        let mut composer = Composer::default();
-        let (before, after) = text.split_once('|').expect("a cursor");
-        composer.insert(after);
-        composer.move_to(0);
-        composer.insert(before);
-        composer
-    }
-
-    type Edit = fn(&mut Composer);
-
-    #[test]
-    fn edits() {
-        let cases: &[(&str, Edit, &str)] = &[
-            ("a你|b", Composer::left, "a|你b"),
-            ("|👩‍👩‍👧b", Composer::right, "👩‍👩‍👧|b"),
-            ("e\u{301}|", Composer::backspace, "|"),
-            ("a\n|b", Composer::backspace, "a|b"),
-            ("a|\nb", Composer::delete, "a|b"),
-            ("|", Composer::backspace, "|"),
-            ("|", Composer::delete, "|"),
-            ("one two_3 |four", Composer::word_left, "one |two_3 four"),
-            ("one| two_3 four", Composer::word_right, "one two_3| four"),
-            ("one two |", Composer::kill_word, "one |"),
-            ("a\nbc|d", Composer::home, "a\n|bcd"),
-            ("a\nbc|d", Composer::kill_to_start, "a\n|d"),
-            ("a|b\ncd", Composer::kill_to_end, "a|\ncd"),
-            ("ab|\ncd", Composer::kill_to_end, "ab|cd"),
-        ];
-        for (before, edit, after) in cases {
-            let mut composer = written(before);
-            edit(&mut composer);
-            assert_eq!(shown(&composer), *after, "from {before:?}");
-        }
-    }
-
-    #[test]
-    fn what_was_killed_comes_back() {
-        let mut composer = written("one two|");
-        composer.kill_word();
-        composer.home();
-        composer.yank();
-        assert_eq!(shown(&composer), "two|one ");
-    }
-
-    #[test]
-    fn a_paste_is_one_insert_without_control_characters() {
-        let mut composer = written("a|z");
-        composer.insert("b\r\nc\u{1b}[31m\td");
-        assert_eq!(shown(&composer), "ab\nc[31m\td|z");
-    }
-
-    #[test]
-    fn a_combining_mark_joins_and_the_cursor_stays_outside() {
-        let mut composer = written("|\u{301}x");
-        composer.insert("e");
-        assert_eq!(shown(&composer), "e\u{301}|x");
-    }
-
-    #[test]
-    fn rows_up_and_down_keep_the_column() {
-        let mut composer = written("abcdef\nx\nabcd|ef");
-        composer.up(20);
-        assert_eq!(shown(&composer), "abcdef\nx|\nabcdef");
-        composer.up(20);
-        assert_eq!(shown(&composer), "abcd|ef\nx\nabcdef");
-        composer.down(20);
-        composer.down(20);
-        assert_eq!(shown(&composer), "abcdef\nx\nabcd|ef");
-    }
-
-    #[test]
-    fn history_keeps_the_draft() {
-        let mut composer = Composer::default();
-        for sent in ["first", "second", "second"] {
-            composer.insert(sent);
-            composer.take();
-        }
-        composer.insert("draft");
-        composer.up(20);
-        assert_eq!(shown(&composer), "second|");
-        composer.up(20);
-        composer.up(20);
-        assert_eq!(shown(&composer), "|first");
-        composer.down(20);
-        composer.down(20);
-        assert_eq!(shown(&composer), "draft|");
-    }
-
-    #[test]
-    fn the_cursor_is_placed_by_cells() {
-        let composer = written("你好|x");
-        assert_eq!((composer.layout(20).1, composer.layout(20).2), (0, 4));
-        let composer = written("abcd|");
-        assert_eq!((composer.layout(4).1, composer.layout(4).2), (1, 1));
-        let composer = written("abc\n|");
-        assert_eq!((composer.layout(20).1, composer.layout(20).2), (1, 0));
-    }
-
-    proptest! {
-        #[test]
-        fn any_edits_leave_the_cursor_between_clusters(
-            steps in prop::collection::vec((0usize..16, "(?s)[ab \n\t你\u{301}\u{200d}👩🇩é\r]{0,4}"), 0..60),
-            field in 1usize..12,
-        ) {
-            let mut composer = Composer::default();
-            for (step, text) in steps {
-                match step {
-                    0 => composer.left(),
-                    1 => composer.right(),
-                    2 => composer.word_left(),
-                    3 => composer.word_right(),
-                    4 => composer.home(),
-                    5 => { composer.end(); }
-                    6 => composer.backspace(),
-                    7 => composer.delete(),
-                    8 => composer.kill_word(),
-                    9 => composer.kill_to_start(),
-                    10 => composer.kill_to_end(),
-                    11 => composer.yank(),
-                    12 => composer.up(field),
-                    13 => composer.down(field),
-                    14 => { composer.take(); }
-                    _ => composer.insert(&text),
-                }
-                let at = composer.cursor;
-                prop_assert!(at == composer.text.len() || clusters(&composer.text).any(|(offset, _)| offset == at));
-                let (rows, row, column) = composer.layout(field);
-                prop_assert!(row < rows.count() && column < field.max(1));
-            }
-        }
-    }
+/// The parts of ranges that lie within another.
+fn within(ranges: impl Iterator<Item = Range<usize>>, all: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    ranges
+        .map(move |range| range.start.max(all.start)..range.end.min(all.end))
+        .filter(|range| range.start < range.end)
 }

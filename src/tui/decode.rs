@@ -130,7 +130,9 @@ fn character(bytes: &[u8]) -> Option<(usize, Option<(KeyCode, KeyModifiers)>)> {
         0 => ctrl(b' '),
         1..=0x1a => ctrl(first - 1 + b'a'),
         0x1b => None,
-        0x1c..=0x1f => ctrl(first - 0x1c + b'4'),
+        0x1c..=0x1e => ctrl(first - 0x1c + b'4'),
+        // Ctrl-/ and, on some keyboards, Ctrl-7 are the same.
+        0x1f => ctrl(b'_'),
         _ => {
             let length = match first {
                 0xc2..=0xdf => 2,

@@ -28,6 +28,8 @@ pub struct Editing {
 pub enum Purpose {
     /// To be read; what is changed is not kept.
     Look,
+    /// The question that is being written: it comes back as it was left.
+    Draft,
 }
 
 /// The editor is done.

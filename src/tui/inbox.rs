@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
+use std::time::Instant;
 
 use super::app::Input;
 use super::clipboard::{self, Program};
@@ -18,6 +19,8 @@ use crate::conversation::Sink;
 #[derive(Debug)]
 pub enum Message {
     Input(Input),
+    /// A key, a paste or the mouse, with the time at which it came: it may have to wait for its turn.
+    Typed(Instant, Input),
     /// Nothing more can be typed: the terminal is gone.
     InputEnded,
     ConversationEnded,
@@ -135,7 +138,7 @@ pub use unix::{is_from_keyboard, suspend};
 mod unix {
     use std::io;
     use std::sync::mpsc::{self, RecvTimeoutError};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use ratatui::crossterm::terminal;
     use ratatui::layout::Size;
@@ -172,7 +175,7 @@ mod unix {
                         }
                     };
                     for input in inputs {
-                        let _ = sender.send(Message::Input(input));
+                        let _ = sender.send(Message::Typed(Instant::now(), input));
                     }
                 }
             })?;
@@ -226,6 +229,7 @@ mod other {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread;
     use std::time::Duration;
+    use std::time::Instant;
 
     use ratatui::crossterm::event::{self, Event};
     use ratatui::layout::Size;
@@ -284,7 +288,7 @@ mod other {
                             return;
                         }
                     };
-                    if sender.send(Message::Input(input)).is_err() {
+                    if sender.send(Message::Typed(Instant::now(), input)).is_err() {
                         return;
                     }
                 }

@@ -46,13 +46,14 @@ mod words;
 mod wrap;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::conversation::{Event, Handle, Request, Sink};
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
+use composer::store::{self, Store};
 use editor::{Edited, Editing};
 use highlight::Highlighter;
 use inbox::{Inbox, Message, Reading};
@@ -139,9 +140,19 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     };
     let mut app = App::new(setup, screen.size());
     app.recall(options.opening);
-    let ended = drive(&mut app, &mut screen, &inbox, start);
+    let history = if app.keeps_history() {
+        start_history(&inbox)
+    } else {
+        None
+    };
+    let ended = drive(&mut app, &mut screen, &inbox, history.as_ref(), start);
     screen.leave()?;
     drop(guard);
+    // However it ended: what was being written is not lost.
+    if let Some(history) = history {
+        app.unsent().into_iter().for_each(|draft| history.remember(draft));
+        history.finish();
+    }
     let outcome = ended?;
     if let Some(answer) = app.last_answer() {
         writeln!(io::stdout(), "{answer}")?;
@@ -168,11 +179,21 @@ fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
 }
 
+/// The file of what was written, read and written by a thread of its own.
+fn start_history(inbox: &Inbox) -> Option<Store> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let path = store::default_path(variable, std::env::home_dir())?;
+    let sender = inbox.sender.clone();
+    let tell = move |told| drop(sender.send(Message::Input(Input::History(told))));
+    Store::start(path, tell).ok()
+}
+
 /// The loop. Ends with how the application ended.
 fn drive(
     app: &mut App,
     screen: &mut Screen<impl Write>,
     inbox: &Inbox,
+    history: Option<&Store>,
     start: impl FnOnce(Sink) -> Handle,
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
@@ -200,15 +221,18 @@ fn drive(
             }
         };
         if message.is_none() && (lent || !app.is_dirty()) {
-            app.handle(began.elapsed(), Input::Tick);
+            message = Some(Message::Input(Input::Tick));
         }
         let deadline = Instant::now() + FRAME / 2;
         while let Some(next) = message {
+            let mut came = began.elapsed();
             let input = match next {
                 Message::Signal(signal) if lent && inbox::is_from_keyboard(signal) => Input::Tick,
                 Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
-                Message::Continued | Message::Input(Input::Key(_) | Input::Paste(_) | Input::Mouse(_)) if lent => {
-                    Input::Tick
+                Message::Continued | Message::Typed(..) if lent => Input::Tick,
+                Message::Typed(at, input) => {
+                    came = at.saturating_duration_since(began);
+                    input
                 }
                 Message::Continued => {
                     screen.take_again()?;
@@ -227,15 +251,13 @@ fn drive(
                     message = inbox.receiver.try_recv().ok();
                     continue;
                 }
-                Message::Input(input) => {
-                    if let Input::Resize(size) = input {
-                        screen.resize(size);
-                    }
-                    input
-                }
+                Message::Input(input) => input,
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
-            for effect in app.handle(began.elapsed(), input) {
+            if let Input::Resize(size) = input {
+                screen.resize(size);
+            }
+            for effect in app.handle(came, input) {
                 match effect {
                     Effect::Highlight(wanted) => {
                         ask_for_colours(&mut highlighter, inbox, wanted);
@@ -243,6 +265,12 @@ fn drive(
                     }
                     Effect::Edit(editing) => {
                         lent = lend(editing, &mut reading, screen, inbox)?;
+                        continue;
+                    }
+                    Effect::Remember(text) => {
+                        if let Some(history) = history {
+                            history.remember(text);
+                        }
                         continue;
                     }
                     _ => {}
@@ -255,6 +283,7 @@ fn drive(
             message = if late { None } else { inbox.receiver.try_recv().ok() };
         }
         if !lent && app.is_dirty() && drawn.elapsed() >= FRAME {
+            screen.shape_cursor(app.cursor_shape())?;
             screen.draw(|area, buf| app.draw(area, buf))?;
             drawn = Instant::now();
         }
@@ -342,7 +371,7 @@ fn carry_out(
             app.handle(began.elapsed(), Input::ThemeRead { path, source });
         }
         // The loop has done it.
-        Effect::Highlight(_) | Effect::Edit(_) => {}
+        Effect::Highlight(_) | Effect::Edit(_) | Effect::Remember(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

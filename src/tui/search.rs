@@ -228,9 +228,12 @@ impl Search {
             Scope::Documents => hits.go_on(pack.documents.len(), |text| &pack.documents[text].text, SLICE),
             scope => {
                 let (blocks, trace) = (transcript.blocks(), self.trace);
-                let text = |id: BlockId| match is_searched(&blocks[id], id, scope, trace) {
-                    true => blocks[id].source(),
-                    false => "",
+                let text = |id: BlockId| {
+                    if is_searched(&blocks[id], id, scope, trace) {
+                        blocks[id].source()
+                    } else {
+                        ""
+                    }
                 };
                 hits.go_on(blocks.len(), text, SLICE);
             }

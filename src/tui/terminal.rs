@@ -14,7 +14,7 @@ use std::thread;
 
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::cursor::{Hide, MoveTo, Show};
+use ratatui::crossterm::cursor::{Hide, MoveTo, SetCursorStyle, Show};
 use ratatui::crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
 };
@@ -29,17 +29,32 @@ use ratatui::layout::{Position, Rect, Size};
 /// which would wake us at every move.
 const CAPTURE_MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 
+/// What the cursor looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CursorShape {
+    /// As the person has set it.
+    #[default]
+    Usual,
+    Block,
+    Bar,
+}
+
 /// Whether the terminal is ours; shared with the panic hook.
 #[derive(Debug, Clone)]
 struct Taken {
-    taken: Arc<AtomicBool>,
+    ours: Arc<AtomicBool>,
+    /// The cursor does not look as usual.
+    shaped: Arc<AtomicBool>,
     raw: bool,
 }
 
 impl Taken {
     fn give_back(&self, out: &mut impl Write) -> io::Result<()> {
-        if !self.taken.swap(false, Ordering::SeqCst) {
+        if !self.ours.swap(false, Ordering::SeqCst) {
             return Ok(());
+        }
+        if self.shaped.swap(false, Ordering::SeqCst) {
+            execute!(out, SetCursorStyle::DefaultUserShape)?;
         }
         let restored = execute!(
             out,
@@ -68,6 +83,7 @@ pub struct Screen<W: Write> {
     shown: Buffer,
     next: Buffer,
     cursor: Option<Position>,
+    shape: CursorShape,
     mouse: bool,
     /// What the terminal shows is not known.
     anew: bool,
@@ -89,12 +105,14 @@ impl<W: Write> Screen<W> {
             out,
             pending: Vec::new(),
             taken: Taken {
-                taken: Arc::new(AtomicBool::new(true)),
+                ours: Arc::new(AtomicBool::new(true)),
+                shaped: Arc::new(AtomicBool::new(false)),
                 raw,
             },
             shown: Buffer::empty(area),
             next: Buffer::empty(area),
             cursor: None,
+            shape: CursorShape::Usual,
             mouse,
             anew: true,
         };
@@ -111,6 +129,7 @@ impl<W: Write> Screen<W> {
             Hide
         )?;
         self.cursor = None;
+        self.shape = CursorShape::Usual;
         self.anew = true;
         self.capture_mouse(self.mouse)
     }
@@ -145,6 +164,21 @@ impl<W: Write> Screen<W> {
     pub fn send(&mut self, sequence: &[u8]) -> io::Result<()> {
         self.pending.extend_from_slice(sequence);
         self.commit()
+    }
+
+    /// What the cursor looks like from the next frame on.
+    pub fn shape_cursor(&mut self, shape: CursorShape) -> io::Result<()> {
+        if shape == self.shape {
+            return Ok(());
+        }
+        self.shape = shape;
+        self.taken.shaped.store(true, Ordering::SeqCst);
+        let style = match shape {
+            CursorShape::Usual => SetCursorStyle::DefaultUserShape,
+            CursorShape::Block => SetCursorStyle::SteadyBlock,
+            CursorShape::Bar => SetCursorStyle::SteadyBar,
+        };
+        queue!(self.pending, style)
     }
 
     fn commit(&mut self) -> io::Result<()> {
@@ -186,7 +220,7 @@ impl<W: Write> Screen<W> {
             self.resize(Size { width, height });
             terminal::enable_raw_mode()?;
         }
-        self.taken.taken.store(true, Ordering::SeqCst);
+        self.taken.ours.store(true, Ordering::SeqCst);
         self.enter()
     }
 
@@ -204,7 +238,7 @@ impl<W: Write> Screen<W> {
         let before: Arc<Hook> = Arc::from(panic::take_hook());
         let inner = Arc::clone(&before);
         panic::set_hook(Box::new(move |info| {
-            let ours = taken.taken.load(Ordering::SeqCst);
+            let ours = taken.ours.load(Ordering::SeqCst);
             if ours && thread::current().id() != here {
                 elsewhere(describe(info));
                 return;

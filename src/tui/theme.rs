@@ -43,6 +43,7 @@ parts! {
     Progress = "progress",
     Pill = "pill",
     Composer = "composer",
+    Chip = "chip",
     Placeholder = "placeholder",
     Status = "status",
     StatusStrong = "status-strong",
@@ -108,6 +109,7 @@ const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Changed, Some(Part::Unverified), Modifier::empty()),
     (Part::Cursor, Some(Part::Selected), Modifier::empty()),
     (Part::Plan, Some(Part::Notice), Modifier::empty()),
+    (Part::Chip, Some(Part::Prompt), Modifier::empty()),
     (Part::Candidate, Some(Part::Composer), Modifier::empty()),
     (Part::CandidateMatch, Some(Part::Prompt), Modifier::empty()),
 ];

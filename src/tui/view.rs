@@ -7,6 +7,7 @@
 //! of the application's state and size, so that the mouse and the drawing agree.
 
 pub mod completion;
+pub mod composer;
 mod frame;
 pub mod help;
 mod hints;
@@ -29,7 +30,6 @@ const QUEUE: usize = 3;
 /// From this width on the composer has a prompt.
 const PROMPT_FROM: u16 = 8;
 const PROMPT: &str = "❯ ";
-const PLACEHOLDER: &str = "Ask about the documents";
 /// From this width on the documents stand beside the transcript.
 const SIDE_FROM: u16 = 100;
 /// Columns of the documents there, with the line that parts them.
@@ -123,7 +123,7 @@ pub fn areas(app: &App) -> Areas {
     }
     let covering = covering(app);
     let covered = covering.is_some();
-    let wanted = app.composer.layout(field_width(width)).0.count();
+    let wanted = composer::rows(app);
     let composer = wanted.min(usize::from((height / 3).max(1))) as u16;
     let composer = if covered { 0 } else { composer };
     let mut left = height - composer;
@@ -206,7 +206,7 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     progress::draw(app, areas.progress, buf);
     draw_rule(app, &areas, buf);
     search::draw_pill(app, &areas, buf);
-    let cursor = (!areas.composer.is_empty()).then(|| draw_composer(app, areas.composer, buf));
+    let cursor = (!areas.composer.is_empty()).then(|| composer::draw(app, areas.composer, buf));
     status::draw(app, areas.status, buf);
     completion::draw(app, &areas, buf);
     hints::draw(app, &areas, buf);
@@ -299,6 +299,10 @@ fn draw_rule(app: &mut App, areas: &Areas, buf: &mut Buffer) {
             theme.style(Part::Rule),
         );
     }
+    if let Some(mode) = composer::mode(app).filter(|_| area.width > PROMPT_FROM) {
+        let x = area.x + 2;
+        print(buf, x, area.y, area.right() - x, &mode, theme.style(Part::StatusStrong));
+    }
     if let (Some(pill), Some(text)) = (pill_area(app, areas), pill(app)) {
         print(
             buf,
@@ -342,25 +346,4 @@ pub fn pill_area(app: &mut App, areas: &Areas) -> Option<Rect> {
         width: wide,
         height: 1,
     })
-}
-
-fn draw_composer(app: &App, area: Rect, buf: &mut Buffer) -> Position {
-    let theme = &app.setup.theme;
-    let field = field_width(area.width);
-    let x = area.x + (usize::from(area.width) - field) as u16;
-    print(buf, area.x, area.y, x - area.x, PROMPT, theme.style(Part::Prompt));
-    let (rows, row, column) = app.composer.layout(field);
-    let height = usize::from(area.height);
-    let first = (row + 1)
-        .saturating_sub(height)
-        .min(rows.count().saturating_sub(height));
-    for (line, index) in area.rows().zip(first..rows.count()) {
-        let text = &app.composer.text()[rows.range(index)];
-        print(buf, x, line.y, field as u16, text, theme.style(Part::Composer));
-    }
-    if app.composer.is_empty() && area.width >= PROMPT_FROM {
-        let text = clip(PLACEHOLDER, field.saturating_sub(1));
-        print(buf, x, area.y, field as u16, &text, theme.style(Part::Placeholder));
-    }
-    Position::new(x + column as u16, area.y + (row - first) as u16)
 }

@@ -13,6 +13,10 @@ use std::ops::Range;
 
 use super::text::{cells, clusters};
 
+/// Rows before a change that it can reach: the end of a row depends on the first word of the next, whose last cluster
+/// may be joined by what follows it.
+const REACH: usize = 2;
+
 /// The rows of a text at one width.
 #[derive(Debug, Clone)]
 pub struct Rows {
@@ -50,6 +54,32 @@ impl Rows {
         self.starts.truncate(keep);
         let mut from = self.starts[keep - 1];
         while let Some(next) = next_row(text, from, self.width) {
+            self.starts.push(next);
+            from = next;
+        }
+    }
+
+    /// Wraps what changed: `text` is the text that was wrapped with `range` of it replaced by `len` bytes. Rows are looked
+    /// at from shortly before the change until they begin where they began.
+    pub fn splice(&mut self, text: &str, range: Range<usize>, len: usize) {
+        let moved = |start: usize| start - range.len() + len;
+        let keep = self.row_of(range.start).saturating_sub(REACH);
+        let rest = self.starts.split_off(keep + 1);
+        // The rows that begin in what was not changed, as they begin now.
+        let mut after = rest
+            .into_iter()
+            .filter(|&start| start > range.end)
+            .map(moved)
+            .peekable();
+        self.len = text.len();
+        let mut from = self.starts[keep];
+        while let Some(next) = next_row(text, from, self.width) {
+            while after.next_if(|&start| start < next).is_some() {}
+            // A row that begins after a line end depends on nothing before it.
+            if after.peek() == Some(&next) && text.as_bytes()[next - 1] == b'\n' {
+                self.starts.extend(after);
+                return;
+            }
             self.starts.push(next);
             from = next;
         }
@@ -185,6 +215,20 @@ mod tests {
             for cut in cuts {
                 rows.extend(&text[..cut]);
                 prop_assert_eq!(&rows.starts, &Rows::of(&text[..cut], limit).starts, "at {}", cut);
+            }
+        }
+
+        #[test]
+        fn a_change_is_the_same_as_wrapping_at_once(text in TEXT, limit in 1usize..14, changes in prop::collection::vec((0usize..100, 0usize..20, TEXT), 0..8)) {
+            let mut text = text;
+            let mut rows = Rows::of(&text, limit);
+            for (from, length, with) in changes {
+                let from = text.floor_char_boundary(from);
+                let range = from..text.floor_char_boundary(from + length);
+                text.replace_range(range.clone(), &with);
+                rows.splice(&text, range, with.len());
+                prop_assert_eq!(&rows.starts, &Rows::of(&text, limit).starts, "{:?}", text);
+                prop_assert_eq!(rows.len, text.len());
             }
         }
 

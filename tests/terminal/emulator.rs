@@ -90,6 +90,7 @@ impl Session {
         command.arg(".");
         command.env("TERM", "xterm-256color");
         command.env("THUNDERHEAD_CACHE", "");
+        command.env("THUNDERHEAD_HISTORY", "");
         command.env("THUNDERHEAD_CONFIG", "");
         for variable in ["NO_COLOR", "CLICOLOR_FORCE", "THUNDERHEAD_DEBUG", "RUST_BACKTRACE"] {
             command.env_remove(variable);

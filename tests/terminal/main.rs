@@ -308,6 +308,45 @@ fn an_answer_is_read_in_an_editor_which_has_the_terminal_for_itself() {
 }
 
 #[test]
+fn a_draft_goes_to_the_editor_and_what_was_written_outlives_the_program() {
+    let (documents, elsewhere) = (documents(), TempDir::new().unwrap());
+    let editor = elsewhere.path().join("editor");
+    fs::write(&editor, "printf 'edited\\n' >> \"$1\"\n").unwrap();
+    let visual = format!("sh '{}'", editor.display());
+    let history = elsewhere.path().join("state/history");
+    let variables = [("VISUAL", &*visual), ("THUNDERHEAD_HISTORY", history.to_str().unwrap())];
+    let mut session = Session::start(documents.path(), &variables, 80, 24);
+    ready(&session);
+    session.send("half \x07");
+    session.wait_for("the draft as the editor left it", |screen| {
+        screen.contains("❯ half edited")
+    });
+    // A terminal that does not mark pastes: nothing is sent.
+    session.send("one\rtwo\rthree\r");
+    session.wait_for("lines", |screen| screen.contains("❯ half editedone\n  two\n  three"));
+    session.signal("TERM");
+    assert_eq!(session.wait(), 143);
+    session.assert_given_back();
+
+    let mut session = Session::start(documents.path(), &variables, 80, 24);
+    ready(&session);
+    session.send("/vim on\r");
+    session.wait_for("the other cursor", |screen| screen.contains("vim's keys"));
+    session.send("\x12");
+    session.send("editedone");
+    session.wait_for("what was found", |screen| screen.contains("half editedone ⏎ two"));
+    session.send("\r");
+    session.wait_for("what was written", |screen| {
+        screen.contains("❯ half editedone\n  two\n  three")
+    });
+    session.send("\x03\x03");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+    assert!(session.has_written(b"\x1b[6 q"), "a bar, to write");
+    assert!(session.has_written(b"\x1b[0 q"), "as it was");
+}
+
+#[test]
 fn a_missing_path_is_said_and_the_application_can_be_left() {
     let documents = documents();
     let mut session = Session::start_with(documents.path(), &["nowhere.rs"], &[], 80, 24);

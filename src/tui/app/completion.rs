@@ -35,34 +35,40 @@ impl App {
         self.completion.listed(path, entries, &self.documents);
     }
 
-    /// A key while names are offered; whether it was for them.
-    pub(super) fn completion_key(&mut self, action: Action, chord: Chord) -> bool {
-        let Some(offer) = &self.completion.offer else {
-            return false;
-        };
+    /// A key while names are offered; nothing if it was not for them.
+    pub(super) fn completion_key(&mut self, action: Action, chord: Chord) -> Option<Vec<Effect>> {
+        let offer = self.completion.offer.as_ref()?;
         if view::completion::area(self, &view::areas(self)).is_empty() {
-            return false;
+            return None;
         }
         match (action, chord.code) {
             (Action::Up, _) => self.completion.choose(-1),
             (Action::Down, _) => self.completion.choose(1),
             (_, KeyCode::Tab) => self.take_completion(),
-            (Action::Send, _) if offer.takes_enter() => self.take_completion(),
+            (Action::Send, _) if offer.takes_enter() => {
+                let completes = offer.completes();
+                self.take_completion();
+                if completes {
+                    return Some(self.perform(Action::Send, ""));
+                }
+            }
             (Action::Cancel, _) => self.completion.dismiss(),
-            _ => return false,
+            _ => return None,
         }
-        true
+        Some(Vec::new())
     }
 
     /// A click on what is offered; whether it was there.
     pub(super) fn completion_click(&mut self, at: Position) -> bool {
-        let area = view::completion::area(self, &view::areas(self));
-        if !area.contains(at) {
+        let Some(index) = view::completion::at(self, &view::areas(self), at) else {
             return false;
-        }
-        if let Some(offer) = &self.completion.offer {
-            let first = view::completion::first(offer, area);
-            self.completion.pick(first + usize::from(at.y - area.y));
+        };
+        if let Some(search) = &mut self.composer.search {
+            search.pick(index);
+            self.completion.hold();
+            self.composer.take_found();
+        } else {
+            self.completion.pick(index);
             self.take_completion();
         }
         true

@@ -49,6 +49,7 @@ impl App {
         match (purpose, text) {
             (_, Err(message)) => self.notice(Level::Error, message),
             (Purpose::Look, Ok(_)) => {}
+            (Purpose::Draft, Ok(text)) => self.draft_edited(&text),
         }
     }
 }

@@ -38,7 +38,12 @@ impl App {
         self.palette.is_some()
             || self.search.is_prompting()
             || self.viewer.as_ref().is_some_and(Viewer::is_prompting)
-            || (self.viewer.is_none() && self.focus == Focus::Documents && self.documents.is_filtering())
+            || (self.viewer.is_none()
+                && match self.focus {
+                    Focus::Documents => self.documents.is_filtering(),
+                    Focus::Composer => self.composer.search.is_some(),
+                    Focus::Conversation | Focus::Inspector => false,
+                })
     }
 
     /// Where keys have their meaning now, the most specific first.

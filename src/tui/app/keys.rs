@@ -26,6 +26,12 @@ impl App {
         let begun = !self.begun.is_empty();
         self.begun.push(chord);
         let found = self.meaning(&contexts);
+        let answers = matches!(found, Found::Action(Action::Answer(_)));
+        if !begun && !answers && (self.burst_key(chord) || self.vim_key(chord)) {
+            self.begun.clear();
+            self.leaving = None;
+            return Vec::new();
+        }
         if found == Found::Begun {
             return Vec::new();
         }
@@ -71,10 +77,15 @@ impl App {
         if self.search_action(action) {
             return Vec::new();
         }
-        if self.viewer_prompt(action) || self.filter_action(action) || self.completion_key(action, chord) {
+        if self.composer.search.is_some() && self.focus == Focus::Composer && self.viewer.is_none() {
+            self.history_action(action);
             return Vec::new();
         }
-        self.perform(action, "")
+        if self.viewer_prompt(action) || self.filter_action(action) {
+            return Vec::new();
+        }
+        self.completion_key(action, chord)
+            .unwrap_or_else(|| self.perform(action, ""))
     }
 
     /// A key that means nothing where it was pressed: a character is written where something is being written.
@@ -105,7 +116,7 @@ impl App {
         } else if self.focus == Focus::Documents && self.documents.is_filtering() {
             self.documents.write_filter(text);
         } else if self.focus == Focus::Composer {
-            self.composer.insert(text);
+            self.compose(text);
         }
     }
 
@@ -115,10 +126,12 @@ impl App {
             viewer.write(text);
             return;
         }
-        if !self.is_prompting() {
+        if self.is_prompting() {
+            self.write(text);
+        } else {
             self.focus_on(Focus::Composer);
+            self.composer.paste(text);
         }
-        self.write(text);
     }
 
     fn help_action(&mut self, action: Action) {
@@ -167,7 +180,7 @@ impl App {
             return;
         }
         let areas = view::areas(self);
-        if self.completion_click(at) || self.documents_click(at, &areas) {
+        if self.completion_click(at) || self.documents_click(at, &areas) || self.composer_click(at, &areas) {
             return;
         }
         if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
@@ -181,12 +194,11 @@ impl App {
     }
 
     pub(super) fn perform(&mut self, action: Action, argument: &str) -> Vec<Effect> {
-        let field = view::field_width(view::main_width(self));
         let page = self.transcript.page();
         match action {
             Action::Send => return self.send(),
             Action::Newline => self.composer.insert("\n"),
-            Action::Complete => self.complete(),
+            Action::Complete => self.completion.offer_again(),
             Action::Cancel => return self.cancel(),
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
@@ -200,7 +212,7 @@ impl App {
             Action::Pane(command) => return self.documents_command(command),
             Action::Answer(answer) => return self.answer(answer),
             // In a prompt, which has taken it.
-            Action::Accept => {}
+            Action::Accept | Action::SearchScope | Action::SearchScopeBack => {}
             Action::Load => {
                 return self.plan_of_words(argument, "load", |load| Change {
                     load,
@@ -251,8 +263,6 @@ impl App {
             Action::Search => self.open_search(argument),
             Action::NextMatch => self.next_match(true),
             Action::PreviousMatch => self.next_match(false),
-            // In the prompt, which has taken it.
-            Action::SearchScope | Action::SearchScopeBack => {}
             Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
             Action::View(step) => self.view(step),
@@ -276,11 +286,11 @@ impl App {
             }
             Action::Up => {
                 self.completion.hold();
-                self.composer.up(field);
+                self.composer.up();
             }
             Action::Down => {
                 self.completion.hold();
-                self.composer.down(field);
+                self.composer.down();
             }
             Action::Backspace => self.composer.backspace(),
             Action::Delete => self.composer.delete(),
@@ -288,6 +298,24 @@ impl App {
             Action::KillToStart => self.composer.kill_to_start(),
             Action::KillToEnd => self.composer.kill_to_end(),
             Action::Yank => self.composer.yank(),
+            Action::Undo => {
+                self.completion.hold();
+                self.focus_on(Focus::Composer);
+                self.composer.undo();
+            }
+            Action::Redo => {
+                self.completion.hold();
+                self.focus_on(Focus::Composer);
+                self.composer.redo();
+            }
+            Action::Expand => {
+                if !self.composer.expand() {
+                    self.notice(Level::Info, "there is no large paste at the cursor");
+                }
+            }
+            Action::SearchHistory => self.search_history(),
+            Action::EditDraft => return self.edit_draft(),
+            Action::Vim => self.set_vim(argument),
         }
         Vec::new()
     }
@@ -296,11 +324,14 @@ impl App {
         if self.composer.text().trim().is_empty() {
             return Vec::new();
         }
-        match command::parse(self.composer.text(), self.setup.debug) {
+        let whole = self.composer.whole();
+        match command::parse(&whole, self.setup.debug) {
             Some(Typed::Known(action, argument)) => {
                 let argument = argument.to_owned();
-                self.composer.take();
-                self.perform(action, &argument)
+                let remember = Effect::Remember(self.composer.take());
+                let mut effects = self.perform(action, &argument);
+                effects.push(remember);
+                effects
             }
             Some(Typed::Unknown(name)) => {
                 let text = format!(
@@ -317,43 +348,13 @@ impl App {
                 Vec::new()
             }
             None => {
-                let text = self.composer.take().trim().to_owned();
+                let written = self.composer.take();
+                let text = written.trim().to_owned();
                 self.queue.push_back(text.clone());
                 self.transcript.follow();
-                vec![Effect::Ask(self.as_sent(&text))]
+                vec![Effect::Ask(self.as_sent(&text)), Effect::Remember(written)]
             }
         }
-    }
-
-    /// Completes the name of a command as far as all that begin so agree.
-    fn complete(&mut self) {
-        if self.complete_path() {
-            return;
-        }
-        let text = self.composer.text().to_owned();
-        let Some(begun) = text.strip_prefix('/') else {
-            return;
-        };
-        let matching: Vec<_> = command::visible(false)
-            .filter(|(name, _)| name.starts_with(begun))
-            .collect();
-        let Some(&(first, command)) = matching.first() else {
-            return;
-        };
-        let common = (0..=first.len())
-            .rev()
-            .find(|&n| {
-                matching
-                    .iter()
-                    .all(|(name, _)| name.as_bytes().get(..n) == Some(&first.as_bytes()[..n]))
-            })
-            .unwrap_or(0);
-        let argument = matching.len() == 1
-            && command
-                .slash
-                .is_some_and(|(_, argument)| argument != command::Argument::None);
-        self.composer
-            .replace(format!("/{}{}", &first[..common], if argument { " " } else { "" }));
     }
 
     fn cancel(&mut self) -> Vec<Effect> {
@@ -376,7 +377,7 @@ impl App {
         if self.activity.is_busy() {
             self.cancel()
         } else {
-            Vec::new()
+            self.give_up_draft()
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::command::Action;
 use super::super::search::{Hit, Scope};
 use super::super::transcript::Level;
-use super::super::viewer::{Step, Text};
+use super::super::viewer::{Step, Text, Viewer};
 use super::{App, Focus};
 
 impl App {
@@ -73,7 +73,7 @@ impl App {
     /// Whether there is something to do between two frames.
     #[must_use]
     pub fn is_working(&self) -> bool {
-        self.search.is_working() || self.viewer.as_ref().is_some_and(|viewer| viewer.is_searching())
+        self.search.is_working() || self.viewer.as_ref().is_some_and(Viewer::is_searching)
     }
 
     /// Does a little of what there is to do between two frames.

@@ -2,6 +2,7 @@
 
 mod any_order;
 mod completion;
+mod composing;
 mod copying;
 mod documents;
 mod editing;
@@ -324,12 +325,13 @@ fn a_question_may_have_several_lines_and_comes_back_from_history() {
 #[test]
 fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
     let mut rig = Rig::ready(40, 12);
-    rig.input(Input::Paste(
-        (0..30).fold(String::new(), |text, line| text + &format!("row {line}\r\n")),
-    ));
+    for line in 0..30 {
+        rig.input(Input::Paste(format!("row {line}\r\n")));
+    }
     rig.write("end");
     let frame = rig.frame();
-    assert_eq!(frame[7..11], ["❯ row 27", "  row 28", "  row 29", "  end"]);
+    assert_eq!(frame[7], format!("❯ row 27{}↑", " ".repeat(31)));
+    assert_eq!(frame[8..11], ["  row 28", "  row 29", "  end"]);
     let mut buf = rig.buffer();
     let cursor = rig.app.draw(buf.area, &mut buf);
     assert_eq!(cursor, Some(Position::new(5, 10)));
@@ -339,7 +341,7 @@ fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
 fn slash_commands() {
     let mut rig = Rig::ready(60, 20);
     rig.write("/t");
-    rig.shows("/theme NAME");
+    rig.shows("/theme  change the colours");
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/theme ");
     rig.write("storm");

@@ -84,25 +84,6 @@ impl App {
         self.notice(Level::Error, format!("{path} may be {named}{more}; write more of it"));
     }
 
-    /// The documents that `/open …` may mean, likeliest first; nothing if something else is being written.
-    pub(in crate::tui) fn openable(&self) -> Option<Vec<&str>> {
-        let written = self.composer.text().strip_prefix("/open ")?;
-        Some(links::matching(self.linker.pack(), links::parse(written).0))
-    }
-
-    /// Completes the path after `/open`; whether that is what is being written.
-    pub(super) fn complete_path(&mut self) -> bool {
-        let completed = match self.openable() {
-            None => return false,
-            Some(paths) => paths.first().map(|path| format!("/open {path}")),
-        };
-        if let Some(completed) = completed {
-            self.composer.replace(completed);
-        }
-        true
-    }
-
-    /// Opens the selected link; whether one is selected.
     pub(super) fn open_selected(&mut self) -> bool {
         let target = self.transcript.selected_link();
         if let Some(target) = &target {

@@ -14,6 +14,8 @@ pub struct Names {
     matcher: Matcher,
     /// What was looked for last, and which names were like it.
     last: (String, Vec<u32>),
+    /// Of names that are as much alike, the shorter comes first, else the earlier.
+    shorter_first: bool,
 }
 
 #[derive(Debug)]
@@ -21,7 +23,9 @@ struct Name {
     text: String,
     /// The same as it is looked at.
     characters: Utf32String,
-    tokens: usize,
+    tokens: Option<usize>,
+    /// Its place in the list that was given.
+    index: usize,
 }
 
 /// A name that is like what was written.
@@ -31,24 +35,38 @@ pub struct Found {
     pub tokens: Option<usize>,
     /// Which of its clusters were written, in order.
     pub matched: Vec<usize>,
+    /// Its place in the list that it is from.
+    pub index: usize,
+    /// What it is, in words.
+    pub about: &'static str,
 }
 
 impl Names {
+    /// Paths with their tokens.
     #[must_use]
-    pub fn new(mut names: Vec<(String, usize)>) -> Self {
-        names.sort_by_cached_key(|(name, _)| name.trim_end_matches('/').matches('/').count());
-        let all: Vec<_> = names
+    pub fn new(names: Vec<(String, usize)>) -> Self {
+        let mut all: Vec<_> = names.into_iter().enumerate().collect();
+        all.sort_by_cached_key(|(_, (name, _))| name.trim_end_matches('/').matches('/').count());
+        let all = all
             .into_iter()
-            .map(|(text, tokens)| Name {
-                characters: Utf32String::from(text.as_str()),
-                text,
-                tokens,
-            })
-            .collect();
+            .map(|(index, (text, tokens))| Name::new(index, text, Some(tokens)));
+        Self::of(all.collect(), Config::DEFAULT.match_paths(), true)
+    }
+
+    /// Other texts, which stay in this order.
+    #[must_use]
+    pub fn in_order(texts: Vec<String>) -> Self {
+        let all = texts.into_iter().enumerate();
+        let all = all.map(|(index, text)| Name::new(index, text, None));
+        Self::of(all.collect(), Config::DEFAULT, false)
+    }
+
+    fn of(all: Vec<Name>, config: Config, shorter_first: bool) -> Self {
         Self {
             last: (String::new(), (0..all.len() as u32).collect()),
             all,
-            matcher: Matcher::new(Config::DEFAULT.match_paths()),
+            matcher: Matcher::new(config),
+            shorter_first,
         }
     }
 
@@ -65,7 +83,8 @@ impl Names {
         for index in among {
             let name = &self.all[index as usize];
             if let Some(score) = pattern.score(name.characters.slice(..), &mut self.matcher) {
-                scored.push((Reverse(score), name.text.len(), index));
+                let length = if self.shorter_first { name.text.len() } else { 0 };
+                scored.push((Reverse(score), length, index));
             }
         }
         self.last = (query.to_owned(), scored.iter().map(|&(.., index)| index).collect());
@@ -89,11 +108,24 @@ impl Names {
                 matched.dedup();
                 Found {
                     name: name.text.clone(),
-                    tokens: Some(name.tokens),
+                    tokens: name.tokens,
                     matched: matched.into_iter().map(|at| at as usize).collect(),
+                    index: name.index,
+                    about: "",
                 }
             })
             .collect()
+    }
+}
+
+impl Name {
+    fn new(index: usize, text: String, tokens: Option<usize>) -> Self {
+        Self {
+            characters: Utf32String::from(text.as_str()),
+            text,
+            tokens,
+            index,
+        }
     }
 }
 

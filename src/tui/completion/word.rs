@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::super::command::{self, Action, Argument};
 use super::super::words;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,13 @@ pub enum Wanted {
     LeftOut,
     /// A file or a folder on the disk.
     File,
+    /// A document to open.
+    Open,
+    /// A command, after `/`.
+    Command,
+    /// One of these words, parted by `|`.
+    Choice(&'static str),
+    Theme,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,20 +32,35 @@ pub struct Word {
     pub query: String,
 }
 
-/// Commands whose arguments are names.
-const COMMANDS: &[(&str, Wanted)] = &[
-    ("load", Wanted::File),
-    ("unload", Wanted::Document),
-    ("include", Wanted::LeftOut),
-];
+/// What the argument of a command may be.
+fn argument(name: &str) -> Option<Wanted> {
+    let (_, found) = command::visible(false).find(|(known, _)| *known == name)?;
+    let (_, Argument::Optional(argument)) = found.slash? else {
+        return None;
+    };
+    match found.action {
+        Action::Load => Some(Wanted::File),
+        Action::Unload => Some(Wanted::Document),
+        Action::Include => Some(Wanted::LeftOut),
+        Action::Open => Some(Wanted::Open),
+        Action::Theme => Some(Wanted::Theme),
+        _ => argument.contains('|').then_some(Wanted::Choice(argument)),
+    }
+}
 
 /// The word that ends at the cursor, if it is one that can be completed.
 #[must_use]
 pub fn at(text: &str, cursor: usize) -> Option<Word> {
     let before = text.get(..cursor)?;
     if let Some(command) = before.strip_prefix('/') {
-        let (name, arguments) = command.split_once(char::is_whitespace)?;
-        let &(_, wanted) = COMMANDS.iter().find(|(known, _)| *known == name)?;
+        let Some((name, arguments)) = command.split_once(char::is_whitespace) else {
+            return Some(Word {
+                wanted: Wanted::Command,
+                range: 0..cursor,
+                query: before.to_owned(),
+            });
+        };
+        let wanted = argument(name)?;
         let (start, query) = words::last(arguments);
         let start = before.len() - arguments.len() + start;
         return Some(Word {
@@ -146,9 +169,14 @@ mod tests {
         assert_eq!(found("/load a |"), some(File, "", ""));
         assert_eq!(found("/unload a b|"), some(Document, "b", "b"));
         assert_eq!(found("/include |"), some(LeftOut, "", ""));
-        assert_eq!(found("/load|"), None);
-        assert_eq!(found("/theme x|"), None);
-        assert_eq!(found("/lo|ad x"), None);
+        assert_eq!(found("/load|"), some(Wanted::Command, "/load", "/load"));
+        assert_eq!(found("/|"), some(Wanted::Command, "/", "/"));
+        assert_eq!(found("/lo|ad x"), some(Wanted::Command, "/lo", "/lo"));
+        assert_eq!(found("/theme x|"), some(Wanted::Theme, "x", "x"));
+        assert_eq!(found("/vim o|"), some(Wanted::Choice("on|off"), "o", "o"));
+        assert_eq!(found("/help x|"), None);
+        assert_eq!(found("/nothing x|"), None);
+        assert_eq!(found(" /load|"), None);
     }
 
     #[test]

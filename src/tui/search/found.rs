@@ -69,7 +69,8 @@ impl Found {
                     break;
                 }
             }
-            *budget = budget.saturating_sub(stretch.end - self.part);
+            let after = stretch.next.map_or(stretch.end, |(next, _)| next);
+            *budget = budget.saturating_sub(after - self.part);
             let Some((next, is_line)) = stretch.next else {
                 self.seen = text.len();
                 return;

@@ -224,7 +224,7 @@ proptest! {
                     }
                 }
                 3 => (width, height) = (size, 4 + which as u16),
-                4 => transcript.scroll(which as isize - 2),
+                4 => transcript.scroll(which.cast_signed() - 2),
                 5 => search.step(&mut transcript, which % 2 == 0),
                 _ => {}
             }

@@ -72,7 +72,7 @@ pub enum Fold {
 }
 
 /// How a block has been folded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Folds {
     fold: Option<Fold>,
     held: Option<usize>,

@@ -1,27 +1,51 @@
 //! The names that are offered, above the composer.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use super::super::app::{App, Focus};
-use super::super::completion::Offer;
 use super::super::completion::fuzzy::Found;
 use super::super::format;
-use super::super::text::{cells, clusters, print, width};
+use super::super::text::{cells, clip, clusters, print, width};
 use super::super::theme::{Part, Theme};
 use super::Areas;
 
 /// Rows of names.
-const ROWS: u16 = 8;
+pub const ROWS: u16 = 8;
 /// From this width on there are tokens.
 const TOKENS_FROM: usize = 24;
+/// Columns between a name and what it is.
+const GAP: u16 = 2;
 /// Columns before a name: as the composer's prompt.
 const MARGIN: usize = 2;
+
+/// What is offered, or found in the history.
+struct List<'a> {
+    found: &'a [Found],
+    chosen: usize,
+    /// Of a long name, the end says more than the beginning.
+    shows_end: bool,
+}
+
+fn list(app: &App) -> Option<List<'_>> {
+    if let Some(search) = &app.composer.search {
+        return Some(List {
+            found: search.found(),
+            chosen: search.chosen(),
+            shows_end: false,
+        });
+    }
+    app.completion.offer.as_ref().map(|offer| List {
+        found: &offer.found,
+        chosen: offer.chosen,
+        shows_end: true,
+    })
+}
 
 /// Where they are: over the last rows of the transcript; empty if nothing is offered or there is no room.
 pub fn area(app: &App, areas: &Areas) -> Rect {
     let over = areas.transcript;
-    let names = app.completion.offer.as_ref().map_or(0, |offer| offer.found.len());
+    let names = list(app).map_or(0, |list| list.found.len());
     let height = (names.min(usize::from(ROWS)) as u16).min(over.height);
     if height == 0 || areas.composer.is_empty() || app.focus() != Focus::Composer {
         return Rect::default();
@@ -33,14 +57,21 @@ pub fn area(app: &App, areas: &Areas) -> Rect {
     }
 }
 
+/// Which of them a place of the screen is at.
+pub fn at(app: &App, areas: &Areas, at: Position) -> Option<usize> {
+    let area = area(app, areas);
+    let list = list(app).filter(|_| area.contains(at))?;
+    Some(first(list.chosen, area) + usize::from(at.y - area.y))
+}
+
 /// The first name in view.
-pub fn first(offer: &Offer, area: Rect) -> usize {
-    (offer.chosen + 1).saturating_sub(usize::from(area.height))
+fn first(chosen: usize, area: Rect) -> usize {
+    (chosen + 1).saturating_sub(usize::from(area.height))
 }
 
 pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
     let area = area(app, areas);
-    let Some(offer) = app.completion.offer.as_ref().filter(|_| !area.is_empty()) else {
+    let Some(list) = list(app).filter(|_| !area.is_empty()) else {
         return;
     };
     let theme = &app.setup.theme;
@@ -48,12 +79,18 @@ pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
         buf[position].reset();
     }
     buf.set_style(area, theme.style(Part::Background));
-    let first = first(offer, area);
-    let in_view = first..offer.found.len().min(first + usize::from(area.height));
-    let columns = Columns::of(&offer.found[in_view.clone()], usize::from(area.width));
+    let first = first(list.chosen, area);
+    let in_view = first..list.found.len().min(first + usize::from(area.height));
+    let columns = Columns::of(&list.found[in_view.clone()], usize::from(area.width));
     for (line, index) in area.rows().zip(in_view) {
-        draw_name(&offer.found[index], &columns, line, buf, theme);
-        if index == offer.chosen {
+        let found = &list.found[index];
+        if list.shows_end {
+            draw_name(found, &columns, line, buf, theme);
+        } else {
+            draw_beginning(found, &columns, line, buf, theme);
+        }
+        draw_about(found, &columns, line, buf, theme);
+        if index == list.chosen {
             buf.set_style(line, theme.style(Part::Cursor));
         }
     }
@@ -121,5 +158,31 @@ fn draw_name(found: &Found, columns: &Columns, line: Rect, buf: &mut Buffer, the
             Part::Candidate
         };
         x = print(buf, x, line.y, at.saturating_sub(x), cluster, theme.style(part));
+    }
+}
+
+/// A name of which the beginning says more than the end.
+fn draw_beginning(found: &Found, columns: &Columns, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    buf.set_style(line, theme.style(Part::Candidate));
+    let mut x = line.x + columns.margin as u16;
+    let end = x + columns.names as u16;
+    let shown = clip(&found.name, columns.names);
+    for (index, (_, cluster)) in clusters(&shown).enumerate() {
+        let part = if found.matched.binary_search(&index).is_ok() {
+            Part::CandidateMatch
+        } else {
+            Part::Candidate
+        };
+        x = print(buf, x, line.y, end.saturating_sub(x), cluster, theme.style(part));
+    }
+}
+
+/// What it is, beside the names.
+fn draw_about(found: &Found, columns: &Columns, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    let x = line.x + (columns.margin + columns.names + columns.tokens) as u16 + GAP;
+    let room = line.right().saturating_sub(x);
+    if !found.about.is_empty() && room > GAP {
+        let about = clip(found.about, usize::from(room));
+        print(buf, x, line.y, room, &about, theme.style(Part::Status));
     }
 }

@@ -1,4 +1,4 @@
-//! The line above the composer: how far reading has come, or the commands that match what is being written.
+//! The line above the composer: how far reading has come.
 
 use std::time::Duration;
 
@@ -7,7 +7,6 @@ use ratatui::layout::Rect;
 
 use super::super::activity::Phase;
 use super::super::app::App;
-use super::super::command;
 use super::super::format;
 use super::super::text::{clip, print, width};
 use super::super::theme::Part;
@@ -19,14 +18,6 @@ const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The text of the line, if there is one to show.
 pub fn line(app: &App, room: usize) -> Option<String> {
-    if let Some(paths) = app.openable().filter(|paths| !paths.is_empty()) {
-        // Two columns are the least that a path and the gap after it take.
-        return Some(clip(&paths[..paths.len().min(room / 2)].join("  "), room));
-    }
-    let commands: Vec<_> = command::completions(app.composer.text()).collect();
-    if !commands.is_empty() {
-        return Some(clip(&commands.join("  "), room));
-    }
     match app.activity.phase() {
         Phase::Loading(loading) => Some(fitting(&loading_items(loading), room)),
         Phase::Prefill(prefill) if app.activity.lasted(app.now) >= PATIENCE => {

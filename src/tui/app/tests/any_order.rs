@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use std::sync::Arc;
 
 use super::super::super::completion::Entry;
+use super::super::super::composer::store::Told;
 use super::super::super::documents::testing::pack;
+use super::super::super::editor::{Edited, Purpose};
 use super::super::super::viewer::testing::document;
 use super::*;
 use crate::context::{Pack, Section, SectionKind};
@@ -68,6 +70,12 @@ fn any_input() -> impl Strategy<Value = Input> {
         "/reload",
     ]);
     prop_oneof![
+        2 => prop::sample::select(vec![('r', KeyModifiers::CONTROL), ('_', KeyModifiers::CONTROL), ('_', KeyModifiers::ALT), ('e', KeyModifiers::ALT), ('g', KeyModifiers::CONTROL)])
+            .prop_map(|(c, modifiers)| Input::Key(KeyEvent::new(KeyCode::Char(c), modifiers))),
+        1 => text.prop_map(|text| Input::Paste(format!("{text}\n").repeat(9))),
+        1 => text.prop_map(|text| Input::History(Told::Entries(vec![text]))),
+        1 => text.prop_map(|text| Input::Edited(Edited { purpose: Purpose::Draft, text: Ok(text) })),
+        1 => Just(Input::Paste("/vim on".into())),
         3 => (command, path).prop_map(|(command, path)| Input::Paste(format!("{command}{path}"))),
         3 => (numbers.clone(), numbers.clone(), paths.clone(), paths.clone()).prop_map(|(offset, limit, documents, skipped)| {
             let documents: Vec<_> = documents.iter().map(|path| (path.as_str(), path.len())).collect();
@@ -174,10 +182,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn no_order_of_anything_at_any_size_panics_or_leaks(inputs in prop::collection::vec(any_input(), 0..80), width in prop_oneof![1u16..60, 99u16..130], height in 1u16..30) {
+    fn no_order_of_anything_at_any_size_panics_or_leaks(inputs in prop::collection::vec(any_input(), 0..80), width in prop_oneof![1u16..60, 99u16..130], height in 1u16..30, gap in prop_oneof![Just(0u64), Just(40)]) {
         let mut rig = Rig::new(width, height);
         for input in inputs {
-            rig.now += Duration::from_millis(40);
+            rig.now += Duration::from_millis(gap);
             rig.input(input);
             let buf = rig.buffer();
             let leaked = buf.content.iter().any(|cell| cell.symbol().contains(char::is_control));

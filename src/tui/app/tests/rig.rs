@@ -8,7 +8,12 @@ pub struct Rig {
     pub app: App,
     pub now: Duration,
     pub decoded: usize,
+    /// What was to be kept for later runs; it is no effect of which most tests want to know.
+    pub remembered: Vec<String>,
 }
+
+/// From one key to the next: fast, but not faster than anyone types.
+const TYPING: Duration = Duration::from_millis(20);
 
 impl Rig {
     pub fn new(width: u16, height: u16) -> Self {
@@ -23,6 +28,7 @@ impl Rig {
             app: App::new(setup, Size { width, height }),
             now: Duration::ZERO,
             decoded: 0,
+            remembered: Vec::new(),
         }
     }
 
@@ -35,7 +41,15 @@ impl Rig {
     }
 
     pub fn input(&mut self, input: Input) -> Vec<Effect> {
-        self.app.handle(self.now, input)
+        let mut effects = self.app.handle(self.now, input);
+        effects.retain(|effect| match effect {
+            Effect::Remember(text) => {
+                self.remembered.push(text.clone());
+                false
+            }
+            _ => true,
+        });
+        effects
     }
 
     pub fn event(&mut self, event: Event) {
@@ -48,6 +62,7 @@ impl Rig {
     }
 
     pub fn press(&mut self, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
+        self.now += TYPING;
         self.input(Input::Key(KeyEvent::new(code, modifiers)))
     }
 

@@ -245,7 +245,8 @@ fn without_colour_an_open_document_has_none() {
 fn a_document_is_opened_by_name() {
     let mut rig = loaded(70, 20);
     rig.write("/open x");
-    rig.shows("src/x.rs  books/long.txt");
+    rig.shows("  src/x.rs ");
+    rig.shows("  books/long.txt ");
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/open src/x.rs");
     rig.write(":13");

@@ -1,0 +1,876 @@
+//! Vim's keys, for who has them in the fingers: a pure state machine over a draft.
+//!
+//! While inserting it sees nothing but Escape; everything typed goes its usual way. In the other modes a command is
+//! [count] [operator] [count] motion or object, or one that stands alone. What a change did is repeated by its keys and
+//! the text that was inserted with it.
+
+use std::ops::Range;
+
+use super::draft::{Draft, Kind};
+use super::piece::Piece;
+
+/// More than anyone means.
+const MOST: usize = 9_999;
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    #[default]
+    Insert,
+    Normal,
+    /// Characters are selected, or lines.
+    Visual,
+    Lines,
+}
+
+/// What became of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Took {
+    Yes,
+    /// It means nothing here.
+    No,
+    /// Out of the text, upwards or downwards: to what was sent before or after.
+    Older,
+    Newer,
+}
+
+#[derive(Debug, Default)]
+pub struct Vim {
+    pub mode: Mode,
+    pending: Pending,
+    /// What `;` repeats.
+    find: Option<Find>,
+    register: Register,
+    /// What `.` repeats.
+    last: Option<Repeat>,
+    insertion: Option<Insertion>,
+    /// The other end of the selection.
+    anchor: usize,
+    /// The column that lines up and down try to keep.
+    goal: Option<usize>,
+}
+
+/// A command that has begun.
+#[derive(Debug, Default, Clone)]
+struct Pending {
+    count: Option<usize>,
+    operator: Option<(Operator, Option<usize>)>,
+    prefix: Option<char>,
+    /// All of it but counts.
+    keys: Vec<char>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operator {
+    Delete,
+    Change,
+    Yank,
+    Case(Case),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Upper,
+    Lower,
+    Toggle,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Find {
+    wanted: char,
+    forward: bool,
+    /// Up to it and not onto it.
+    till: bool,
+}
+
+#[derive(Debug, Default)]
+struct Register {
+    piece: Piece,
+    lines: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Repeat {
+    count: Option<usize>,
+    keys: Vec<char>,
+    inserted: Piece,
+}
+
+/// Where an insertion began, and what began it.
+#[derive(Debug)]
+struct Insertion {
+    from: usize,
+    count: usize,
+    repeat: Repeat,
+}
+
+/// What an operator works on: up to a place, up to and with it, or the lines between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Span {
+    Before,
+    Onto,
+    Lines,
+}
+
+/// Where a motion leads, if anywhere.
+struct Led(Option<(usize, Span)>);
+
+impl Vim {
+    /// What is begun and not complete, to be shown.
+    pub fn begun(&self) -> String {
+        let count = |count: Option<usize>| count.map_or_else(String::new, |count| count.to_string());
+        let before = self.pending.operator.and_then(|(_, count)| count);
+        let keys: String = self.pending.keys.iter().collect();
+        if self.pending.prefix.is_some() || self.pending.operator.is_none() {
+            format!("{}{}{keys}", count(before), count(self.pending.count))
+        } else {
+            format!("{}{keys}{}", count(before), count(self.pending.count))
+        }
+    }
+
+    /// What is selected.
+    pub fn selection(&self, draft: &Draft) -> Option<Range<usize>> {
+        let anchor = draft.boundary_before(self.anchor.min(draft.len()));
+        let (from, to) = (anchor.min(draft.cursor()), anchor.max(draft.cursor()));
+        match self.mode {
+            Mode::Visual => Some(from..draft.after(to)),
+            Mode::Lines => Some(draft.line_start(from)..draft.line_end(to)),
+            Mode::Insert | Mode::Normal => None,
+        }
+    }
+
+    /// Back to inserting; what was begun is forgotten.
+    pub fn reset(&mut self, draft: &mut Draft) {
+        if self.insertion.take().is_some() {
+            draft.gather(false);
+        }
+        self.mode = Mode::Insert;
+        self.pending = Pending::default();
+        self.goal = None;
+    }
+
+    /// The cursor went somewhere by other means: what is typed from here on is another insertion.
+    pub fn moved(&mut self, draft: &mut Draft) {
+        if let Some(insertion) = &mut self.insertion {
+            insertion.from = draft.cursor();
+            draft.gather(false);
+            draft.gather(true);
+        }
+        self.settle(draft);
+    }
+
+    /// Outside of insertions the cursor is on a character, not behind the last.
+    fn settle(&self, draft: &mut Draft) {
+        if self.mode == Mode::Normal {
+            let at = draft.cursor();
+            let on = at.min(draft.last_in_line(at));
+            if on != at {
+                draft.move_to(on);
+            }
+        }
+    }
+
+    /// Whether Escape meant something.
+    pub fn escape(&mut self, draft: &mut Draft) -> bool {
+        let begun = !self.pending.keys.is_empty() || self.pending.count.is_some();
+        self.pending = Pending::default();
+        match self.mode {
+            Mode::Normal => begun,
+            Mode::Visual | Mode::Lines => {
+                self.mode = Mode::Normal;
+                self.settle(draft);
+                true
+            }
+            Mode::Insert => {
+                self.end_insertion(draft);
+                self.mode = Mode::Normal;
+                let at = draft.cursor();
+                draft.move_to(draft.before(at).max(draft.line_start(at)));
+                true
+            }
+        }
+    }
+
+    fn end_insertion(&mut self, draft: &mut Draft) {
+        let Some(Insertion {
+            from,
+            count,
+            mut repeat,
+        }) = self.insertion.take()
+        else {
+            return;
+        };
+        let to = draft.cursor();
+        if from < to && draft.text().is_char_boundary(from) {
+            let range = draft.piece().widened(from..to);
+            repeat.inserted = draft.piece().slice(range);
+            for _ in 1..count {
+                let at = draft.cursor();
+                draft.change(at..at, repeat.inserted.clone(), Kind::Alone);
+            }
+        }
+        draft.gather(false);
+        self.last = Some(repeat);
+    }
+
+    fn begin_insertion(&mut self, draft: &Draft, count: usize, pending: &Pending) {
+        self.mode = Mode::Insert;
+        self.insertion = Some(Insertion {
+            from: draft.cursor(),
+            count,
+            repeat: pending.repeat(),
+        });
+    }
+
+    /// A character outside of insertions.
+    pub fn key(&mut self, c: char, draft: &mut Draft) -> Took {
+        if self.pending.prefix.is_none()
+            && let Some(digit) = c.to_digit(10)
+            && (digit > 0 || self.pending.count.is_some())
+        {
+            let count = self.pending.count.unwrap_or(0) * 10 + digit as usize;
+            self.pending.count = Some(count.min(MOST));
+            return Took::Yes;
+        }
+        self.pending.keys.push(c);
+        if !matches!(c, 'j' | 'k') {
+            self.goal = None;
+        }
+        let mut pending = std::mem::take(&mut self.pending);
+        let took = self.command(c, &mut pending, draft);
+        self.settle(draft);
+        took.unwrap_or_else(|| {
+            self.pending = pending;
+            Took::Yes
+        })
+    }
+
+    /// Carries a command out; nothing if there is more to come.
+    fn command(&mut self, c: char, pending: &mut Pending, draft: &mut Draft) -> Option<Took> {
+        let visual = matches!(self.mode, Mode::Visual | Mode::Lines);
+        if let Some(prefix) = pending.prefix.take() {
+            match (prefix, c) {
+                ('r', c) => self.replace_characters(c, pending, draft),
+                ('i' | 'a', name) => self.with_object(name, prefix == 'a', pending, draft),
+                ('f' | 'F' | 't' | 'T', wanted) => {
+                    let find = Find {
+                        wanted,
+                        forward: matches!(prefix, 'f' | 't'),
+                        till: matches!(prefix, 't' | 'T'),
+                    };
+                    self.find = Some(find);
+                    let found = seek(find, pending.times(), false, draft);
+                    self.go(found, pending, draft);
+                }
+                ('g', 'u') => return self.operator(Operator::Case(Case::Lower), pending, draft),
+                ('g', 'U') => return self.operator(Operator::Case(Case::Upper), pending, draft),
+                ('g', '~') => return self.operator(Operator::Case(Case::Toggle), pending, draft),
+                ('g', 'j' | 'k') if pending.operator.is_none() => {
+                    for _ in 0..pending.times() {
+                        let moved = if c == 'j' { draft.row_down() } else { draft.row_up() };
+                        if !moved {
+                            break;
+                        }
+                    }
+                }
+                ('g', c) => {
+                    let found = match c {
+                        'g' => Some((draft.line(pending.count.map_or(0, |count| count - 1)), Span::Lines)),
+                        'e' | 'E' => {
+                            let step = |at| draft.previous_word_end(at, c == 'E');
+                            Some((repeated(pending.times(), draft.cursor(), step), Span::Onto))
+                        }
+                        _ => None,
+                    };
+                    self.go(found, pending, draft);
+                }
+                _ => {}
+            }
+            return Some(Took::Yes);
+        }
+        if matches!(c, 'g' | 'f' | 'F' | 't' | 'T' | 'r')
+            || (matches!(c, 'i' | 'a') && (visual || pending.operator.is_some()))
+        {
+            pending.prefix = Some(c);
+            return None;
+        }
+        let operator = match c {
+            'd' => Some(Operator::Delete),
+            'c' => Some(Operator::Change),
+            'y' => Some(Operator::Yank),
+            'x' | 'X' if visual => Some(Operator::Delete),
+            's' if visual => Some(Operator::Change),
+            'u' if visual => Some(Operator::Case(Case::Lower)),
+            'U' if visual => Some(Operator::Case(Case::Upper)),
+            '~' if visual => Some(Operator::Case(Case::Toggle)),
+            _ => None,
+        };
+        if let Some(operator) = operator {
+            return self.operator(operator, pending, draft);
+        }
+        // In the case operators, the last key again means the line.
+        if let (Some((operator @ Operator::Case(case), _)), 'u' | 'U' | '~') = (pending.operator, c) {
+            let same = matches!((case, c), (Case::Lower, 'u') | (Case::Upper, 'U') | (Case::Toggle, '~'));
+            if same {
+                self.on_lines(operator, pending, draft);
+            }
+            return Some(Took::Yes);
+        }
+        if let Some(Led(found)) = self.motion(c, pending, draft) {
+            let stays = found.is_none() && pending.operator.is_none() && self.mode == Mode::Normal;
+            match c {
+                'k' if stays => return Some(Took::Older),
+                'j' if stays => return Some(Took::Newer),
+                _ => self.go(found, pending, draft),
+            }
+            return Some(Took::Yes);
+        }
+        if pending.operator.is_some() {
+            return Some(Took::Yes);
+        }
+        Some(if visual {
+            self.alone_selected(c, draft)
+        } else {
+            self.alone(c, pending, draft)
+        })
+    }
+
+    /// An operator: on the selection; on lines, if it is written twice; else on what comes.
+    fn operator(&mut self, operator: Operator, pending: &mut Pending, draft: &mut Draft) -> Option<Took> {
+        if let Some(range) = self.selection(draft) {
+            self.on_selection(operator, range, draft);
+            return Some(Took::Yes);
+        }
+        match pending.operator {
+            Some((before, _)) if before == operator => self.on_lines(operator, pending, draft),
+            Some(_) => {}
+            None => {
+                pending.operator = Some((operator, pending.count.take()));
+                return None;
+            }
+        }
+        Some(Took::Yes)
+    }
+
+    fn on_selection(&mut self, operator: Operator, range: Range<usize>, draft: &mut Draft) {
+        let lines = self.mode == Mode::Lines;
+        self.mode = Mode::Normal;
+        // Repeated on as much from wherever the cursor is.
+        let ends = draft.text()[range.clone()].matches('\n').count();
+        let count = if lines {
+            ends + 1
+        } else {
+            draft.column(range.end).saturating_sub(draft.column(range.start))
+        };
+        let keys = match (operator, lines) {
+            (Operator::Delete, false) => vec!['d', 'l'],
+            (Operator::Delete, true) => vec!['d', 'd'],
+            (Operator::Change, false) => vec!['c', 'l'],
+            (Operator::Change, true) => vec!['c', 'c'],
+            (Operator::Case(case), false) => vec!['g', case.key(), 'l'],
+            (Operator::Case(case), true) => vec!['g', case.key(), case.key()],
+            (Operator::Yank, _) => Vec::new(),
+        };
+        let keys = if ends > 0 && !lines { Vec::new() } else { keys };
+        let pending = Pending {
+            count: Some(count),
+            keys,
+            ..Pending::default()
+        };
+        self.operate(operator, range, lines, &pending, draft);
+    }
+
+    /// The lines from the cursor's on, as many as were counted.
+    fn on_lines(&mut self, operator: Operator, pending: &Pending, draft: &mut Draft) {
+        let start = draft.line_start(draft.cursor());
+        let mut end = draft.line_end(start);
+        for _ in 1..pending.times() {
+            if end < draft.len() {
+                end = draft.line_end(end + 1);
+            }
+        }
+        self.operate(operator, start..end, true, pending, draft);
+    }
+
+    fn with_object(&mut self, name: char, around: bool, pending: &Pending, draft: &mut Draft) {
+        let Some(range) = draft.object(draft.cursor(), name, around) else {
+            return;
+        };
+        if let Some((operator, _)) = pending.operator {
+            self.operate(operator, range, false, pending, draft);
+        } else if !range.is_empty() {
+            self.anchor = range.start;
+            let last = draft.before(range.end);
+            draft.move_to(last);
+        }
+    }
+
+    /// Follows a motion, or lets the operator work up to there.
+    fn go(&mut self, found: Option<(usize, Span)>, pending: &Pending, draft: &mut Draft) {
+        let Some((to, span)) = found else {
+            return;
+        };
+        let Some((operator, _)) = pending.operator else {
+            let to = if span == Span::Lines && self.goal.is_none() {
+                draft.first_in_line(to)
+            } else {
+                to
+            };
+            draft.move_to(to);
+            return;
+        };
+        let at = draft.cursor();
+        let (from, to) = (at.min(to), at.max(to));
+        match span {
+            Span::Before => self.operate(operator, from..to, false, pending, draft),
+            Span::Onto => self.operate(operator, from..draft.after(to), false, pending, draft),
+            Span::Lines => {
+                let range = draft.line_start(from)..draft.line_end(to);
+                self.operate(operator, range, true, pending, draft);
+            }
+        }
+    }
+
+    /// Where a motion leads, if it is one.
+    fn motion(&mut self, c: char, pending: &Pending, draft: &Draft) -> Option<Led> {
+        let at = draft.cursor();
+        let count = pending.times();
+        let changes = matches!(pending.operator, Some((Operator::Change, _)));
+        let found = match c {
+            'h' => (
+                repeated(count, at, |at| draft.before(at)).max(draft.line_start(at)),
+                Span::Before,
+            ),
+            'l' | ' ' => (
+                repeated(count, at, |at| draft.after(at)).min(draft.line_end(at)),
+                Span::Before,
+            ),
+            'w' | 'W' if changes && draft.class(at, c == 'W') != super::motion::Class::Space => {
+                // The end of this word, also from its last character.
+                let first = draft.before(draft.object(at, c, false)?.end);
+                (
+                    repeated(count - 1, first, |at| draft.word_end(at, c == 'W')),
+                    Span::Onto,
+                )
+            }
+            'w' | 'W' => {
+                let to = repeated(count, at, |at| draft.next_word(at, c == 'W'));
+                let start = draft.line_start(to);
+                // An operator leaves the end of the last line alone.
+                let over = pending.operator.is_some() && start > at && draft.first_in_line(to) == to;
+                (if over { start - 1 } else { to }, Span::Before)
+            }
+            'b' | 'B' => (
+                repeated(count, at, |at| draft.previous_word(at, c == 'B')),
+                Span::Before,
+            ),
+            'e' | 'E' => (repeated(count, at, |at| draft.word_end(at, c == 'E')), Span::Onto),
+            '0' => (draft.line_start(at), Span::Before),
+            '^' => (draft.first_in_line(at), Span::Before),
+            '$' => {
+                let line = draft.line_below(at, count.cast_signed() - 1, 0);
+                (draft.line_end(line.unwrap_or(at)), Span::Before)
+            }
+            '{' | '}' => (repeated(count, at, |at| draft.paragraph(at, c == '}')), Span::Before),
+            'G' => {
+                let last = draft.line_start(draft.len());
+                (pending.count.map_or(last, |count| draft.line(count - 1)), Span::Lines)
+            }
+            '%' => return Some(Led(draft.matching_bracket(at).map(|to| (to, Span::Onto)))),
+            'j' | 'k' => {
+                let goal = self.goal.unwrap_or_else(|| draft.column(at));
+                let by = if c == 'j' {
+                    count.cast_signed()
+                } else {
+                    -count.cast_signed()
+                };
+                let to = draft.line_below(at, by, goal);
+                if to.is_some() {
+                    self.goal = Some(goal);
+                }
+                return Some(Led(to.map(|to| (to, Span::Lines))));
+            }
+            ';' | ',' => {
+                let found = self.find.and_then(|find| {
+                    let forward = find.forward == (c == ';');
+                    seek(Find { forward, ..find }, count, true, draft)
+                });
+                return Some(Led(found));
+            }
+            _ => return None,
+        };
+        Some(Led(Some(found)))
+    }
+
+    fn operate(&mut self, operator: Operator, range: Range<usize>, lines: bool, pending: &Pending, draft: &mut Draft) {
+        let range = draft.piece().widened(range);
+        if range.is_empty() && !lines && operator != Operator::Change {
+            return;
+        }
+        if let Operator::Case(case) = operator {
+            self.last = Some(pending.repeat());
+            set_case(case, range.clone(), draft);
+            draft.move_to(range.start);
+            return;
+        }
+        self.register = Register {
+            piece: draft.piece().slice(range.clone()),
+            lines,
+        };
+        match operator {
+            Operator::Yank => {
+                let at = draft.cursor();
+                let stays = lines && draft.line_start(at) == range.start;
+                draft.move_to(if stays { at } else { range.start });
+            }
+            Operator::Change => {
+                draft.gather(true);
+                draft.change(range.clone(), "", Kind::Alone);
+                draft.move_to(range.start);
+                self.begin_insertion(draft, 1, pending);
+            }
+            _ => {
+                self.last = Some(pending.repeat());
+                if lines {
+                    remove_lines(range, draft);
+                } else {
+                    draft.change(range, "", Kind::Alone);
+                }
+            }
+        }
+    }
+
+    /// A command that needs nothing more.
+    fn alone(&mut self, c: char, pending: &mut Pending, draft: &mut Draft) -> Took {
+        let at = draft.cursor();
+        let (start, end) = (draft.line_start(at), draft.line_end(at));
+        let count = pending.times();
+        match c {
+            'i' | 'I' | 'a' | 'A' | 'o' | 'O' => {
+                draft.gather(true);
+                match c {
+                    'I' => draft.move_to(draft.first_in_line(at)),
+                    'a' => draft.move_to(draft.after(at).min(end)),
+                    'A' => draft.move_to(end),
+                    'o' => drop(draft.change(end..end, "\n", Kind::Alone)),
+                    'O' => {
+                        draft.change(start..start, "\n", Kind::Alone);
+                        draft.move_to(start);
+                    }
+                    _ => {}
+                }
+                self.begin_insertion(draft, count, pending);
+            }
+            'x' | 'X' | 'D' | 'C' | 's' => {
+                let range = match c {
+                    'X' => repeated(count, at, |at| draft.before(at)).max(start)..at,
+                    'D' | 'C' => at..end,
+                    _ => at..repeated(count, at, |at| draft.after(at)).min(end),
+                };
+                let operator = if matches!(c, 'C' | 's') {
+                    Operator::Change
+                } else {
+                    Operator::Delete
+                };
+                self.operate(operator, range, false, pending, draft);
+            }
+            'S' => self.on_lines(Operator::Change, pending, draft),
+            'Y' => self.on_lines(Operator::Yank, pending, draft),
+            'p' | 'P' => {
+                self.last = Some(pending.repeat());
+                self.put(c == 'p', count, draft);
+            }
+            'J' => {
+                self.last = Some(pending.repeat());
+                join(count.max(2) - 1, draft);
+            }
+            '~' => {
+                self.last = Some(pending.repeat());
+                let to = repeated(count, at, |at| draft.after(at)).min(end);
+                set_case(Case::Toggle, at..to, draft);
+                draft.move_to(to);
+            }
+            'u' => {
+                for _ in 0..count {
+                    if !draft.undo() {
+                        break;
+                    }
+                }
+            }
+            'v' | 'V' => {
+                self.anchor = at;
+                self.mode = if c == 'v' { Mode::Visual } else { Mode::Lines };
+            }
+            '.' => self.repeat(pending.count, draft),
+            _ => return Took::No,
+        }
+        Took::Yes
+    }
+
+    /// The same while something is selected.
+    fn alone_selected(&mut self, c: char, draft: &mut Draft) -> Took {
+        match (c, self.selection(draft)) {
+            ('o', _) => {
+                let at = draft.cursor();
+                draft.move_to(self.anchor);
+                self.anchor = at;
+            }
+            ('v' | 'V', _) => {
+                let mode = if c == 'v' { Mode::Visual } else { Mode::Lines };
+                self.mode = if self.mode == mode { Mode::Normal } else { mode };
+            }
+            ('D' | 'C' | 'S' | 'Y', Some(range)) => {
+                let operator = match c {
+                    'D' => Operator::Delete,
+                    'Y' => Operator::Yank,
+                    _ => Operator::Change,
+                };
+                let lines = draft.line_start(range.start)..draft.line_end(range.end);
+                self.mode = Mode::Lines;
+                self.on_selection(operator, lines, draft);
+            }
+            ('J', Some(range)) => {
+                self.mode = Mode::Normal;
+                let lines = draft.text()[range.clone()].matches('\n').count();
+                draft.move_to(range.start);
+                join(lines.max(1), draft);
+            }
+            ('p' | 'P', Some(range)) => {
+                let lines = self.mode == Mode::Lines;
+                let mut with = Piece::default();
+                let parted = self.register.lines && !lines;
+                if parted {
+                    with.append(&"\n".into());
+                }
+                with.append(&self.register.piece);
+                if parted {
+                    with.append(&"\n".into());
+                }
+                self.mode = Mode::Normal;
+                let piece = draft.change(range.clone(), with, Kind::Alone);
+                let end = draft.cursor();
+                draft.move_to(draft.before(end).max(range.start));
+                self.register = Register { piece, lines };
+            }
+            _ => return Took::No,
+        }
+        Took::Yes
+    }
+
+    fn put(&mut self, after: bool, count: usize, draft: &mut Draft) {
+        let at = draft.cursor();
+        let one = self.register.piece.clone();
+        if one.is_empty() && !self.register.lines {
+            return;
+        }
+        let mut all = Piece::default();
+        for n in 0..count {
+            if all.len() > 1 << 20 {
+                break;
+            }
+            if self.register.lines && n > 0 {
+                all.append(&"\n".into());
+            }
+            all.append(&one);
+        }
+        if !self.register.lines {
+            let at = if after {
+                draft.after(at).min(draft.line_end(at))
+            } else {
+                at
+            };
+            draft.change(at..at, all, Kind::Alone);
+            let end = draft.cursor();
+            draft.move_to(draft.before(end).max(at));
+        } else if after {
+            let end = draft.line_end(at);
+            let mut with = Piece::from("\n");
+            with.append(&all);
+            draft.change(end..end, with, Kind::Alone);
+            draft.move_to(draft.first_in_line(end + 1));
+        } else {
+            let start = draft.line_start(at);
+            all.append(&"\n".into());
+            draft.change(start..start, all, Kind::Alone);
+            draft.move_to(draft.first_in_line(start));
+        }
+    }
+
+    fn replace_characters(&mut self, with: char, pending: &Pending, draft: &mut Draft) {
+        let at = draft.cursor();
+        let selection = self.selection(draft);
+        let range = selection.clone().unwrap_or_else(|| {
+            let end = draft.line_end(at);
+            at..repeated(pending.times(), at, |at| draft.after(at)).min(end)
+        });
+        let mut count = 0;
+        let mut text = String::new();
+        let mut passed = range.start;
+        while passed < range.end {
+            let line_end = draft.text()[passed..].starts_with('\n');
+            text.push(if line_end { '\n' } else { with });
+            count += 1;
+            passed = draft.after(passed);
+        }
+        if count == 0 || (selection.is_none() && count < pending.times()) {
+            return;
+        }
+        self.mode = Mode::Normal;
+        self.last = Some(Repeat {
+            count: Some(count),
+            keys: vec!['r', with],
+            inserted: Piece::default(),
+        });
+        draft.change(range.clone(), text, Kind::Alone);
+        let end = draft.cursor();
+        draft.move_to(if selection.is_some() {
+            range.start
+        } else {
+            draft.before(end)
+        });
+    }
+
+    /// Does the last change again.
+    fn repeat(&mut self, count: Option<usize>, draft: &mut Draft) {
+        let Some(last) = self.last.clone() else {
+            return;
+        };
+        self.pending.count = count.or(last.count);
+        for &key in &last.keys {
+            self.key(key, draft);
+        }
+        if self.mode == Mode::Insert {
+            let at = draft.cursor();
+            draft.change(at..at, last.inserted.clone(), Kind::Alone);
+            self.escape(draft);
+        }
+        self.last = Some(Repeat {
+            count: count.or(last.count),
+            ..last
+        });
+    }
+}
+
+impl Pending {
+    /// Both counts are multiplied.
+    fn times(&self) -> usize {
+        let before = self.operator.and_then(|(_, count)| count).unwrap_or(1);
+        (before * self.count.unwrap_or(1)).clamp(1, MOST)
+    }
+
+    fn repeat(&self) -> Repeat {
+        let counted = self.count.is_some() || self.operator.is_some_and(|(_, count)| count.is_some());
+        Repeat {
+            count: counted.then(|| self.times()),
+            keys: self.keys.clone(),
+            inserted: Piece::default(),
+        }
+    }
+}
+
+impl Case {
+    fn key(self) -> char {
+        match self {
+            Self::Upper => 'U',
+            Self::Lower => 'u',
+            Self::Toggle => '~',
+        }
+    }
+
+    fn of(self, c: char) -> String {
+        let upper = match self {
+            Self::Upper => true,
+            Self::Lower => false,
+            Self::Toggle => c.is_lowercase(),
+        };
+        if upper {
+            c.to_uppercase().collect()
+        } else {
+            c.to_lowercase().collect()
+        }
+    }
+}
+
+/// A step so many times, as long as it leads further.
+fn repeated(count: usize, from: usize, step: impl Fn(usize) -> usize) -> usize {
+    let mut at = from;
+    for _ in 0..count {
+        let next = step(at);
+        if next == at {
+            break;
+        }
+        at = next;
+    }
+    at
+}
+
+fn seek(find: Find, count: usize, again: bool, draft: &Draft) -> Option<(usize, Span)> {
+    let at = draft.cursor();
+    // Right before what was found, the same again would find it again.
+    let beside = if find.forward {
+        draft.after(at)
+    } else {
+        draft.before(at)
+    };
+    let from = if again && find.till && draft.is(beside, find.wanted) {
+        beside
+    } else {
+        at
+    };
+    let found = draft.find(from, find.wanted, find.forward, count)?;
+    Some(match (find.forward, find.till) {
+        (true, false) => (found, Span::Onto),
+        (true, true) => (draft.before(found), Span::Onto),
+        (false, false) => (found, Span::Before),
+        (false, true) => (draft.after(found), Span::Before),
+    })
+}
+
+/// Takes whole lines out, with one of the line ends around them.
+fn remove_lines(range: Range<usize>, draft: &mut Draft) {
+    let range = if range.end < draft.len() {
+        range.start..range.end + 1
+    } else {
+        range.start.saturating_sub(1)..range.end
+    };
+    draft.change(range, "", Kind::Alone);
+    let at = draft.cursor();
+    draft.move_to(draft.first_in_line(at));
+}
+
+/// What was pasted keeps its letters as they are.
+fn set_case(case: Case, range: Range<usize>, draft: &mut Draft) {
+    let mut with = Piece::default();
+    let mut at = range.start;
+    while at < range.end {
+        let next = draft.after(at).min(range.end);
+        let one = draft.piece().slice(at..next);
+        if one.chips().is_empty() {
+            let changed: String = one.text().chars().map(|c| case.of(c)).collect();
+            with.append(&changed.into());
+        } else {
+            with.append(&one);
+        }
+        at = next;
+    }
+    draft.change(range, with, Kind::Alone);
+}
+
+/// Joins so many next lines to the cursor's, with a space between where there is none.
+fn join(lines: usize, draft: &mut Draft) {
+    draft.gather(true);
+    for _ in 0..lines {
+        let end = draft.line_end(draft.cursor());
+        if end >= draft.len() {
+            break;
+        }
+        let next = draft.first_in_line(end + 1);
+        let text = draft.text();
+        let no_space = end == 0
+            || text[..end].ends_with(char::is_whitespace)
+            || text[next..].starts_with([')', '\n'])
+            || next == draft.len();
+        draft.change(end..next, if no_space { "" } else { " " }, Kind::Alone);
+        draft.move_to(end);
+    }
+    draft.gather(false);
+}
