@@ -175,7 +175,7 @@ fn documents_are_listed_opened_and_walked_through() {
     type_in(&mut rig, "N");
     rig.shows("second needle");
     rig.key(KeyCode::Char('q'));
-    rig.shows("/needle");
+    rig.shows("documents   ");
 }
 
 #[test]
