@@ -196,5 +196,7 @@ settings! {
         theme: String = "auto".to_owned(), flag "theme";
         /// Take the mouse from the terminal: the wheel scrolls, clicks fold and open. Without it the terminal selects text.
         mouse: bool = true;
+        /// Copy what the mouse has selected as soon as the button is released.
+        copy_on_select: bool = false;
     }
 }

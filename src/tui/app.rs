@@ -12,11 +12,13 @@ mod documents;
 mod editing;
 mod focus;
 mod keys;
+mod mouse;
 mod palette;
+mod panes;
 pub(super) mod plans;
 mod searching;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod viewing;
 
 use std::collections::VecDeque;
@@ -45,11 +47,12 @@ use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
-use crate::context::Pack;
 use crate::conversation::{Change, Event};
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
+use mouse::Mouse;
+use panes::Widths;
 use plans::Plans;
 
 /// Something that happened.
@@ -160,6 +163,9 @@ pub struct App {
     focus: Focus,
     /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
     pub(super) beside: Focus,
+    /// The columns that panes were given.
+    pub(super) widths: Widths,
+    pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     pub(super) search: Search,
@@ -200,6 +206,8 @@ impl App {
             begun: Vec::new(),
             focus: Focus::default(),
             beside: Focus::Documents,
+            widths: Widths::default(),
+            pointer: Mouse::default(),
             viewer: None,
             search: Search::default(),
             linker: Linker::default(),
@@ -241,10 +249,7 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => {
-                self.mouse(mouse);
-                Vec::new()
-            }
+            Input::Mouse(mouse) => self.mouse(mouse),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -275,8 +280,15 @@ impl App {
                 self.told_of_history(told);
                 Vec::new()
             }
-            Input::Focus(_) | Input::Tick => Vec::new(),
+            Input::Focus(looked_at) => {
+                if !looked_at {
+                    self.let_go_of_mouse();
+                }
+                Vec::new()
+            }
+            Input::Tick => Vec::new(),
         });
+        self.scroll_dragged();
         // What is being pasted is looked at when it is all there.
         if !self.composer.is_in_paste() {
             effects.extend(self.update_completion());
@@ -315,7 +327,8 @@ impl App {
         let beat = live.then(|| self.now + BEAT);
         let search = self.is_working().then_some(self.now);
         let burst = self.burst_ends();
-        [beat, self.leaving, search, burst].into_iter().flatten().min()
+        let scroll = self.next_scroll();
+        [beat, self.leaving, search, burst, scroll].into_iter().flatten().min()
     }
 
     /// Whether the screen is out of date.
@@ -336,7 +349,7 @@ impl App {
     }
 
     /// The documents.
-    pub(super) fn pack(&self) -> &Pack {
+    pub(super) fn pack(&self) -> &crate::context::Pack {
         self.linker.pack()
     }
 

@@ -6,6 +6,8 @@
 
 use super::documents::keys as documents;
 use super::keymap::Context;
+use super::select::Unit;
+use super::transcript::keys as reading;
 use super::viewer::keys as viewer;
 
 /// What can be done.
@@ -52,6 +54,17 @@ pub enum Action {
     SearchScopeBack,
     ViewInEditor,
     Copy,
+    CopyAnswer,
+    CopyCode,
+    CopyBlock,
+    CopySelection,
+    /// The reading cursor.
+    Go(reading::Motion),
+    Select(Unit),
+    SwapEnds,
+    Narrower,
+    Wider,
+    EvenPanes,
     /// In an open document.
     View(viewer::Step),
     /// In the documents pane.
@@ -318,7 +331,7 @@ pub const COMMANDS: &[Command] = &{
             A::FollowLink,
             "follow-link",
             &[(Empty, "enter"), (Conversation, "enter")],
-            "open the selected link (or click on it)",
+            "do what a click on the cursor would do: open a link, fold",
         ),
         command(
             Reading,
@@ -390,8 +403,36 @@ pub const COMMANDS: &[Command] = &{
                 A::Copy,
                 "copy",
                 &[],
-                "copy the last answer, code block, block or thinking",
+                "copy the answer, a code block, a block or the thinking",
             ),
+        ),
+        command(
+            Reading,
+            A::CopyAnswer,
+            "copy-answer",
+            &[(Panes, "leader y")],
+            "copy the answer: the one that is read, else the last",
+        ),
+        command(
+            Reading,
+            A::CopyCode,
+            "copy-code",
+            &[(Panes, "leader k")],
+            "copy the code block: the one under the cursor, else the last",
+        ),
+        command(
+            Reading,
+            A::CopyBlock,
+            "copy-block",
+            &[(Panes, "leader b")],
+            "copy the block: the one under the cursor, else the last",
+        ),
+        command(
+            Reading,
+            A::CopySelection,
+            "copy-selection",
+            &[(Conversation, "y")],
+            "copy what is selected, else the block under the cursor",
         ),
         command(
             Reading,
@@ -400,8 +441,6 @@ pub const COMMANDS: &[Command] = &{
             &[
                 (Panes, "ctrl-up"),
                 (Panes, "alt-up"),
-                (Conversation, "k"),
-                (Conversation, "up"),
                 (Help, "k"),
                 (Help, "up"),
                 (Prompt, "up"),
@@ -416,8 +455,6 @@ pub const COMMANDS: &[Command] = &{
             &[
                 (Panes, "ctrl-down"),
                 (Panes, "alt-down"),
-                (Conversation, "j"),
-                (Conversation, "down"),
                 (Help, "j"),
                 (Help, "down"),
                 (Prompt, "down"),
@@ -425,31 +462,19 @@ pub const COMMANDS: &[Command] = &{
             ],
             "a row down (or the wheel)",
         ),
-        command(
-            Reading,
-            A::HalfUp,
-            "half-up",
-            &[(Conversation, "ctrl-u"), (Help, "ctrl-u")],
-            "half a page up",
-        ),
+        command(Reading, A::HalfUp, "half-up", &[(Help, "ctrl-u")], "half a page up"),
         command(
             Reading,
             A::HalfDown,
             "half-down",
-            &[(Conversation, "ctrl-d"), (Help, "ctrl-d")],
+            &[(Help, "ctrl-d")],
             "half a page down",
         ),
         command(
             Reading,
             A::PageUp,
             "page-up",
-            &[
-                (Panes, "pgup"),
-                (Conversation, "ctrl-b"),
-                (Help, "pgup"),
-                (Help, "ctrl-b"),
-                (Prompt, "pgup"),
-            ],
+            &[(Panes, "pgup"), (Help, "pgup"), (Help, "ctrl-b"), (Prompt, "pgup")],
             "a page up",
         ),
         command(
@@ -458,7 +483,6 @@ pub const COMMANDS: &[Command] = &{
             "page-down",
             &[
                 (Panes, "pgdn"),
-                (Conversation, "ctrl-f"),
                 (Help, "pgdn"),
                 (Help, "ctrl-f"),
                 (Help, "space"),
@@ -470,28 +494,14 @@ pub const COMMANDS: &[Command] = &{
             Reading,
             A::ToStart,
             "to-start",
-            &[
-                (Panes, "ctrl-home"),
-                (Empty, "home"),
-                (Conversation, "g g"),
-                (Conversation, "home"),
-                (Help, "g"),
-                (Help, "home"),
-            ],
+            &[(Panes, "ctrl-home"), (Empty, "home"), (Help, "g"), (Help, "home")],
             "to the beginning",
         ),
         command(
             Reading,
             A::Follow,
             "follow",
-            &[
-                (Panes, "ctrl-end"),
-                (Empty, "end"),
-                (Conversation, "G"),
-                (Conversation, "end"),
-                (Help, "G"),
-                (Help, "end"),
-            ],
+            &[(Panes, "ctrl-end"), (Empty, "end"), (Help, "G"), (Help, "end")],
             "to the end, and follow it",
         ),
         command(
@@ -700,6 +710,21 @@ pub const COMMANDS: &[Command] = &{
                 "change the colours, or list the themes",
             ),
         ),
+        command(
+            Application,
+            A::Narrower,
+            "narrower",
+            &[(Panes, "leader <")],
+            "make what is beside the conversation narrower (or drag its edge)",
+        ),
+        command(Application, A::Wider, "wider", &[(Panes, "leader >")], "make it wider"),
+        command(
+            Application,
+            A::EvenPanes,
+            "even-panes",
+            &[(Panes, "leader =")],
+            "give the panes the widths that they had at first",
+        ),
         slash(
             "mouse",
             None,
@@ -754,6 +779,7 @@ pub const COMMANDS: &[Command] = &{
 pub fn all() -> impl Iterator<Item = &'static Command> {
     COMMANDS
         .iter()
+        .chain(reading::COMMANDS)
         .chain(documents::PANE)
         .chain(documents::ANSWERS)
         .chain(viewer::COMMANDS)

@@ -36,6 +36,7 @@ mod palette;
 #[cfg(unix)]
 mod reading;
 mod search;
+mod select;
 mod terminal;
 mod text;
 mod theme;

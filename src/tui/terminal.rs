@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::crossterm::cursor::{Hide, MoveTo, SetCursorStyle, Show};
 use ratatui::crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
@@ -196,6 +196,7 @@ impl<W: Write> Screen<W> {
             queue!(self.pending, SetAttribute(Attribute::Reset), Clear(ClearType::All))?;
             self.shown.reset();
         }
+        self.forget_halves();
         CrosstermBackend::new(&mut self.pending).draw(self.shown.diff_iter(&self.next))?;
         match cursor {
             Some(Position { x, y }) => queue!(self.pending, MoveTo(x, y))?,
@@ -210,6 +211,19 @@ impl<W: Write> Screen<W> {
         self.anew = false;
         std::mem::swap(&mut self.shown, &mut self.next);
         self.commit()
+    }
+
+    /// Where a wide character is overwritten, what a terminal puts into the half that is left over is its own affair: some use the
+    /// style of what is written. Such a cell is taken for unknown, so that it is written in any case.
+    fn forget_halves(&mut self) {
+        const UNKNOWN: &str = "\u{fdd0}"; // no character, and in no text
+        for index in 1..self.shown.content.len() {
+            let wide = &self.shown.content[index - 1];
+            let is_wide = wide.symbol().len() > 1 && wide.cell_width() > 1;
+            if is_wide && *wide != self.next.content[index - 1] {
+                self.shown.content[index].set_symbol(UNKNOWN);
+            }
+        }
     }
 
     /// Takes the terminal again after it was given back, or after a shell had it. Its size may have changed.
@@ -278,5 +292,7 @@ fn describe(info: &PanicHookInfo<'_>) -> String {
     }
 }
 
+#[cfg(test)]
+mod emulated;
 #[cfg(test)]
 mod tests;

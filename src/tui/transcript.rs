@@ -12,8 +12,11 @@ mod body;
 mod copying;
 mod draw;
 mod heights;
+pub mod keys;
 mod links;
+mod reading;
 mod reveal;
+mod selection;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -26,6 +29,7 @@ use block::{Fold, Row, Spot};
 pub use draw::text_width;
 pub use heights::Heights;
 pub use reveal::Bookmark;
+use selection::{Selection, Stretch};
 
 /// Number of a block, from 0.
 pub type BlockId = usize;
@@ -62,6 +66,13 @@ pub struct Transcript {
     link: Option<Anchor>,
     /// The turning point that was gone to last, until something else moves the view.
     turn: Option<Anchor>,
+    /// Where the person reads; without it, at the end while following, else at the first row in view.
+    cursor: Option<Anchor>,
+    /// The column that moves up and down try to keep.
+    goal: Option<usize>,
+    selection: Option<Selection>,
+    /// Where the button was pressed.
+    pressed: Option<Stretch>,
     /// The block whose tail is held while the person does not follow.
     held: Option<BlockId>,
 }
@@ -79,6 +90,10 @@ impl Default for Transcript {
             selected: None,
             link: None,
             turn: None,
+            cursor: None,
+            goal: None,
+            selection: None,
+            pressed: None,
             held: None,
         }
     }
@@ -396,7 +411,7 @@ impl Transcript {
     /// Rows from one place down to another, at most the view.
     fn distance(&mut self, from: Place, to: Place) -> usize {
         let mut rows = 0;
-        let mut at = from;
+        let (mut at, to) = (self.down(from, 0), self.down(to, 0));
         while at < to && rows < self.view {
             at = self.down(at, 1);
             rows += 1;

@@ -65,8 +65,12 @@ const BOTH_FROM: u16 = 140;
 /// Columns of the inspector there.
 const INSPECTOR: std::ops::RangeInclusive<u16> = 32..=56;
 
+/// Columns that a pane beside the conversation has at least, and the conversation.
+const SIDE_LEAST: u16 = 20;
+const MAIN_LEAST: u16 = 40;
+
 /// Columns of the documents and of the inspector beside the conversation.
-fn side_widths(app: &App) -> (u16, u16) {
+pub fn side_widths(app: &App) -> (u16, u16) {
     let wide = app.size.width;
     let (mut documents, mut inspector) = (app.documents.shown, app.inspector.shown);
     if wide < SIDE_FROM {
@@ -76,17 +80,17 @@ fn side_widths(app: &App) -> (u16, u16) {
         documents = app.beside == Focus::Documents;
         inspector = !documents;
     }
-    let columns = |shown: bool, range: std::ops::RangeInclusive<u16>, part: u16| {
-        if shown {
-            (wide / part).clamp(*range.start(), *range.end())
-        } else {
-            0
-        }
+    let part = if documents && inspector { 4 } else { 3 };
+    let columns = |shown: bool, range: std::ops::RangeInclusive<u16>, wanted: Option<u16>, taken: u16| {
+        let usual = (wide / part).clamp(*range.start(), *range.end());
+        let most = (wide - MAIN_LEAST).saturating_sub(taken).max(SIDE_LEAST);
+        u16::from(shown) * wanted.unwrap_or(usual).clamp(SIDE_LEAST, most)
     };
-    let both = documents && inspector;
+    let least = u16::from(inspector) * SIDE_LEAST;
+    let documents = columns(documents, SIDE, app.widths.documents, least);
     (
-        columns(documents, SIDE, if both { 4 } else { 3 }),
-        columns(inspector, INSPECTOR, if both { 4 } else { 3 }),
+        documents,
+        columns(inspector, INSPECTOR, app.widths.inspector, documents),
     )
 }
 
@@ -213,9 +217,19 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let cursor = match app.focus() {
         Focus::Composer => cursor,
         Focus::Documents => written,
-        Focus::Conversation | Focus::Inspector => None,
+        Focus::Conversation => reading_cursor(app, areas.transcript),
+        Focus::Inspector => None,
     };
     draw_over(app, area, buf, cursor)
+}
+
+/// Where the reading cursor is on the screen.
+fn reading_cursor(app: &mut App, area: Rect) -> Option<Position> {
+    let (row, column) = app.transcript.cursor().filter(|_| !area.is_empty())?;
+    Some(Position {
+        x: area.x + (column as u16).min(area.width - 1),
+        y: area.y + (row as u16).min(area.height - 1),
+    })
 }
 
 /// What lies over everything, if something does. Returns where the cursor is; `below`, if nothing does.

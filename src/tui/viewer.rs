@@ -12,6 +12,7 @@ mod outline;
 mod prompt;
 mod rows;
 mod search;
+mod selection;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -28,8 +29,10 @@ pub use keys::Step;
 use prompt::Prompt;
 pub use rows::{Spot, Text};
 use search::Search;
+use selection::Selection;
 
 use super::search::Pattern;
+use super::select::Unit;
 use super::text::{cells, clusters, width};
 use crate::context::Pack;
 
@@ -63,6 +66,9 @@ pub struct Viewer {
     prompt: Option<Prompt>,
     search: Option<Search>,
     colours: Colours,
+    selection: Option<Selection>,
+    /// What the button was pressed on.
+    pressed: Option<Range<usize>>,
     /// The section that is chosen in the list of all, while that is open.
     outline: Option<usize>,
 }
@@ -84,6 +90,8 @@ impl Viewer {
             prompt: None,
             search: None,
             colours: Colours::default(),
+            selection: None,
+            pressed: None,
             outline: None,
         }
     }
@@ -138,6 +146,7 @@ impl Viewer {
             self.text = text;
             self.target = None;
             self.search = None;
+            self.selection = None;
             self.prompt = None;
             self.outline = None;
             self.colours = Colours::default();
@@ -304,11 +313,14 @@ impl Viewer {
         }
         let number: Option<usize> = std::mem::take(&mut self.digits).parse().ok();
         let page = self.page();
-        if self.outline_step(step) {
+        if self.outline_step(step) || self.selecting_step(step) {
             return true;
         }
         match step {
-            Step::Close | Step::Enter | Step::NextCitation | Step::PreviousCitation => return false,
+            Step::Close if self.drop_selection() => {}
+            Step::Select => self.toggle_selection(Unit::Character),
+            Step::SelectLines => self.toggle_selection(Unit::Line),
+            Step::Copy | Step::Close | Step::Enter | Step::NextCitation | Step::PreviousCitation => return false,
             Step::Down => self.step_to(self.moved(self.cursor, 1)),
             Step::Up => self.step_to(self.moved(self.cursor, -1)),
             Step::PageDown => self.turn(page),
@@ -320,8 +332,8 @@ impl Viewer {
                 Some(line) => self.go_to_line(line),
                 None => self.step_to(END),
             },
-            Step::Left => self.left = self.left.saturating_sub(SIDEWAYS),
-            Step::Right => self.left = (self.left + SIDEWAYS).min(self.longest()),
+            Step::Left => self.shift(false, SIDEWAYS),
+            Step::Right => self.shift(true, SIDEWAYS),
             Step::LineStart => self.left = 0,
             Step::LineEnd => self.left = self.line_end(),
             Step::Wrap => {
@@ -336,7 +348,17 @@ impl Viewer {
             Step::NextSection => self.next_section(),
             Step::PreviousSection => self.previous_section(),
         }
+        self.extend_to_cursor();
         true
+    }
+
+    /// Moves what is in view to a side.
+    pub fn shift(&mut self, right: bool, columns: usize) {
+        self.left = if right {
+            (self.left + columns).min(self.longest())
+        } else {
+            self.left.saturating_sub(columns)
+        };
     }
 
     /// Moves the view and the cursor together.

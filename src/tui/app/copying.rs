@@ -1,8 +1,9 @@
 //! What is copied, and saying what came of it.
 
 use super::super::clipboard::Copied;
+use super::super::transcript::BlockId;
 use super::super::transcript::Level;
-use super::{App, Effect};
+use super::{App, Effect, Focus};
 
 impl App {
     /// `/copy WHAT`
@@ -23,23 +24,58 @@ impl App {
     }
 
     pub(super) fn copy_answer(&mut self) -> Vec<Effect> {
-        let answer = self.transcript.answer();
+        let here = self.here();
+        let answer = self.transcript.answer(here);
         self.copy(answer, "there is no answer to copy")
     }
 
     pub(super) fn copy_code(&mut self) -> Vec<Effect> {
-        let code = self.transcript.code();
+        let here = self.here();
+        let code = self.transcript.code(here);
         self.copy(code, "there is no code block to copy")
     }
 
     pub(super) fn copy_block(&mut self) -> Vec<Effect> {
-        let block = self.transcript.block();
+        let here = self.here();
+        let block = self.transcript.block(here);
         self.copy(block, "there is nothing to copy")
     }
 
     pub(super) fn copy_trace(&mut self) -> Vec<Effect> {
-        let trace = self.transcript.trace();
+        let here = self.here();
+        let trace = self.transcript.trace(here);
         self.copy(trace, "there is no thinking to copy")
+    }
+
+    /// What is selected where the keys are, else what the cursor is on.
+    pub(super) fn copy_selection(&mut self) -> Vec<Effect> {
+        if let Some(viewer) = &mut self.viewer {
+            let text = viewer.copied().to_owned();
+            viewer.drop_selection();
+            return self.copy(Some(text), "the line is empty");
+        }
+        match self.transcript.selected_text() {
+            Some(text) => {
+                self.transcript.drop_selection();
+                self.copy(Some(text), "what is selected is empty")
+            }
+            None => self.copy_block(),
+        }
+    }
+
+    /// The block and the byte that the reading cursor is on, while one reads.
+    pub(super) fn here(&mut self) -> Option<(BlockId, usize)> {
+        if self.focus == Focus::Conversation {
+            self.transcript.here()
+        } else {
+            None
+        }
+    }
+
+    /// Does what a click on the reading cursor would do; whether that is something.
+    pub(super) fn act_under_cursor(&mut self) -> bool {
+        let at = self.transcript.cursor().filter(|_| self.focus == Focus::Conversation);
+        at.is_some_and(|(row, column)| self.act_on(column, row))
     }
 
     /// Copies a text without what must not reach a terminal: it will be pasted into one.

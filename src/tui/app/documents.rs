@@ -124,13 +124,10 @@ impl App {
         over
     }
 
-    /// A click; whether it was on the pane. A click anywhere else gives the keys back to the question.
+    /// A click; whether it was on the pane.
     pub(super) fn documents_click(&mut self, at: Position, areas: &Areas) -> bool {
         let area = areas.documents;
         if !area.contains(at) {
-            if areas.composer.contains(at) || areas.transcript.contains(at) {
-                self.focus_on(Focus::Composer);
-            }
             return false;
         }
         self.focus_on(Focus::Documents);

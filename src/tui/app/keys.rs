@@ -1,17 +1,15 @@
-//! What keys and the mouse do.
+//! What keys do.
 
-use ratatui::crossterm::event::{KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::super::activity::Phase;
 use super::super::command::{self, Action, Typed};
 use super::super::keymap::{Chord, Context, Found};
 use super::super::transcript::Level;
 use super::super::view;
+use super::panes::Widths;
 use super::{App, Effect, Focus, LEAVING};
 use crate::conversation::Change;
-
-/// Rows that the wheel moves.
-pub(super) const WHEEL: isize = 3;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -154,51 +152,13 @@ impl App {
         };
     }
 
-    pub(super) fn mouse(&mut self, mouse: MouseEvent) {
-        if self.viewer_mouse(mouse) {
-            return;
-        }
-        let wheel = match mouse.kind {
-            MouseEventKind::ScrollUp => -WHEEL,
-            MouseEventKind::ScrollDown => WHEEL,
-            MouseEventKind::Down(MouseButton::Left) => return self.click(mouse.column, mouse.row),
-            _ => return,
-        };
-        let at = ratatui::layout::Position::new(mouse.column, mouse.row);
-        if self.help.is_none() && self.documents_wheel(at, wheel) {
-            return;
-        }
-        match self.help {
-            Some(at) => self.help = Some(at.saturating_add_signed(wheel).min(view::help::last_scroll(self))),
-            None => self.transcript.scroll(wheel),
-        }
-    }
-
-    fn click(&mut self, column: u16, row: u16) {
-        let at = ratatui::layout::Position::new(column, row);
-        if self.help.take().is_some() {
-            return;
-        }
-        let areas = view::areas(self);
-        if self.completion_click(at) || self.documents_click(at, &areas) || self.composer_click(at, &areas) {
-            return;
-        }
-        if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
-            self.transcript.follow();
-        } else if areas.transcript.contains(at)
-            && !self.click_link(column, row)
-            && let Some(id) = self.transcript.header_at(usize::from(row - areas.transcript.y))
-        {
-            self.transcript.cycle_fold(id);
-        }
-    }
-
     pub(super) fn perform(&mut self, action: Action, argument: &str) -> Vec<Effect> {
         let page = self.transcript.page();
         match action {
             Action::Send => return self.send(),
             Action::Newline => self.composer.insert("\n"),
             Action::Complete => self.completion.offer_again(),
+            Action::Cancel if self.focus == Focus::Conversation && self.transcript.drop_selection() => {}
             Action::Cancel => return self.cancel(),
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
@@ -247,7 +207,9 @@ impl App {
             Action::Suspend => return vec![Effect::Suspend],
             Action::Panic => return vec![Effect::Panic],
             Action::CycleFold => {
-                if let Some(id) = self.transcript.thinking() {
+                let here = self.here().map(|(block, _)| block);
+                let here = here.filter(|&id| self.transcript.blocks()[id].thought().is_some());
+                if let Some(id) = here.or_else(|| self.transcript.thinking()) {
                     self.transcript.cycle_fold(id);
                 }
             }
@@ -256,7 +218,7 @@ impl App {
             Action::PreviousTurn => self.transcript.go_to_turn(false),
             Action::NextLink => self.transcript.select_link(true),
             Action::PreviousLink => self.transcript.select_link(false),
-            Action::FollowLink if self.open_selected() => {}
+            Action::FollowLink if self.open_selected() || self.act_under_cursor() => {}
             Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
@@ -265,7 +227,17 @@ impl App {
             Action::PreviousMatch => self.next_match(false),
             Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
-            Action::View(step) => self.view(step),
+            Action::CopyAnswer => return self.copy_answer(),
+            Action::CopyCode => return self.copy_code(),
+            Action::CopyBlock => return self.copy_block(),
+            Action::CopySelection => return self.copy_selection(),
+            Action::Go(motion) => self.transcript.go(motion),
+            Action::Select(unit) => self.transcript.toggle_selection(unit),
+            Action::SwapEnds => self.transcript.swap_ends(),
+            Action::Narrower => self.widen(false),
+            Action::Wider => self.widen(true),
+            Action::EvenPanes => self.widths = Widths::default(),
+            Action::View(step) => return self.view(step),
             Action::RowUp => self.transcript.scroll(-1),
             Action::RowDown => self.transcript.scroll(1),
             Action::HalfUp => self.transcript.scroll(-(page / 2).max(1)),

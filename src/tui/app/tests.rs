@@ -1,14 +1,15 @@
 //! The application without a terminal: inputs in, effects, state and frames out.
 
-mod any_order;
+pub mod any_order;
 mod completion;
 mod composing;
 mod copying;
 mod documents;
 mod editing;
 mod keys;
+mod mouse;
 mod plans;
-mod rig;
+pub mod rig;
 mod searching;
 mod turns;
 mod viewing;
@@ -398,7 +399,7 @@ fn reading_is_not_disturbed_and_the_pill_leads_back() {
     assert_eq!(rig.frame()[..9], before);
     rig.shows("↓ 2 new lines · End");
     let row = rig.frame().iter().position(|row| row.contains("new lines")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 40, row as u16);
+    rig.click_at(40, row as u16);
     assert!(rig.app.transcript.is_following());
     rig.mouse(MouseEventKind::ScrollUp, 0, 0);
     assert!(!rig.app.transcript.is_following());
@@ -413,9 +414,9 @@ fn a_click_on_the_header_folds() {
     rig.reply("q");
     rig.shows("▸ thought");
     let row = rig.frame().iter().position(|row| row.contains("▸ thought")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     rig.shows("  │ Let me look.");
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     rig.lacks("Let me look.");
 }
 

@@ -2,16 +2,12 @@
 //!
 //! The viewer lies over the conversation, which goes on beneath it; closing it shows everything as it was.
 
-use ratatui::crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
-use ratatui::layout::Position;
-
 use super::super::command::{Action, Group};
 use super::super::keymap::Chord;
 use super::super::links::{self, Linker, Mark, Target};
 use super::super::transcript::Level;
 use super::super::view;
 use super::super::viewer::{Highlighted, Step, Text, Viewer};
-use super::keys::WHEEL;
 use super::{App, Effect, Focus};
 use crate::conversation::{Citation, Documents, Verdict};
 
@@ -116,15 +112,15 @@ impl App {
         self.open(&cited[next].clone());
     }
 
-    pub(super) fn view(&mut self, step: Step) {
+    pub(super) fn view(&mut self, step: Step) -> Vec<Effect> {
         if self.step_beyond_document(step) {
-            return;
+            return Vec::new();
         }
         let Some(viewer) = &mut self.viewer else {
-            return;
+            return Vec::new();
         };
         if viewer.step(step) {
-            return;
+            return Vec::new();
         }
         match step {
             Step::Enter => {
@@ -134,8 +130,10 @@ impl App {
             }
             Step::NextCitation => self.open_citation(true),
             Step::PreviousCitation => self.open_citation(false),
+            Step::Copy => return self.copy_selection(),
             _ => self.viewer = None,
         }
+        Vec::new()
     }
 
     /// The help begins with what can be done here.
@@ -175,30 +173,6 @@ impl App {
             return true;
         }
         chord.character().is_some_and(|c| viewer.digit(c))
-    }
-
-    /// The mouse while a document is open; whether it was for the viewer.
-    pub(super) fn viewer_mouse(&mut self, mouse: MouseEvent) -> bool {
-        let Some(viewer) = self.viewer.as_mut().filter(|_| self.help.is_none()) else {
-            return false;
-        };
-        match mouse.kind {
-            MouseEventKind::ScrollUp => viewer.scroll(-WHEEL),
-            MouseEventKind::ScrollDown => viewer.scroll(WHEEL),
-            MouseEventKind::Down(MouseButton::Left) => viewer.click(Position::new(mouse.column, mouse.row)),
-            _ => {}
-        }
-        true
-    }
-
-    /// A click on the transcript that may be on a link; whether it was.
-    pub(super) fn click_link(&mut self, column: u16, row: u16) -> bool {
-        let area = view::areas(self).transcript;
-        let target = self.transcript.link_at(column - area.x, usize::from(row - area.y));
-        if let Some(target) = &target {
-            self.open(target);
-        }
-        target.is_some()
     }
 
     pub(super) fn highlighted(&mut self, highlighted: Highlighted) {

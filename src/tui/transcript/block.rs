@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::super::links::Link;
 use super::super::text::clip;
-use super::body::{Body, Piece};
+use super::body::{Body, Cell, Piece};
 use super::draw::header;
 use crate::conversation::{Citation, Verdict};
 use crate::trace::Trace;
@@ -316,6 +316,11 @@ impl Block {
         matches!(self.kind, Kind::Thinking(_))
     }
 
+    /// Whether an empty row separates it from the block before.
+    pub(super) fn has_gap(&self) -> bool {
+        self.gap
+    }
+
     fn hides_rows(&self) -> bool {
         self.fold() == Fold::Tail && self.shown().start > self.solid.start
     }
@@ -380,6 +385,25 @@ impl Block {
     pub(super) fn columns_of(&self, index: usize, range: &Range<usize>) -> Vec<(usize, usize)> {
         self.text_row(index)
             .map_or_else(Vec::new, |row| self.body.columns_of(self.source(), row, range))
+    }
+
+    /// Where in a row one can point at the source, from left to right; the columns are those after the margin.
+    pub(super) fn cells(&self, index: usize) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        if let Some(row) = self.text_row(index) {
+            let width = self.body.width();
+            self.body.walk(self.source(), row, |cell| {
+                if cell.from < cell.to.min(width) && !cell.at.is_empty() {
+                    cells.push(cell);
+                }
+            });
+        }
+        cells
+    }
+
+    /// An offset whose row this is, if it is one of text.
+    pub(super) fn row_start(&self, index: usize) -> Option<usize> {
+        Some(self.body.start(self.text_row(index)?))
     }
 
     /// The bytes of the source that show.

@@ -178,7 +178,7 @@ impl Body {
     }
 
     /// Shows each of what a row is made of: clusters of the source where it is drawn as it is written, else whole pieces.
-    fn walk(&self, source: &str, row: usize, mut each: impl FnMut(Cell)) {
+    pub(super) fn walk(&self, source: &str, row: usize, mut each: impl FnMut(Cell)) {
         let mut begin = 0;
         for piece in self.pieces(source, row) {
             let mut column = 0;
@@ -207,10 +207,11 @@ impl Body {
 }
 
 /// Bytes of the source and the columns that show them.
-struct Cell {
-    at: Range<usize>,
-    from: usize,
-    to: usize,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub at: Range<usize>,
+    pub from: usize,
+    pub to: usize,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Drawing the rows in view, and nothing else.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -63,6 +64,9 @@ impl Transcript {
             let link = self.link.filter(|link| link.block == place.block);
             draw_marks(block, place.row, link.map(|link| link.spot), line, buf, theme);
             draw_matches(block, place, search, line, buf, theme);
+            if let Some(range) = self.selected_in(place.block) {
+                draw_selection(block, place.row, &range, line, buf, theme);
+            }
             place.row += 1;
         }
         self.draw_scrollbar(area, buf, theme);
@@ -179,6 +183,40 @@ fn draw_matches(block: &Block, place: Place, search: &Search, line: Rect, buf: &
             };
             buf.set_style(area, theme.style(part));
         }
+    }
+}
+
+/// What is selected of a row. An empty line has a column to be seen by, and a header stands for what it hides.
+fn draw_selection(block: &Block, row: usize, range: &Range<usize>, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    let margin = block.margin(usize::from(line.width)) as u16;
+    let text = Rect {
+        x: line.x + margin,
+        width: line.width - margin,
+        ..line
+    };
+    let mut select = |area: Rect, from: usize, to: usize| {
+        let room = usize::from(area.width);
+        let (from, to) = (from.min(room) as u16, to.min(room) as u16);
+        let part = Rect {
+            x: area.x + from,
+            width: to - from,
+            ..area
+        };
+        buf.set_style(part, theme.style(Part::Selection));
+    };
+    let covers = |part: Range<usize>| !part.is_empty() && range.start <= part.start && part.end <= range.end;
+    match block.row(row) {
+        Row::Text(_) => {
+            for (from, to) in block.columns_of(row, range) {
+                select(text, from, to);
+            }
+            if block.row_start(row).is_some_and(|start| range.contains(&start)) && block.cells(row).is_empty() {
+                select(text, 0, 1);
+            }
+        }
+        Row::Hidden(_) if covers(0..block.shown_text().start) => select(text, 0, usize::MAX),
+        Row::Header if block.fold() == Fold::Folded && covers(0..block.source().len()) => select(line, 0, usize::MAX),
+        _ => {}
     }
 }
 

@@ -163,7 +163,7 @@ impl Transcript {
 
     /// Lets go of what is selected; whether something was.
     pub fn let_go(&mut self) -> bool {
-        self.link.take().is_some() | self.selected.take().is_some()
+        self.drop_selection() | self.link.take().is_some() | self.selected.take().is_some()
     }
 
     /// The links whose rows lie between two places.

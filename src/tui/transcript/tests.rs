@@ -11,6 +11,9 @@ use super::super::theme::Theme;
 use super::*;
 use crate::trace::Piece;
 
+mod reading;
+mod selection;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The rows in view.

@@ -155,6 +155,14 @@ impl Viewer {
                 shown.push((at, from.max(left) - left, to.min(left + room) - left));
             }
         }
+        let selected = self.selected_in(row);
+        if selected.is_some_and(|(.., is_empty)| is_empty) {
+            let column = Rect {
+                width: area.width.min(1),
+                ..area
+            };
+            buf.set_style(column, theme.style(Part::Selection));
+        }
         let (Some(&(first, ..)), Some(&(last, ..))) = (shown.first(), shown.last()) else {
             return;
         };
@@ -196,6 +204,9 @@ impl Viewer {
                     theme.style(part),
                 );
             }
+        }
+        if let Some((from, to, _)) = selected {
+            paint(from, to, theme.style(Part::Selection));
         }
         let style = theme.style(Part::Detail);
         if left > 0 && room > 1 {

@@ -30,6 +30,9 @@ pub enum Step {
     NextCitation,
     PreviousCitation,
     Wrap,
+    Select,
+    SelectLines,
+    Copy,
     /// To the section that is chosen, or to the line whose number was written.
     Enter,
 }
@@ -160,4 +163,22 @@ pub const COMMANDS: &[Command] = &[
     ),
     step(S::LineEnd, "view-line-end", &[(Viewer, "$")], "the end of the line"),
     step(S::Wrap, "view-wrap", &[(Viewer, "w")], "wrap long lines, or cut them"),
+    step(
+        S::Select,
+        "view-select",
+        &[(Viewer, "v")],
+        "select from the cursor on (or drag); Esc drops it",
+    ),
+    step(
+        S::SelectLines,
+        "view-select-lines",
+        &[(Viewer, "V")],
+        "select lines (or triple-click)",
+    ),
+    step(
+        S::Copy,
+        "view-copy",
+        &[(Viewer, "y")],
+        "copy what is selected, else the line",
+    ),
 ];

@@ -13,7 +13,7 @@ use super::*;
 use crate::context::{Pack, Section, SectionKind};
 use crate::conversation::{Cause, Planned};
 
-fn any_input() -> impl Strategy<Value = Input> {
+pub fn any_input() -> impl Strategy<Value = Input> {
     let key = prop_oneof![
         "[ -~é你/?]".prop_map(|text| KeyCode::Char(text.chars().next().unwrap_or(' '))),
         prop::sample::select(vec![

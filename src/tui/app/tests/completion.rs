@@ -137,7 +137,7 @@ fn a_click_takes_a_name() {
     let mut rig = ready(80, 24);
     rig.write("@tui");
     let row = rig.frame().iter().position(|row| row.contains("view.rs")).unwrap();
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 5, row as u16);
+    rig.click_at(5, row as u16);
     assert_eq!(rig.app.composer.text(), "@src/tui/view.rs ");
 }
 

@@ -147,9 +147,9 @@ fn folders_fold_by_keys_and_by_clicks() {
     rig.key(KeyCode::Char('h'));
     rig.key(KeyCode::Enter);
     assert_eq!(names(&mut rig)[..2], ["● src/", "● docs/"]);
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 1, 1);
+    rig.click_at(1, 1);
     assert_eq!(names(&mut rig)[..3], ["● src/", "● tui/", "● main.rs"]);
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 12, 2);
+    rig.click_at(12, 2);
     rig.key(KeyCode::Right);
     assert_eq!(names(&mut rig)[2], "● app.rs", "a click on the name moves the cursor");
 }
@@ -242,7 +242,7 @@ fn the_wheel_scrolls_the_pane_it_is_over() {
     assert!(rig.frame()[9].contains("f49.rs"), "{}", rig.screen());
     rig.mouse(MouseEventKind::ScrollDown, 80, 2);
     assert!(rig.frame()[9].contains("f49.rs"), "{}", rig.screen());
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 80, 2);
+    rig.click("❯ Ask");
     rig.write("k");
     rig.shows("❯ k");
 }

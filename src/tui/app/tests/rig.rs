@@ -229,13 +229,25 @@ impl Rig {
         assert_eq!(self.input(Input::Mouse(event)), []);
     }
 
-    pub fn click_at(&mut self, column: u16, row: u16) -> Vec<Effect> {
+    /// The button, with modifiers; the mouse where it is.
+    pub fn button(
+        &mut self,
+        kind: fn(MouseButton) -> MouseEventKind,
+        modifiers: KeyModifiers,
+        at: (u16, u16),
+    ) -> Vec<Effect> {
         self.input(Input::Mouse(MouseEvent {
-            kind: MouseEventKind::Down(MouseButton::Left),
-            column,
-            row,
-            modifiers: KeyModifiers::NONE,
+            kind: kind(MouseButton::Left),
+            column: at.0,
+            row: at.1,
+            modifiers,
         }))
+    }
+
+    pub fn click_at(&mut self, column: u16, row: u16) -> Vec<Effect> {
+        let mut effects = self.button(MouseEventKind::Down, KeyModifiers::NONE, (column, row));
+        effects.extend(self.button(MouseEventKind::Up, KeyModifiers::NONE, (column, row)));
+        effects
     }
 
     /// Clicks on the first cell of a text.

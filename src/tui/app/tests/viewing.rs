@@ -392,10 +392,10 @@ fn the_wheel_and_clicks_are_the_viewers() {
     rig.ask("/open long");
     rig.mouse(MouseEventKind::ScrollDown, 10, 5);
     rig.shows("❯    4 line 4");
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 10, 5);
+    rig.click_at(10, 5);
     rig.shows("❯    8 line 8");
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 10, 0);
-    rig.mouse(MouseEventKind::Down(MouseButton::Left), 10, 13);
+    rig.click_at(10, 0);
+    rig.click_at(10, 13);
     rig.shows("❯    8 line 8");
 }
 
