@@ -7,16 +7,16 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use common::models::{letters, random_model, table_model};
 use thunderhead::compute::Interrupt;
 use thunderhead::compute::cpu::Cpu;
 use thunderhead::engine::{
-    Allowed, Command, Engine, EngineOptions, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker, Network,
-    Prefill, Sampling, StopReason, Submit, Ticket, Token, Vocabulary,
+    Allowed, Command, Engine, EngineOptions, Estimate, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker,
+    Network, Prefill, Sampling, StopReason, Submit, Ticket, Token, Vocabulary,
 };
 use thunderhead::model::{ModelConfig, ModelWeights, TensorView};
 use thunderhead::trace::Channel;
@@ -35,6 +35,14 @@ fn vocabulary() -> Vocabulary {
         tokenizer: letters(ALPHABET, &["<think>", "</think>", "<eos>"]),
         eos: vec![EOS],
         unused: vec![],
+    }
+}
+
+/// The same without an end of sequence.
+fn endless() -> Vocabulary {
+    Vocabulary {
+        eos: vec![],
+        ..vocabulary()
     }
 }
 
@@ -96,11 +104,24 @@ impl Talk {
     }
 
     fn generate(&self, prompt: &[u32], options: GenerateOptions) -> Outcome {
+        self.generate_marked(prompt, &[], options)
+    }
+
+    fn generate_marked(&self, prompt: &[u32], marks: &[usize], options: GenerateOptions) -> Outcome {
         let ticket = self.engine.submit(Command::Generate {
             prompt: prompt.into(),
+            marks: marks.into(),
             options,
         });
         self.collect(&ticket)
+    }
+
+    fn estimate(&self, prompt: &[u32]) -> Estimate {
+        self.engine.submit(Command::Estimate { prompt: prompt.into() });
+        match self.events.recv_timeout(PATIENCE).expect("the engine answers").kind {
+            EventKind::Estimated(estimate) => estimate,
+            other => panic!("{other:?}"),
+        }
     }
 
     fn collect(&self, ticket: &Ticket) -> Outcome {
@@ -119,6 +140,7 @@ impl Talk {
                     outcome.end = Ok(f);
                     return outcome;
                 }
+                EventKind::Estimated(_) => panic!("nothing was estimated"),
                 EventKind::Failed(message) => {
                     outcome.end = Err(message);
                     return outcome;
@@ -442,7 +464,7 @@ fn nothing_is_prefilled_twice_and_reuse_changes_nothing() {
 
 #[test]
 fn cancelling_a_prefill_keeps_the_tiles_that_are_done() {
-    let flag: Arc<std::sync::OnceLock<Interrupt>> = Arc::default();
+    let flag: Arc<OnceLock<Interrupt>> = Arc::default();
     let raise = flag.clone();
     let (gate, wait): (Sender<()>, Receiver<()>) = channel();
     let talk = Talk::with(
@@ -487,7 +509,7 @@ fn cancelling_a_prefill_keeps_the_tiles_that_are_done() {
 
 #[test]
 fn cancelling_a_reply_keeps_what_was_said() {
-    let flag: Arc<std::sync::OnceLock<Interrupt>> = Arc::default();
+    let flag: Arc<OnceLock<Interrupt>> = Arc::default();
     let raise = flag.clone();
     let (gate, wait): (Sender<()>, Receiver<()>) = channel();
     let talk = Talk::with(
@@ -505,6 +527,7 @@ fn cancelling_a_reply_keeps_what_was_said() {
     );
     let ticket = talk.engine.submit(Command::Generate {
         prompt: ids("ab").into(),
+        marks: Arc::default(),
         options: GenerateOptions::default(),
     });
     flag.set(ticket.interrupt.clone()).unwrap();
@@ -514,6 +537,192 @@ fn cancelling_a_reply_keeps_what_was_said() {
         (outcome.reason(), outcome.text(Channel::Answer).as_str()),
         (StopReason::Cancelled, "cabca")
     );
+}
+
+/// Thinks without an end: `abab…`; after the closing tag comes `cc…`.
+fn thinker() -> (ModelConfig, ModelWeights<TensorView>) {
+    table_model(VOCAB, |i| match i {
+        0 => vec![(1, 20.0)],
+        1 => vec![(0, 20.0)],
+        END_THINK | 2 => vec![(2, 20.0)],
+        _ => vec![(0, 20.0)],
+    })
+}
+
+#[test]
+fn an_answer_that_is_asked_for_comes_at_the_next_token() {
+    let flag: Arc<OnceLock<Interrupt>> = Arc::default();
+    let raise = flag.clone();
+    let (gate, wait) = channel::<()>();
+    let options = EngineOptions {
+        tile: 16,
+        context_limit: 1000,
+    };
+    let talk = Talk::with(thinker(), vocabulary(), &options, move |event| match &event.kind {
+        EventKind::Prefill(p) if p.done == 0 => wait.recv().unwrap(),
+        EventKind::Token(t) if t.index == 4 => raise.get().unwrap().raise(),
+        _ => {}
+    });
+    let ticket = talk.engine.submit(Command::Generate {
+        prompt: ids("xya").into(),
+        marks: Arc::default(),
+        options: GenerateOptions {
+            thinking_open: true,
+            max_tokens: 10,
+            loop_guard: 0,
+            ..Default::default()
+        },
+    });
+    flag.set(ticket.answer.clone()).unwrap();
+    gate.send(()).unwrap();
+    let outcome = talk.collect(&ticket);
+    assert_eq!(
+        (&*outcome.text(Channel::Thinking), &*outcome.text(Channel::Answer)),
+        ("babab", "cccc")
+    );
+    let forced: Vec<usize> = outcome.tokens.iter().filter(|t| t.forced).map(|t| t.index).collect();
+    assert_eq!(forced, [5]);
+    assert_eq!(outcome.reason(), StopReason::MaxTokens);
+}
+
+#[test]
+fn an_answer_that_is_asked_for_before_the_reply_comes_without_thinking() {
+    let talk = Talk::new(thinker());
+    let ticket = talk.engine.submit(Command::Generate {
+        prompt: ids("xya").repeat(200).into(),
+        marks: Arc::default(),
+        options: GenerateOptions {
+            thinking_open: true,
+            max_tokens: 3,
+            ..Default::default()
+        },
+    });
+    ticket.answer.raise();
+    let outcome = talk.collect(&ticket);
+    assert!(outcome.tokens[0].forced, "{:?}", outcome.tokens);
+    assert_eq!(outcome.text(Channel::Answer), "cc");
+}
+
+#[test]
+fn a_reply_that_stopped_goes_on_from_its_last_token() {
+    let model = || random_model(7, "lsl", VOCAB);
+    let options = |max_tokens, resumed| GenerateOptions {
+        max_tokens,
+        resumed,
+        thinking_open: true,
+        thinking_budget: 9,
+        loop_guard: 0,
+        ..Default::default()
+    };
+    let prompt = ids("thequickbrownfoxjumpsoverthelazydog");
+    let whole = Talk::new(model()).generate(&prompt, options(30, 0));
+    for first in [1, 5, 9, 10, 17] {
+        let talk = Talk::new(model());
+        let mut tokens = talk.generate(&prompt, options(first, 0)).tokens;
+        for more in [1, 4] {
+            let so_far: Vec<u32> = prompt.iter().copied().chain(tokens.iter().map(|t| t.id)).collect();
+            let next = talk.generate(&so_far, options(more, tokens.len()));
+            let finished = next.finished();
+            assert_eq!(finished.prompt_tokens, prompt.len());
+            assert!(
+                next.prefill.iter().all(|prefill| prefill.cached == prefill.total),
+                "nothing is computed twice: {:?}",
+                next.prefill
+            );
+            assert_eq!(next.tokens.len(), more);
+            tokens.extend(next.tokens);
+            assert_eq!(finished.thinking_tokens + finished.answer_tokens, tokens.len());
+        }
+        let so_far: Vec<u32> = prompt.iter().copied().chain(tokens.iter().map(|t| t.id)).collect();
+        let left = whole.tokens.len() - tokens.len();
+        tokens.extend(talk.generate(&so_far, options(left, tokens.len())).tokens);
+        let told = |tokens: &[Token]| -> Vec<(usize, u32, String, Channel, bool)> {
+            tokens
+                .iter()
+                .map(|t| (t.index, t.id, t.text.clone(), t.channel, t.forced))
+                .collect()
+        };
+        assert_eq!(told(&tokens), told(&whole.tokens), "stopped after {first}");
+    }
+}
+
+#[test]
+fn a_reply_that_was_cancelled_goes_on_without_prefill() {
+    let flag: Arc<OnceLock<Interrupt>> = Arc::default();
+    let raise = flag.clone();
+    let (gate, wait) = channel::<()>();
+    let engine = EngineOptions {
+        tile: 16,
+        context_limit: 1000,
+    };
+    let options = |resumed| GenerateOptions {
+        max_tokens: 20,
+        loop_guard: 0,
+        resumed,
+        ..Default::default()
+    };
+    let mut held = Some(wait);
+    let talk = Talk::with(
+        random_model(4, "ls", VOCAB),
+        endless(),
+        &engine,
+        move |event| match &event.kind {
+            EventKind::Prefill(_) => {
+                if let Some(wait) = held.take() {
+                    wait.recv().unwrap();
+                }
+            }
+            EventKind::Token(t) if t.index == 6 => raise.get().unwrap().raise(),
+            _ => {}
+        },
+    );
+    let prompt = ids("someprompt");
+    let ticket = talk.engine.submit(Command::Generate {
+        prompt: prompt.clone().into(),
+        marks: Arc::default(),
+        options: options(0),
+    });
+    flag.set(ticket.interrupt.clone()).unwrap();
+    gate.send(()).unwrap();
+    let first = talk.collect(&ticket);
+    assert_eq!((first.reason(), first.tokens.len()), (StopReason::Cancelled, 7));
+    let so_far: Vec<u32> = prompt.iter().copied().chain(first.ids()).collect();
+    let second = talk.generate(&so_far, options(7));
+    assert!(second.prefill.iter().all(|prefill| prefill.cached == prefill.total));
+    let whole = Talk::with(random_model(4, "ls", VOCAB), endless(), &engine, |_| {}).generate(&prompt, options(0));
+    assert_eq!([first.ids(), second.ids()].concat()[..20], whole.ids()[..]);
+}
+
+#[test]
+fn what_a_reply_would_cost_is_what_it_costs() {
+    let talk = Talk::new(random_model(3, "lsl", VOCAB));
+    let options = || GenerateOptions {
+        max_tokens: 9,
+        ..Default::default()
+    };
+    let documents: Vec<u32> = (0..100).map(|i| i % 26).collect();
+    talk.prefill_marked(&documents, &[30, 60]);
+    let prompt = |question: &str| -> Vec<u32> { documents.iter().copied().chain(ids(question)).collect() };
+    let mut changed = prompt("x");
+    changed[70] = 25;
+    // A question of five tokens is asked with a place after its fourth.
+    let asked = [
+        prompt("where"),
+        prompt("whence"),
+        changed,
+        prompt("where"),
+        ids("other"),
+    ];
+    for prompt in asked {
+        let Estimate { tokens, kept } = talk.estimate(&prompt);
+        assert_eq!(talk.estimate(&prompt).kept, kept, "asking changes nothing");
+        let marks = [prompt.len() - 2];
+        let finished = talk.generate_marked(&prompt, &marks, options()).finished();
+        assert_eq!((tokens, kept), (prompt.len(), finished.cached_tokens));
+        let again = talk.estimate(&prompt);
+        assert_eq!(again.kept, prompt.len() - 2, "to have a reply again costs nothing");
+    }
+    assert_eq!(talk.estimate(&[]).kept, 0);
 }
 
 #[test]
@@ -541,6 +750,7 @@ fn dropping_the_engine_ends_what_runs() {
     };
     talk.engine.submit(Command::Generate {
         prompt: ids("a").into(),
+        marks: Arc::default(),
         options,
     });
     drop(talk.engine);

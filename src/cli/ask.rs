@@ -241,7 +241,12 @@ impl Output {
                     format::count(documents.context_limit)
                 )?;
             }
-            Event::Planned(_) | Event::PlanFailed { .. } => {}
+            Event::Planned(_)
+            | Event::PlanFailed { .. }
+            | Event::Estimated(_)
+            | Event::Continued { .. }
+            | Event::ThinkingEnded { .. }
+            | Event::Refused { .. } => {}
             Event::Question(question) => {
                 if let Some(asked_as) = &question.asked_as {
                     self.progress.clear();

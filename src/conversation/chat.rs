@@ -22,18 +22,19 @@ pub(super) struct ChatPrompt {
     pub tokens: Vec<u32>,
     /// How many of the tokens every prompt begins with.
     pub prefix: usize,
+    /// How many of them the prompt of the next turn begins with as well: all up to the end of the question.
+    pub shared: Option<usize>,
     /// The prompt ends inside an open `<think>`.
     pub thinking_open: bool,
 }
 
-/// A chat model and what has been said so far.
+/// A chat model and the documents it is asked about.
 pub(super) struct Chat {
     tokenizer: Tokenizer,
     template: ChatTemplate,
     pack: Arc<Pack>,
     /// Lines come after their numbers.
     numbered: bool,
-    history: Vec<Message>,
 }
 
 impl Chat {
@@ -43,7 +44,6 @@ impl Chat {
             template,
             pack,
             numbered: *layout == Layout::Documents(Template::default()),
-            history: Vec::new(),
         }
     }
 
@@ -54,19 +54,19 @@ impl Chat {
             template: self.template.clone(),
             pack,
             numbered: self.numbered,
-            history: self.history.clone(),
         }
     }
 
     /// The tokens that every prompt begins with; empty without documents.
     pub fn prefix(&self) -> Result<Vec<u32>, String> {
-        let mut prompt = self.prompt("?")?;
+        let mut prompt = self.prompt(Vec::new(), "?")?;
         prompt.tokens.truncate(prompt.prefix);
         Ok(prompt.tokens)
     }
 
-    pub fn prompt(&self, question: &str) -> Result<ChatPrompt, String> {
-        let mut messages = self.history.clone();
+    /// The prompt of a question after what has been said.
+    pub fn prompt(&self, history: Vec<Message>, question: &str) -> Result<ChatPrompt, String> {
+        let mut messages = history;
         messages.push(Message::new(Role::User, question));
         let documents = (!self.pack.documents.is_empty()).then_some(&*self.pack.tokens);
         if documents.is_some() {
@@ -75,20 +75,18 @@ impl Chat {
             messages[0].content.insert_str(0, &instruction);
         }
         let encoded = self.template.encode(&self.tokenizer, &messages, true, documents)?;
+        // Where the question ends and the reply is asked for; the next prompt has the answer there.
+        let asked = self.template.encode(&self.tokenizer, &messages, false, documents).ok();
+        let shared = asked.map(|asked| {
+            let pairs = asked.tokens.iter().zip(&encoded.tokens);
+            pairs.take_while(|(a, b)| a == b).count()
+        });
         Ok(ChatPrompt {
             tokens: encoded.tokens,
             prefix: encoded.prefix,
+            shared: shared.filter(|&shared| shared > encoded.prefix),
             thinking_open: encoded.thinking_open,
         })
-    }
-
-    /// Remembers a turn; one without an answer is forgotten.
-    pub fn remember(&mut self, question: &str, answer: &str) {
-        let answer = answer.trim();
-        if !answer.is_empty() {
-            self.history.push(Message::new(Role::User, question));
-            self.history.push(Message::new(Role::Assistant, answer));
-        }
     }
 }
 
@@ -104,6 +102,15 @@ impl ChatReply {
             answer: String::new(),
             scanner: Scanner::new(pack, Channel::Answer, question),
         }
+    }
+
+    /// A reply that goes on after this much of its answer.
+    pub fn resumed(pack: Arc<Pack>, question: &str, answer: &str) -> Self {
+        let mut reply = Self::new(pack, question);
+        answer.clone_into(&mut reply.answer);
+        // What it cites so far has been told.
+        drop(reply.scanner.push(answer));
+        reply
     }
 
     pub fn token(&mut self, token: Token) -> Vec<Event> {

@@ -25,6 +25,20 @@ pub enum Event {
     },
     /// A question is on its way to the model.
     Question(Question),
+    /// What another reply in the place of one would cost.
+    Estimated(Estimated),
+    /// The last reply, which was stopped, goes on where it ended: its tokens go on counting.
+    Continued {
+        turn: usize,
+    },
+    /// The thinking of the reply has been ended, and not by the model.
+    ThinkingEnded {
+        by: Ending,
+    },
+    /// Something other than a question that is not possible; nothing has changed.
+    Refused {
+        message: String,
+    },
     Prefill(Prefill),
     /// One token; its text is already what a person should see.
     Token(Token),
@@ -117,6 +131,26 @@ pub struct Question {
     /// The wording that the model was given, if it is not `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_as: Option<String>,
+}
+
+/// What it would cost to have a turn again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimated {
+    pub turn: usize,
+    /// Of the prompt.
+    pub tokens: usize,
+    /// Of them, what the nearest state that is kept has read; the others are to be prefilled.
+    pub kept: usize,
+}
+
+/// Who ended the thinking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// Its budget is used up.
+    Budget,
+    /// [`Request::Answer`](super::Request::Answer).
+    Asked,
 }
 
 /// A quotation or a place, checked against the documents.

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::testing::tokenizer;
 use super::{EngineEvents, Event, Request, Setup, start};
-use crate::compute::Interrupt;
 use crate::context::{Layout, RunningLines, Selection, Template};
 use crate::engine::{
     self, Command, EventKind, Finished, GenerateOptions, RequestId, StopReason, Submit, Ticket, Token,
@@ -29,10 +28,7 @@ struct Babbler {
 
 impl Submit for Babbler {
     fn submit(&self, command: Command) -> Ticket {
-        let ticket = Ticket {
-            id: RequestId(0),
-            interrupt: Interrupt::new(),
-        };
+        let ticket = Ticket::new(RequestId(0));
         let mut send = self.events.lock().unwrap();
         let mut send = |kind| {
             send(engine::Event {

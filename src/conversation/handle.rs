@@ -9,6 +9,14 @@ use super::Event;
 pub enum Request {
     /// Answer a question. Questions queue; each is answered by events up to `finished` or `failed`.
     Ask(String),
+    /// End the thinking of the reply that is being written, now or as soon as it begins; the answer follows.
+    Answer,
+    /// Another reply in the place of one that was given, of a turn and of all that came after it; waits like a question.
+    Revise(Revision),
+    /// Work out what that would cost; answered by `estimated` or `refused`, when nothing runs.
+    Estimate(Revision),
+    /// Go on with the last reply, which was stopped; answered by `continued` and the rest of it, or by `refused`.
+    Continue,
     /// Stop what is running, prefill or reply, else a plan that is being worked out; what is done is kept.
     Cancel,
     /// Work out what a change to the documents would cost; answered by `planned` or `plan_failed`.
@@ -17,6 +25,14 @@ pub enum Request {
     Apply(u64),
     /// Forget the planned change with this id.
     Discard(u64),
+}
+
+/// A turn to be had again. The conversation goes on from the turn before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    pub turn: usize,
+    /// The question in its place; the same once more, if there is none.
+    pub question: Option<String>,
 }
 
 /// A change to the documents. Without anything in it, everything is read again.

@@ -18,6 +18,7 @@ mod reply;
 mod span;
 #[cfg(test)]
 mod testing;
+mod turns;
 mod value;
 #[cfg(test)]
 mod verified_tests;
@@ -25,8 +26,8 @@ mod words;
 mod worker;
 
 pub use crate::context::{Exclusion, Note, Skipped};
-pub use event::{Cause, Citation, Documents, Event, Loading, Planned, Question, Verdict};
-pub use handle::{Change, Handle, Request, Sink};
+pub use event::{Cause, Citation, Documents, Ending, Estimated, Event, Loading, Planned, Question, Verdict};
+pub use handle::{Change, Handle, Request, Revision, Sink};
 pub use quote::{Prompt, QuoteModel};
 pub use span::HOW_TO_ASK;
 pub use worker::{EngineEvents, Setup, StartEngine, start};

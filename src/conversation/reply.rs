@@ -7,6 +7,7 @@
 //! Everything is told from token ids, not from text: a document may contain the very text of a control token.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::evidence::{Answer, Asked, check};
 use super::quote::QuoteModel;
@@ -65,6 +66,22 @@ impl QuoteReply {
             answer: Vec::new(),
             answer_tokens: 0,
             last: None,
+        }
+    }
+
+    /// Takes the tokens of a reply that goes on; what they show has been shown.
+    pub fn resume(&mut self, ids: &[u32]) {
+        for (index, &id) in ids.iter().enumerate() {
+            self.token(&Token {
+                index,
+                id,
+                text: String::new(),
+                channel: Channel::Thinking,
+                probability: 0.0,
+                entropy: 0.0,
+                elapsed: Duration::ZERO,
+                forced: false,
+            });
         }
     }
 

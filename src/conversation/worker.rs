@@ -2,7 +2,10 @@
 //!
 //! Everything arrives in one inbox, in order, and nothing in the loop takes long: documents are read by a thread of
 //! their own, requests are passed on by another, and the engine calls back. So a cancel is always heard at once.
-//! A request that cannot be answered is answered by `failed`; the conversation goes on.
+//! A question that cannot be answered is answered by `failed`, anything else by `refused`; the conversation goes on.
+//!
+//! What the model is told depends on the turns that stand, and on nothing else: after any questions, revisions, stops and
+//! continuations, prompts and replies are those of a new conversation that has had these turns alone.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,13 +14,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::chat::{Chat, ChatReply};
+use super::evidence::Asked;
 use super::library::{Difference, Held, Library, Plan, changed, places};
 use super::quote::QuoteModel;
 use super::reply::QuoteReply;
-use super::{Cause, Change, Documents, Event, Handle, Loading, Planned, Question, Request, Sink};
+use super::turns::Turns;
+use super::{
+    Cause, Change, Documents, Ending, Estimated, Event, Handle, Loading, Planned, Question, Request, Revision, Sink,
+};
 use crate::compute::{ComputeError, Interrupt, Interrupted};
 use crate::context::{self, Cache, ContextError, Layout, Pack, Progress, Selection, Watch};
-use crate::engine::{self, Command, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket};
+use crate::engine::{self, Command, Estimate, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket};
 use crate::model::{ChatTemplate, Tokenizer};
 
 /// Between two reports of how far loading has come.
@@ -103,11 +110,49 @@ enum Phase {
     Loading(Interrupt),
     Idle,
     Prefilling(Ticket),
-    Answering(Ticket, Reply),
+    /// What it would cost to have this turn again.
+    Estimating(Ticket, usize),
+    Answering(Ticket, Box<Said>),
+}
+
+/// What waits for its turn.
+enum Todo {
+    Ask(String),
+    Revise(Revision),
+    Estimate(Revision),
+    Continue,
+}
+
+/// A question as it is put to the model.
+struct Prepared {
+    tokens: Arc<[u32]>,
+    /// Places in them to come back to.
+    marks: Arc<[usize]>,
+    asked_as: Option<String>,
+    options: GenerateOptions,
+    reply: Reply,
+}
+
+/// A reply with all that it takes to go on with it.
+struct Said {
+    turn: usize,
+    prompt: Arc<[u32]>,
+    options: GenerateOptions,
+    reply: Reply,
+    /// The engine's ids.
+    ids: Vec<u32>,
+    /// How long decoding has taken, and how long it had when the reply went on.
+    decoded: Duration,
+    decoded_before: Duration,
+    /// The answer has been asked for.
+    hurried: bool,
+    /// It has been told that the thinking was ended.
+    ended: bool,
+    stopped: Option<StopReason>,
 }
 
 enum Reply {
-    Quote(Box<QuoteReply>),
+    Quote { asked: Asked, reply: Box<QuoteReply> },
     Chat { question: String, reply: Box<ChatReply> },
 }
 
@@ -122,9 +167,10 @@ struct Worker {
     phase: Phase,
     /// Why there are no documents, until there are.
     ready: Result<Ready, String>,
-    questions: VecDeque<String>,
-    /// Questions that have been put to the model.
-    turns: usize,
+    todo: VecDeque<Todo>,
+    turns: Turns,
+    /// The last reply, if it is over and the documents are still those it was given about.
+    said: Option<Box<Said>>,
     /// Files found, as far as loading has said.
     total_files: usize,
     inbox: Sender<Message>,
@@ -201,8 +247,9 @@ impl Worker {
             tokenizer: setup.tokenizer,
             phase: Phase::Loading(interrupt),
             ready: Err("the documents are not loaded".into()),
-            questions: VecDeque::new(),
-            turns: 0,
+            todo: VecDeque::new(),
+            turns: Turns::default(),
+            said: None,
             total_files: 0,
             inbox: inbox.clone(),
             library,
@@ -231,7 +278,11 @@ impl Worker {
 
     fn handle(&mut self, message: Message) {
         match message {
-            Message::Request(Request::Ask(question)) => self.questions.push_back(question),
+            Message::Request(Request::Ask(question)) => self.todo.push_back(Todo::Ask(question)),
+            Message::Request(Request::Revise(revision)) => self.todo.push_back(Todo::Revise(revision)),
+            Message::Request(Request::Estimate(revision)) => self.todo.push_back(Todo::Estimate(revision)),
+            Message::Request(Request::Continue) => self.todo.push_back(Todo::Continue),
+            Message::Request(Request::Answer) => self.hurry(),
             Message::Request(Request::Cancel) => self.cancel(),
             Message::Request(Request::Plan(change)) => self.plan(Cause::Asked, &change),
             Message::Request(Request::Apply(id)) => self.applying = Some(id),
@@ -252,10 +303,13 @@ impl Worker {
                 self.apply(id);
                 continue;
             }
-            let Some(question) = self.questions.pop_front() else {
-                break;
-            };
-            self.ask(&question);
+            match self.todo.pop_front() {
+                Some(Todo::Ask(question)) => self.ask(&question, None),
+                Some(Todo::Revise(revision)) => self.revise(&revision),
+                Some(Todo::Estimate(revision)) => self.estimate(&revision),
+                Some(Todo::Continue) => self.go_on(),
+                None => break,
+            }
         }
     }
 
@@ -274,6 +328,20 @@ impl Worker {
         });
     }
 
+    fn refuse(&mut self, message: &str) {
+        self.send(Event::Refused {
+            message: context::sanitize(message).into_owned(),
+        });
+    }
+
+    /// Ends the thinking of what is being written.
+    fn hurry(&mut self) {
+        if let Phase::Answering(ticket, said) = &mut self.phase {
+            ticket.answer.raise();
+            said.hurried = true;
+        }
+    }
+
     fn cancel(&mut self) {
         self.interrupt();
         if matches!(self.phase, Phase::Loading(_)) {
@@ -285,6 +353,8 @@ impl Worker {
         match &self.phase {
             Phase::Loading(interrupt) => interrupt.raise(),
             Phase::Prefilling(ticket) | Phase::Answering(ticket, _) => ticket.interrupt.raise(),
+            // That is over at once.
+            Phase::Estimating(..) => {}
             // What a change would cost is worked out beside everything else.
             Phase::Idle => {
                 if let Some(planning) = self.planning.as_ref().filter(|planning| planning.cause == Cause::Asked) {
@@ -349,6 +419,7 @@ impl Worker {
             prefilled: 0,
         };
         self.ready = Ok(ready);
+        self.said = None;
         if self.watches {
             let inbox = self.inbox.clone();
             self.watch = Watch::start(&pack, move || drop(inbox.send(Message::Disk)));
@@ -366,7 +437,7 @@ impl Worker {
         Ok(())
     }
 
-    /// How questions are put about these documents, and the tokens that prompts begin with. What was said stays said.
+    /// How questions are put about these documents, and the tokens that prompts begin with.
     fn ready_with(&self, pack: &Arc<Pack>) -> Result<(Ready, Arc<[u32]>), String> {
         Ok(match self.protocol.clone() {
             Protocol::Quote(model) => (Ready::Quote(model, pack.clone()), pack.tokens.clone()),
@@ -496,72 +567,175 @@ impl Worker {
         }
     }
 
-    fn ask(&mut self, question: &str) {
+    /// A question after the turns up to `before`, in words of the model.
+    fn prepare(&self, question: &str, before: Option<usize>, version: u64) -> Result<Prepared, String> {
         let mut options = self.options.clone();
-        let prepared = match &self.ready {
-            Err(message) => Err(message.clone()),
-            Ok(Ready::Quote(model, pack)) => model.ask(question, pack).map(|prompt| {
+        options.sampling.seed = options.sampling.seed.wrapping_add(version);
+        let prepared = match self.ready.as_ref().map_err(Clone::clone)? {
+            Ready::Quote(model, pack) => {
+                let prompt = model.ask(question, pack)?;
                 options.stop.push(model.ids.eos);
                 options.guide = self.grounded.then(|| model.guide(pack, &prompt.asked));
                 options.thinking_open = false;
                 options.max_tokens = options.max_tokens.min(QUOTE_TOKENS);
                 options.thinking_budget = options.thinking_budget.min(QUOTE_TOKENS / 2);
-                let reply = QuoteReply::new(model.clone(), pack.clone(), prompt.asked);
-                (prompt.tokens, prompt.asked_as, Reply::Quote(Box::new(reply)))
-            }),
-            Ok(Ready::Chat(chat, pack)) => chat.prompt(question).map(|prompt| {
+                let reply = QuoteReply::new(model.clone(), pack.clone(), prompt.asked.clone());
+                Prepared {
+                    tokens: prompt.tokens.into(),
+                    marks: Arc::default(),
+                    asked_as: prompt.asked_as,
+                    options,
+                    reply: Reply::Quote {
+                        asked: prompt.asked,
+                        reply: Box::new(reply),
+                    },
+                }
+            }
+            Ready::Chat(chat, pack) => {
+                let prompt = chat.prompt(self.turns.history(before), question)?;
                 options.thinking_open = prompt.thinking_open;
-                let reply = Reply::Chat {
-                    question: question.to_owned(),
-                    reply: Box::new(ChatReply::new(pack.clone(), question)),
-                };
-                (prompt.tokens, None, reply)
-            }),
+                Prepared {
+                    tokens: prompt.tokens.into(),
+                    marks: prompt.shared.into_iter().collect(),
+                    asked_as: None,
+                    options,
+                    reply: Reply::Chat {
+                        question: question.to_owned(),
+                        reply: Box::new(ChatReply::new(pack.clone(), question)),
+                    },
+                }
+            }
         };
         let limit = self.context_limit;
-        let prepared = prepared.and_then(|(tokens, asked_as, reply)| match tokens.len() {
-            length if length < limit => Ok((tokens, asked_as, reply)),
+        match prepared.tokens.len() {
+            length if length < limit => Ok(prepared),
             length => Err(format!(
                 "the documents, the conversation and the question take {length} tokens, and the context has {limit}. \
                  Load fewer documents or start again"
             )),
-        });
-        match prepared {
-            Err(message) => self.fail(&message),
-            Ok((tokens, asked_as, reply)) => {
-                self.turns += 1;
-                self.send(Event::Question(Question {
-                    turn: self.turns,
-                    revises: None,
-                    text: context::sanitize(question).into_owned(),
-                    asked_as: asked_as.map(|text| context::sanitize(&text).into_owned()),
-                }));
-                let ticket = self.engine.submit(Command::Generate {
-                    prompt: tokens.into(),
-                    options,
-                });
-                self.phase = Phase::Answering(ticket, reply);
-            }
         }
     }
 
+    /// Puts a question to the model, in the place of a turn if one is named.
+    fn ask(&mut self, question: &str, revises: Option<usize>) {
+        let prepared = self.prepare(question, self.turns.before(revises), self.turns.version(revises));
+        let Prepared {
+            tokens,
+            marks,
+            asked_as,
+            options,
+            reply,
+        } = match prepared {
+            Ok(prepared) => prepared,
+            Err(message) if revises.is_some() => return self.refuse(&message),
+            Err(message) => return self.fail(&message),
+        };
+        let turn = self.turns.begin(question, revises);
+        self.send(Event::Question(Question {
+            turn,
+            revises,
+            text: context::sanitize(question).into_owned(),
+            asked_as: asked_as.map(|text| context::sanitize(&text).into_owned()),
+        }));
+        let said = Said {
+            turn,
+            prompt: tokens.clone(),
+            options: options.clone(),
+            reply,
+            ids: Vec::new(),
+            decoded: Duration::ZERO,
+            decoded_before: Duration::ZERO,
+            hurried: false,
+            ended: false,
+            stopped: None,
+        };
+        self.said = None;
+        self.submit(tokens, marks, options, said);
+    }
+
+    fn submit(&mut self, prompt: Arc<[u32]>, marks: Arc<[usize]>, options: GenerateOptions, said: Said) {
+        let ticket = self.engine.submit(Command::Generate { prompt, marks, options });
+        self.phase = Phase::Answering(ticket, Box::new(said));
+    }
+
+    /// The question that a revision puts, if there is such a turn.
+    fn revised(&self, revision: &Revision) -> Result<String, String> {
+        let known = self.turns.question(revision.turn);
+        let known = known.ok_or_else(|| format!("there is no turn {} to have again", revision.turn))?;
+        Ok(revision.question.clone().unwrap_or_else(|| known.to_owned()))
+    }
+
+    fn revise(&mut self, revision: &Revision) {
+        match self.revised(revision) {
+            Ok(question) => self.ask(&question, Some(revision.turn)),
+            Err(message) => self.refuse(&message),
+        }
+    }
+
+    fn estimate(&mut self, revision: &Revision) {
+        let before = self.turns.before(Some(revision.turn));
+        let prepared = self
+            .revised(revision)
+            .and_then(|question| self.prepare(&question, before, 0));
+        match prepared {
+            Ok(Prepared { tokens: prompt, .. }) => {
+                let ticket = self.engine.submit(Command::Estimate { prompt });
+                self.phase = Phase::Estimating(ticket, revision.turn);
+            }
+            Err(message) => self.refuse(&message),
+        }
+    }
+
+    /// Goes on with the last reply, from its last token.
+    fn go_on(&mut self) {
+        let can_go_on = |reason: &StopReason| {
+            matches!(
+                reason,
+                StopReason::Cancelled | StopReason::MaxTokens | StopReason::Repetition { .. }
+            )
+        };
+        let said = self.said.take_if(|said| said.stopped.as_ref().is_some_and(can_go_on));
+        let (Some(mut said), Ok(ready)) = (said, &self.ready) else {
+            return self.refuse("there is no reply that was stopped and could go on");
+        };
+        let prompt: Arc<[u32]> = said.prompt.iter().chain(&said.ids).copied().collect();
+        if prompt.len() >= self.context_limit {
+            self.said = Some(said);
+            return self.refuse("the reply cannot go on: the context is full");
+        }
+        said.reply.resume(ready, &said.ids);
+        (said.hurried, said.stopped, said.decoded_before) = (false, None, said.decoded);
+        let mut options = said.options.clone();
+        options.resumed = said.ids.len();
+        self.send(Event::Continued { turn: said.turn });
+        self.submit(prompt, Arc::default(), options, *said);
+    }
+
     fn engine_event(&mut self, event: engine::Event) {
-        let reply = match &mut self.phase {
-            Phase::Prefilling(ticket) if ticket.id == event.request => None,
-            Phase::Answering(ticket, reply) if ticket.id == event.request => Some(reply),
+        let is_reply = match &self.phase {
+            Phase::Prefilling(ticket) | Phase::Estimating(ticket, _) if ticket.id == event.request => false,
+            Phase::Answering(ticket, _) if ticket.id == event.request => true,
             _ => return,
         };
         match event.kind {
             EventKind::Prefill(prefill) => {
-                if reply.is_none() {
+                if !is_reply {
                     self.held.prefilled = prefill.done;
                 }
                 self.send(Event::Prefill(prefill));
             }
             EventKind::Token(token) => {
-                let events = reply.map(|reply| reply.token(token)).unwrap_or_default();
-                for event in events {
+                let Phase::Answering(_, said) = &mut self.phase else {
+                    return;
+                };
+                for event in said.token(token) {
                     self.send(event);
+                }
+            }
+            EventKind::Estimated(Estimate { tokens, kept }) => {
+                if let Phase::Estimating(_, turn) = self.phase {
+                    self.phase = Phase::Idle;
+                    self.send(Event::Estimated(Estimated { turn, tokens, kept }));
                 }
             }
             EventKind::Finished(finished) => self.end(Event::Finished(finished)),
@@ -572,31 +746,70 @@ impl Worker {
     }
 
     /// The end of what the engine was doing: what the reply still holds back, then how it ended.
-    fn end(&mut self, last: Event) {
-        if let Phase::Answering(_, mut reply) = std::mem::replace(&mut self.phase, Phase::Idle) {
-            for event in reply.finish() {
+    fn end(&mut self, mut last: Event) {
+        if let Phase::Answering(_, mut said) = std::mem::replace(&mut self.phase, Phase::Idle) {
+            for event in said.reply.finish() {
                 self.send(event);
             }
-            if let (Reply::Chat { question, reply }, Ok(Ready::Chat(chat, _))) = (&reply, &mut self.ready) {
-                chat.remember(question, reply.answer());
+            if let Reply::Chat { reply, .. } = &said.reply {
+                self.turns.answered(said.turn, reply.answer());
             }
+            if let Event::Finished(finished) = &mut last {
+                finished.decode += said.decoded_before;
+                said.stopped = Some(finished.reason);
+            }
+            self.said = Some(said);
         }
         self.send(last);
+    }
+}
+
+impl Said {
+    fn token(&mut self, mut token: engine::Token) -> Vec<Event> {
+        // One that crosses a tag comes twice.
+        if token.index >= self.ids.len() {
+            self.ids.push(token.id);
+        }
+        token.elapsed += self.decoded_before;
+        self.decoded = token.elapsed;
+        let mut events = Vec::new();
+        if token.forced && !self.ended {
+            self.ended = true;
+            let by = if self.hurried { Ending::Asked } else { Ending::Budget };
+            events.push(Event::ThinkingEnded { by });
+        }
+        events.extend(self.reply.token(token));
+        events
     }
 }
 
 impl Reply {
     fn token(&mut self, token: engine::Token) -> Vec<Event> {
         match self {
-            Self::Quote(reply) => reply.token(&token),
+            Self::Quote { reply, .. } => reply.token(&token),
             Self::Chat { reply, .. } => reply.token(token),
         }
     }
 
     fn finish(&mut self) -> Vec<Event> {
         match self {
-            Self::Quote(reply) => reply.finish(),
+            Self::Quote { reply, .. } => reply.finish(),
             Self::Chat { reply, .. } => reply.finish(),
+        }
+    }
+
+    /// Makes a reply that was over ready to go on after these tokens.
+    fn resume(&mut self, ready: &Ready, ids: &[u32]) {
+        match (self, ready) {
+            (Self::Quote { asked, reply }, Ready::Quote(model, pack)) => {
+                **reply = QuoteReply::new(model.clone(), pack.clone(), asked.clone());
+                reply.resume(ids);
+            }
+            (Self::Chat { question, reply }, Ready::Chat(_, pack)) => {
+                **reply = ChatReply::resumed(pack.clone(), question, reply.answer());
+            }
+            // The documents are what they were, and so is the model.
+            (Self::Quote { .. }, Ready::Chat(..)) | (Self::Chat { .. }, Ready::Quote(..)) => {}
         }
     }
 }

@@ -21,12 +21,9 @@ struct Fake {
 
 impl Submit for Fake {
     fn submit(&self, command: Command) -> Ticket {
-        let ticket = Ticket {
-            id: RequestId(self.next.fetch_add(1, Ordering::Relaxed)),
-            interrupt: Interrupt::new(),
-        };
+        let ticket = Ticket::new(RequestId(self.next.fetch_add(1, Ordering::Relaxed)));
         self.log.lock().unwrap().push(command.clone());
-        let (events, Ticket { id, interrupt }) = (self.events.clone(), ticket.clone());
+        let (events, Ticket { id, interrupt, .. }) = (self.events.clone(), ticket.clone());
         let send = move |kind| (events.lock().unwrap())(engine::Event { request: id, kind });
         match command {
             Command::Prefill { tokens, .. } => {
@@ -38,6 +35,10 @@ impl Submit for Fake {
                 }));
                 send(finished(StopReason::Prefilled));
             }
+            Command::Estimate { prompt } => send(EventKind::Estimated(Estimate {
+                tokens: prompt.len(),
+                kept: prompt.len() / 2,
+            })),
             Command::Generate { options, .. } => match self.replies.lock().unwrap().pop_front() {
                 Some("fail") => send(EventKind::Failed("out of \x1bmemory".into())),
                 Some(reply) => {
@@ -181,7 +182,7 @@ impl Talk {
         let log = self.log.lock().unwrap();
         let last = log.iter().rev().find_map(|command| match command {
             Command::Prefill { tokens, .. } => Some(tokens.clone()),
-            Command::Generate { .. } => None,
+            Command::Generate { .. } | Command::Estimate { .. } => None,
         });
         last.unwrap()
     }
@@ -285,7 +286,11 @@ fn a_question_to_the_bundled_model() {
     assert_eq!(text(&events, Channel::Answer), format!("{place}\n    fn run() {{"));
     assert!(citations(&events).len() == 2 && citations(&events).iter().all(|c| c.verdict == Verdict::Verified));
     let log = talk.log.lock().unwrap();
-    let [Command::Prefill { tokens, .. }, Command::Generate { prompt, options }] = log.as_slice() else {
+    let [
+        Command::Prefill { tokens, .. },
+        Command::Generate { prompt, options, .. },
+    ] = log.as_slice()
+    else {
         panic!()
     };
     assert!(prompt.starts_with(tokens));
@@ -422,7 +427,9 @@ fn a_chat_keeps_its_history_and_checks_what_is_cited() {
     let log = talk.log.lock().unwrap();
     let [
         Command::Prefill { tokens, .. },
-        Command::Generate { prompt: first, options },
+        Command::Generate {
+            prompt: first, options, ..
+        },
         Command::Generate { prompt: second, .. },
     ] = log.as_slice()
     else {

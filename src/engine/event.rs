@@ -20,11 +20,15 @@ pub enum Command {
     /// Bring the state to exactly these tokens, and remember it there and after each of `marks` tokens, ascending: places
     /// to which a later command may come back.
     Prefill { tokens: Arc<[u32]>, marks: Arc<[usize]> },
-    /// The same, then decode a reply.
+    /// The same, then decode a reply. The state is remembered after each of `marks` tokens, ascending, or before the reply
+    /// if there are none, until newer ones crowd it out.
     Generate {
         prompt: Arc<[u32]>,
+        marks: Arc<[usize]>,
         options: GenerateOptions,
     },
+    /// Say what a reply to this prompt would cost before its first token.
+    Estimate { prompt: Arc<[u32]> },
 }
 
 /// How to decode a reply.
@@ -37,8 +41,11 @@ pub struct GenerateOptions {
     pub thinking_budget: usize,
     /// Stop after this many consecutive tokens with p > 0.99 (MiniMax-M1 report, §4.1); 0 never stops.
     pub loop_guard: usize,
-    /// The prompt ends inside an open `<think>`.
+    /// The reply begins inside an open `<think>`.
     pub thinking_open: bool,
+    /// So many of the prompt's last tokens are the beginning of the reply, which goes on from there. They count as its
+    /// own, but for `max_tokens`.
+    pub resumed: usize,
     /// Ids that end the reply, beside those of the model.
     pub stop: Vec<u32>,
     /// Holds the reply to a form.
@@ -53,6 +60,7 @@ impl Default for GenerateOptions {
             thinking_budget: 80_000,
             loop_guard: 3_000,
             thinking_open: false,
+            resumed: 0,
             stop: Vec::new(),
             guide: None,
         }
@@ -100,6 +108,8 @@ pub enum EventKind {
     Token(Token),
     /// The request is done; nothing follows for it.
     Finished(Finished),
+    /// The answer to [`Command::Estimate`]; nothing follows for it.
+    Estimated(Estimate),
     /// The request failed; the state is what it was before the failing tile. Nothing follows for it.
     Failed(String),
 }
@@ -114,6 +124,15 @@ pub struct Prefill {
     pub cached: usize,
     /// Tokens a second over the last second or so; 0 before the first tile.
     pub rate: f64,
+}
+
+/// What is there already of a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Tokens of the prompt.
+    pub tokens: usize,
+    /// Of them, how many the nearest state that is kept has read.
+    pub kept: usize,
 }
 
 /// One decoded token. A token whose text crosses the closing tag is reported twice with the same `index`.
@@ -132,7 +151,7 @@ pub struct Token {
     /// Since decoding began.
     #[serde(rename = "seconds", with = "seconds")]
     pub elapsed: Duration,
-    /// Inserted by the thinking budget, not chosen by the model.
+    /// Inserted to end the thinking, not chosen by the model.
     pub forced: bool,
 }
 
@@ -153,10 +172,11 @@ impl<'a> From<&'a Token> for Piece<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     pub reason: StopReason,
-    /// Tokens of the prompt.
+    /// Tokens of the prompt, without those of a reply that goes on.
     pub prompt_tokens: usize,
     /// Of them, reused.
     pub cached_tokens: usize,
+    /// Of the whole reply, also of what was there when it went on.
     pub thinking_tokens: usize,
     pub answer_tokens: usize,
     #[serde(rename = "prefill_seconds", with = "seconds")]

@@ -30,30 +30,52 @@ pub(super) struct Generation<'a, B: Backend> {
     pub events: &'a mut EventSink,
 }
 
+/// What a reply begins with.
+pub(super) enum Start {
+    /// The prompt's last token, which is not in the state yet.
+    Append(u32),
+    /// What the model said after it.
+    Logits(Vec<f32>),
+}
+
 impl<B: Backend> Generation<'_, B> {
-    /// Appends the prompt's last token and decodes from there.
-    pub fn run(mut self, last_of_prompt: u32, mut finished: Finished) -> Result<Finished, EngineError> {
+    /// Decodes a reply, or goes on with one whose tokens so far are `resumed`.
+    pub fn run(mut self, start: Start, resumed: &[u32], mut finished: Finished) -> Result<Finished, EngineError> {
         let started = Instant::now();
         let mut sampler = Sampler::new(self.options.sampling, self.vocabulary.unused.clone());
         let mut reply = Reply::new(self.options, started);
         let mut guide = self.options.guide.as_ref().map(GuideMaker::make);
-        let mut append = last_of_prompt;
+        for &id in resumed {
+            reply.resume(self.vocabulary.tokenizer.token_bytes(id).unwrap_or_default());
+            if let Some(guide) = &mut guide {
+                guide.push(id);
+            }
+        }
+        reply.repeats_nothing();
+        let (mut append, mut there) = match start {
+            Start::Append(id) => (id, None),
+            Start::Logits(logits) => (0, Some(logits)),
+        };
         let mut forced: VecDeque<u32> = VecDeque::new();
         finished.reason = loop {
-            let logits = match self.timeline.step(append, &self.ticket.interrupt) {
-                Ok(logits) => logits,
-                Err(ComputeError::Interrupted(_)) => break StopReason::Cancelled,
-                Err(error) => return Err(error.into()),
+            let logits = match there.take() {
+                Some(logits) => logits,
+                None => match self.timeline.step(append, &self.ticket.interrupt) {
+                    Ok(logits) => logits,
+                    Err(ComputeError::Interrupted(_)) => break StopReason::Cancelled,
+                    Err(error) => return Err(error.into()),
+                },
             };
-            if reply.tokens == 0 {
+            if reply.tokens == resumed.len() {
                 // The prompt's last token belongs to prefill.
                 finished.prefill += started.elapsed();
                 reply.started = Instant::now();
             }
             if let Some(reason) = self.exhausted(&reply) {
+                self.timeline.keep_logits(logits);
                 break reason;
             }
-            if forced.is_empty() && reply.over_budget(self.options) {
+            if forced.is_empty() && reply.is_to_answer(self.options, self.ticket) {
                 forced.extend(self.closing_tag());
             }
             let was_forced = !forced.is_empty();
@@ -85,7 +107,7 @@ impl<B: Backend> Generation<'_, B> {
     }
 
     fn exhausted(&self, reply: &Reply) -> Option<StopReason> {
-        if reply.tokens >= self.options.max_tokens {
+        if reply.tokens - self.options.resumed.min(reply.tokens) >= self.options.max_tokens {
             Some(StopReason::MaxTokens)
         } else if self.timeline.position() >= self.context_limit {
             Some(StopReason::ContextFull)
@@ -127,6 +149,8 @@ struct Reply {
     /// Consecutive tokens above [`CERTAIN`].
     certain_run: usize,
     last: Option<Token>,
+    /// Text that was held back when a reply stopped, and was shown then: it does not come again when it goes on.
+    shown: String,
 }
 
 impl Reply {
@@ -138,16 +162,44 @@ impl Reply {
             thinking: 0,
             certain_run: 0,
             last: None,
+            shown: String::new(),
         }
     }
 
-    fn over_budget(&self, options: &GenerateOptions) -> bool {
-        self.splitter.channel() == Channel::Thinking && self.thinking >= options.thinking_budget
+    /// Takes a token that was said before.
+    fn resume(&mut self, bytes: &[u8]) {
+        let spans = self.splitter.push(bytes);
+        let channel = spans.first().map_or(self.splitter.channel(), |s| s.channel);
+        self.tokens += 1;
+        self.thinking += usize::from(channel == Channel::Thinking);
+    }
+
+    /// What a reply that stopped has held back has been shown at its end.
+    fn repeats_nothing(&mut self) {
+        self.shown = self
+            .splitter
+            .clone()
+            .finish()
+            .into_iter()
+            .map(|span| span.text)
+            .collect();
+    }
+
+    /// Whether the thinking has to end here.
+    fn is_to_answer(&self, options: &GenerateOptions, ticket: &Ticket) -> bool {
+        let over = self.thinking >= options.thinking_budget || ticket.answer.is_raised();
+        self.splitter.channel() == Channel::Thinking && over
     }
 
     /// The events of one token: one, or one for each channel it has text in.
     fn push(&mut self, choice: Choice, bytes: &[u8], forced: bool) -> Vec<Token> {
-        let spans = self.splitter.push(bytes);
+        let mut spans = self.splitter.push(bytes);
+        if let Some(first) = spans.first_mut() {
+            let shown = std::mem::take(&mut self.shown);
+            if let Some(rest) = first.text.strip_prefix(&shown) {
+                first.text = rest.to_owned();
+            }
+        }
         let channel = self.splitter.channel();
         let probability = choice.log_probability.exp() as f32;
         let token = Token {
@@ -180,9 +232,10 @@ impl Reply {
     /// What was held back for a tag or a character that never came, as more text of the last token.
     fn finish(self) -> Vec<Token> {
         let Some(last) = self.last else { return Vec::new() };
-        self.splitter
-            .finish()
-            .into_iter()
+        let held = self.splitter.finish();
+        // Nothing has come after what has been shown.
+        let held = if self.shown.is_empty() { held } else { Vec::new() };
+        held.into_iter()
             .map(|span| Token {
                 text: span.text,
                 channel: span.channel,

@@ -15,7 +15,7 @@ mod timeline;
 mod worker;
 
 pub use event::{
-    Command, Event, EventKind, Finished, GenerateOptions, Prefill, RequestId, Sampling, StopReason, Token,
+    Command, Estimate, Event, EventKind, Finished, GenerateOptions, Prefill, RequestId, Sampling, StopReason, Token,
 };
 pub use generate::Vocabulary;
 pub use guide::{Allowed, Guide, GuideMaker};

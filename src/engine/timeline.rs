@@ -14,6 +14,23 @@ const MARKS: usize = 6;
 /// Shortest time over which a rate is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
 
+/// Places to remember on the way, ascending.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Marks<'a> {
+    /// They and no others are places in the documents.
+    Documents(&'a [usize]),
+    /// Places in a prompt.
+    Prompt(&'a [usize]),
+}
+
+impl Marks<'_> {
+    /// The first of them beyond `here`.
+    fn after(self, here: usize) -> Option<usize> {
+        let (Self::Documents(marks) | Self::Prompt(marks)) = self;
+        marks.get(marks.partition_point(|&mark| mark <= here)).copied()
+    }
+}
+
 pub(super) struct Timeline<B: Backend> {
     pub network: Network<B>,
     state: State<B>,
@@ -22,6 +39,8 @@ pub(super) struct Timeline<B: Backend> {
     /// prompt begins with.
     documents: Vec<Mark<B>>,
     marks: Vec<Mark<B>>,
+    /// The logits after the last token, if that was a step of a reply.
+    logits: Option<Vec<f32>>,
     tile: usize,
 }
 
@@ -33,6 +52,7 @@ impl<B: Backend> Timeline<B> {
             tokens: Vec::new(),
             documents: Vec::new(),
             marks: Vec::new(),
+            logits: None,
             tile: tile.max(1),
         })
     }
@@ -47,20 +67,22 @@ impl<B: Backend> Timeline<B> {
         self.tokens.clear();
         self.marks.clear();
         self.documents.clear();
+        self.logits = None;
         Ok(())
     }
 
     /// Makes the sequence equal to `wanted`, reporting progress; returns how many tokens were there already. When
-    /// interrupted, the tiles done so far stay. If `wanted` are documents, marks are kept where it is said.
+    /// interrupted, the tiles done so far stay. Marks are kept where it is said.
     pub fn sync(
         &mut self,
         wanted: &[u32],
-        marks: Option<&[usize]>,
+        marks: Marks<'_>,
         interrupt: &Interrupt,
         progress: &mut dyn FnMut(Prefill),
     ) -> Result<usize, ComputeError> {
         let cached = self.reuse(wanted)?;
-        if let Some(marks) = marks {
+        self.logits = None;
+        if let Marks::Documents(marks) = marks {
             self.documents
                 .retain(|mark| marks.binary_search(&mark.position()).is_ok());
         }
@@ -74,15 +96,16 @@ impl<B: Backend> Timeline<B> {
         let mut window = (Instant::now(), cached);
         while self.position() < wanted.len() {
             let here = self.position();
-            let mark = marks.and_then(|marks| marks.get(marks.partition_point(|&mark| mark <= here)));
-            let end = (here + self.tile)
-                .min(wanted.len())
-                .min(mark.copied().unwrap_or(usize::MAX));
+            let mark = marks.after(here);
+            let end = (here + self.tile).min(wanted.len()).min(mark.unwrap_or(usize::MAX));
             let tile = &wanted[here..end];
             self.network.advance(&mut self.state, tile, 0, interrupt, |_, _| {})?;
             self.tokens.extend_from_slice(tile);
-            if mark == Some(&end) {
-                self.mark_documents()?;
+            if mark == Some(end) {
+                match marks {
+                    Marks::Documents(_) => self.mark_documents()?,
+                    Marks::Prompt(_) => self.mark()?,
+                }
             }
             report.done += tile.len();
             let elapsed = window.0.elapsed();
@@ -99,12 +122,40 @@ impl<B: Backend> Timeline<B> {
 
     /// Appends one token and returns its logits, `[vocab]`.
     pub fn step(&mut self, id: u32, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
-        let mut logits = Vec::new();
+        let mut logits = self.logits.take().unwrap_or_default();
+        logits.clear();
         self.network.advance(&mut self.state, &[id], 1, interrupt, |_, row| {
             logits.extend_from_slice(row);
         })?;
         self.tokens.push(id);
         Ok(logits)
+    }
+
+    /// Keeps the logits after the last token, for a reply that goes on.
+    pub fn keep_logits(&mut self, logits: Vec<f32>) {
+        self.logits = Some(logits);
+    }
+
+    /// The logits after `wanted`, if that is the sequence and they were kept.
+    pub fn take_logits(&mut self, wanted: &[u32]) -> Option<Vec<f32>> {
+        self.logits.take_if(|_| self.tokens == wanted)
+    }
+
+    /// How many of these tokens would be there without computing any.
+    pub fn reach(&self, wanted: &[u32]) -> usize {
+        let common = self.common(wanted);
+        if common == self.tokens.len() {
+            return common;
+        }
+        let kept = self
+            .all_marks()
+            .map(Mark::position)
+            .filter(|&position| position <= common);
+        kept.max().unwrap_or(0)
+    }
+
+    fn common(&self, wanted: &[u32]) -> usize {
+        self.tokens.iter().zip(wanted).take_while(|(a, b)| a == b).count()
     }
 
     /// Remembers this place as the end of documents.
@@ -134,7 +185,7 @@ impl<B: Backend> Timeline<B> {
 
     /// Goes back to the latest place from which `wanted` can be reached by appending.
     fn reuse(&mut self, wanted: &[u32]) -> Result<usize, ComputeError> {
-        let common = self.tokens.iter().zip(wanted).take_while(|(a, b)| a == b).count();
+        let common = self.common(wanted);
         if common == self.tokens.len() {
             return Ok(common);
         }

@@ -6,9 +6,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::generate::{Generation, Vocabulary};
-use super::timeline::Timeline;
-use super::{Command, Event, EventKind, Finished, Network, RequestId, StopReason, Submit, Ticket};
+use super::generate::{Generation, Start, Vocabulary};
+use super::timeline::{Marks, Timeline};
+use super::{
+    Command, Estimate, Event, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason, Submit, Ticket,
+};
 use crate::compute::{Backend, ComputeError, Interrupt};
 
 /// Where events go; called on the engine's thread.
@@ -64,10 +66,7 @@ impl Engine {
 
 impl Submit for Engine {
     fn submit(&self, command: Command) -> Ticket {
-        let ticket = Ticket {
-            id: RequestId(self.next_id.fetch_add(1, Ordering::Relaxed)),
-            interrupt: Interrupt::new(),
-        };
+        let ticket = Ticket::new(RequestId(self.next_id.fetch_add(1, Ordering::Relaxed)));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(Interrupt::is_shared);
         open.push(ticket.interrupt.clone());
@@ -97,7 +96,7 @@ impl<B: Backend> Worker<B> {
         while let Ok((ticket, command)) = inbox.recv() {
             let outcome = catch_unwind(AssertUnwindSafe(|| self.execute(&ticket, &command)));
             let kind = match outcome {
-                Ok(Ok(finished)) => EventKind::Finished(finished),
+                Ok(Ok(kind)) => kind,
                 Ok(Err(error)) => EventKind::Failed(error.to_string()),
                 Err(_) => {
                     // The state may be half written: nothing of it is trusted.
@@ -112,60 +111,59 @@ impl<B: Backend> Worker<B> {
         }
     }
 
-    fn execute(&mut self, ticket: &Ticket, command: &Command) -> Result<Finished, EngineError> {
-        let started = Instant::now();
-        let (prompt, options) = match command {
-            Command::Prefill { tokens, .. } => (tokens, None),
-            Command::Generate { prompt, options } => (prompt, Some(options)),
-        };
-        let marks = match command {
-            Command::Prefill { marks, .. } => Some(&**marks),
-            Command::Generate { .. } => None,
-        };
-        let mut finished = Finished {
-            reason: StopReason::Prefilled,
-            prompt_tokens: prompt.len(),
-            cached_tokens: 0,
-            thinking_tokens: 0,
-            answer_tokens: 0,
-            prefill: Duration::ZERO,
-            decode: Duration::ZERO,
-        };
-        if prompt.len() > self.context_limit {
-            return Err(EngineError::TooLong {
-                tokens: prompt.len(),
-                limit: self.context_limit,
-            });
-        }
-        // A reply needs the logits of the prompt's last token, which is therefore always evaluated.
-        let before_reply = match options {
-            None => prompt.len(),
-            Some(_) => prompt.len().checked_sub(1).ok_or(EngineError::EmptyPrompt)?,
-        };
-        let events = &mut self.events;
-        let mut progress = |prefill| {
-            events(Event {
-                request: ticket.id,
-                kind: EventKind::Prefill(prefill),
-            });
-        };
-        let synced = self
-            .timeline
-            .sync(&prompt[..before_reply], marks, &ticket.interrupt, &mut progress);
-        finished.prefill = started.elapsed();
-        match synced {
-            Ok(cached) => finished.cached_tokens = cached,
-            Err(ComputeError::Interrupted(_)) => {
-                finished.reason = StopReason::Cancelled;
-                return Ok(finished);
+    fn execute(&mut self, ticket: &Ticket, command: &Command) -> Result<EventKind, EngineError> {
+        match command {
+            Command::Prefill { tokens, marks } => self.prefill(ticket, tokens, marks).map(EventKind::Finished),
+            Command::Generate { prompt, marks, options } => {
+                self.generate(ticket, prompt, marks, options).map(EventKind::Finished)
             }
-            Err(error) => return Err(error.into()),
+            Command::Estimate { prompt } => Ok(EventKind::Estimated(Estimate {
+                tokens: prompt.len(),
+                kept: self.timeline.reach(&prompt[..prompt.len().saturating_sub(1)]),
+            })),
         }
-        let Some(options) = options else {
+    }
+
+    fn prefill(&mut self, ticket: &Ticket, tokens: &[u32], marks: &[usize]) -> Result<Finished, EngineError> {
+        self.check_length(tokens)?;
+        let finished = self.sync(ticket, tokens, Marks::Documents(marks))?;
+        if finished.reason == StopReason::Prefilled {
             self.timeline.mark_documents()?;
-            return Ok(finished);
+        }
+        Ok(finished)
+    }
+
+    fn generate(
+        &mut self,
+        ticket: &Ticket,
+        prompt: &[u32],
+        marks: &[usize],
+        options: &GenerateOptions,
+    ) -> Result<Finished, EngineError> {
+        self.check_length(prompt)?;
+        // A reply needs the logits of the prompt's last token, which is therefore always evaluated: unless it was the last
+        // one of a reply that goes on.
+        let (last, before) = prompt.split_last().ok_or(EngineError::EmptyPrompt)?;
+        let resumed = options.resumed.min(prompt.len());
+        let (mut finished, start) = match self.timeline.take_logits(prompt) {
+            Some(logits) => {
+                let all_there = Finished {
+                    cached_tokens: prompt.len(),
+                    ..nothing_done(prompt)
+                };
+                (all_there, Start::Logits(logits))
+            }
+            None => (self.sync(ticket, before, Marks::Prompt(marks))?, Start::Append(*last)),
         };
-        self.timeline.mark()?;
+        finished.prompt_tokens = prompt.len() - resumed;
+        finished.cached_tokens = finished.cached_tokens.min(finished.prompt_tokens);
+        if finished.reason == StopReason::Cancelled {
+            return Ok(finished);
+        }
+        // A reply that goes on is begun anew from where it began; and one place for each prompt is enough.
+        if resumed == 0 && marks.is_empty() {
+            self.timeline.mark()?;
+        }
         Generation {
             timeline: &mut self.timeline,
             vocabulary: &self.vocabulary,
@@ -174,7 +172,51 @@ impl<B: Backend> Worker<B> {
             ticket,
             events: &mut self.events,
         }
-        .run(prompt[before_reply], finished)
+        .run(start, &prompt[prompt.len() - resumed..], finished)
+    }
+
+    fn check_length(&self, tokens: &[u32]) -> Result<(), EngineError> {
+        if tokens.len() > self.context_limit {
+            return Err(EngineError::TooLong {
+                tokens: tokens.len(),
+                limit: self.context_limit,
+            });
+        }
+        Ok(())
+    }
+
+    /// Brings the state to `tokens`, and says how far it came.
+    fn sync(&mut self, ticket: &Ticket, tokens: &[u32], marks: Marks<'_>) -> Result<Finished, EngineError> {
+        let started = Instant::now();
+        let events = &mut self.events;
+        let mut progress = |prefill| {
+            events(Event {
+                request: ticket.id,
+                kind: EventKind::Prefill(prefill),
+            });
+        };
+        let synced = self.timeline.sync(tokens, marks, &ticket.interrupt, &mut progress);
+        let mut finished = nothing_done(tokens);
+        finished.prefill = started.elapsed();
+        match synced {
+            Ok(cached) => finished.cached_tokens = cached,
+            Err(ComputeError::Interrupted(_)) => finished.reason = StopReason::Cancelled,
+            Err(error) => return Err(error.into()),
+        }
+        Ok(finished)
+    }
+}
+
+/// The account of a request before anything is done for it.
+fn nothing_done(tokens: &[u32]) -> Finished {
+    Finished {
+        reason: StopReason::Prefilled,
+        prompt_tokens: tokens.len(),
+        cached_tokens: 0,
+        thinking_tokens: 0,
+        answer_tokens: 0,
+        prefill: Duration::ZERO,
+        decode: Duration::ZERO,
     }
 }
 

@@ -32,7 +32,12 @@ impl Speed {
 /// What ends a record that stops in the middle, so that nobody waits for the rest of it.
 #[must_use]
 pub fn conclusion(events: &[(Duration, Event)]) -> Option<Event> {
-    let is_told = |event: &Event| matches!(event, Event::Planned(_) | Event::PlanFailed { .. });
+    let is_told = |event: &Event| {
+        matches!(
+            event,
+            Event::Planned(_) | Event::PlanFailed { .. } | Event::Estimated(_) | Event::Refused { .. }
+        )
+    };
     let last = events
         .iter()
         .rev()
@@ -137,6 +142,9 @@ fn refuse(request: &Request, sink: &mut Sink) {
         Request::Plan(_) | Request::Apply(_) => sink(Event::PlanFailed {
             message: HAS_NO_DOCUMENTS.to_owned(),
         }),
-        Request::Cancel | Request::Discard(_) => {}
+        Request::Revise(_) | Request::Estimate(_) | Request::Continue => sink(Event::Refused {
+            message: CANNOT_ANSWER.to_owned(),
+        }),
+        Request::Cancel | Request::Discard(_) | Request::Answer => {}
     }
 }

@@ -152,6 +152,13 @@ impl Trace {
         self.scan.advance(&self.text, true, &self.turning);
     }
 
+    /// The thought goes on: what was decided about its end is looked at again.
+    pub fn resume(&mut self) {
+        self.over = false;
+        self.scan = Scan::default();
+        self.scan.advance(&self.text, false, &self.turning);
+    }
+
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -16,6 +16,7 @@ mod mouse;
 mod palette;
 mod panes;
 pub(super) mod plans;
+pub(super) mod revising;
 mod searching;
 #[cfg(test)]
 pub(super) mod tests;
@@ -47,13 +48,14 @@ use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
-use crate::conversation::{Change, Event};
+use crate::conversation::{Change, Event, Revision};
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
 use mouse::Mouse;
 use panes::Widths;
 use plans::Plans;
+use revising::Revising;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +96,13 @@ pub enum Input {
 pub enum Effect {
     Ask(String),
     Cancel,
+    /// End the thinking of the reply.
+    AnswerNow,
+    /// Say what it costs to have a turn again; have it again.
+    Estimate(Revision),
+    Revise(Revision),
+    /// Go on with the last reply.
+    Continue,
     /// Work out what a change to the documents costs; make the change with this number, or forget it.
     Plan(Change),
     Apply(u64),
@@ -150,6 +159,7 @@ pub struct App {
     pub(super) documents: Pane,
     pub(super) inspector: Inspector,
     pub(super) plans: Plans,
+    pub(super) revising: Revising,
     pub(super) completion: Completion,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
@@ -175,6 +185,8 @@ pub struct App {
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
+    /// The last reply, when it is over.
+    over: Option<Reply>,
     mouse: bool,
     dirty: bool,
 }
@@ -199,6 +211,7 @@ impl App {
             documents: Pane::default(),
             inspector: Inspector::default(),
             plans: Plans::default(),
+            revising: Revising::default(),
             completion: Completion::default(),
             queue: VecDeque::new(),
             help: None,
@@ -214,6 +227,7 @@ impl App {
             turning: Arc::default(),
             leaving: None,
             reply: None,
+            over: None,
             mouse: setup.settings.ui.mouse,
             dirty: true,
             setup,

@@ -341,6 +341,10 @@ fn carry_out(
     match effect {
         Effect::Ask(question) => drop(handle.send(Request::Ask(question))),
         Effect::Cancel => drop(handle.send(Request::Cancel)),
+        Effect::AnswerNow => drop(handle.send(Request::Answer)),
+        Effect::Estimate(revision) => drop(handle.send(Request::Estimate(revision))),
+        Effect::Revise(revision) => drop(handle.send(Request::Revise(revision))),
+        Effect::Continue => drop(handle.send(Request::Continue)),
         Effect::Plan(mut change) => {
             for path in &mut change.load {
                 *path = inbox::at_home(path);

@@ -79,6 +79,7 @@ parts! {
     Changed = "changed",
     Cursor = "cursor",
     Plan = "plan",
+    Past = "past",
     Candidate = "candidate",
     CandidateMatch = "candidate-match",
 }
@@ -93,6 +94,7 @@ impl Part {
 /// part, and so besides.
 const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Link, None, Modifier::UNDERLINED),
+    (Part::Past, None, Modifier::DIM),
     (Part::LinkSelected, Some(Part::Selected), Modifier::REVERSED),
     (Part::Doubtful, Some(Part::Unverified), Modifier::ITALIC),
     (Part::Selection, None, Modifier::REVERSED),

@@ -120,6 +120,13 @@ impl Transcript {
         self.change(id, |block| block.update_thought(update));
     }
 
+    /// Whether these blocks are a part of the conversation no more.
+    pub fn set_past(&mut self, blocks: Range<BlockId>, past: bool) {
+        for block in self.blocks.get_mut(blocks).into_iter().flatten() {
+            block.past = past;
+        }
+    }
+
     fn change(&mut self, id: BlockId, change: impl FnOnce(&mut Block)) {
         self.measure(id);
         change(&mut self.blocks[id]);

@@ -1,6 +1,6 @@
 //! Where everything is on the screen, and drawing it.
 //!
-//! From the top: transcript, queued questions, what is planned for the documents, one line of progress, a rule, the
+//! From the top: transcript, queued questions, what is planned, one line of progress, a rule, the
 //! composer, the status line. With little room they go in the order status, rule, progress, queue; the composer is
 //! always there. The documents stand to the left of all this but the status line, the inspector to the right; where there is no room for
 //! that, and only while one of them has the keys, in its place, with what is planned and the status line below. Every area is a pure function

@@ -62,6 +62,11 @@ impl Session {
         columns: u16,
         rows: u16,
     ) -> Self {
+        Self::run(documents, &[arguments, &["."]].concat(), variables, columns, rows)
+    }
+
+    /// The program with these arguments and no others.
+    pub fn run(directory: &Path, arguments: &[&str], variables: &[(&str, &str)], columns: u16, rows: u16) -> Self {
         let pair = native_pty_system()
             .openpty(size(columns, rows))
             .expect("a pseudo-terminal");
@@ -85,9 +90,8 @@ impl Session {
         let settings = settings(&pair);
 
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_thunderhead"));
-        command.cwd(documents);
+        command.cwd(directory);
         command.args(arguments);
-        command.arg(".");
         command.env("TERM", "xterm-256color");
         command.env("THUNDERHEAD_CACHE", "");
         command.env("THUNDERHEAD_HISTORY", "");

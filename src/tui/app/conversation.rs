@@ -9,7 +9,7 @@ use super::super::format;
 use super::super::transcript::{BlockId, Kind, Level, Thought, citation_text};
 use super::plans::Plans;
 use super::{App, Effect};
-use crate::conversation::{Citation, Documents, Event, Question, Verdict};
+use crate::conversation::{Citation, Documents, Ending, Event, Question, Verdict};
 use crate::engine::{Finished, StopReason, Token};
 use crate::trace::{Channel, Trace};
 
@@ -22,6 +22,8 @@ const NAMED: usize = 3;
 pub(super) struct Reply {
     /// Where the next text of the same channel goes.
     open: Option<(Channel, BlockId)>,
+    /// Where the text went that came last, if that is over.
+    sealed: Option<(Channel, BlockId)>,
     /// The last block of thinking, to which its citations belong.
     thinking: Option<BlockId>,
     /// When the open thinking began and what has been decoded, on the engine's clock.
@@ -30,6 +32,12 @@ pub(super) struct Reply {
     last: Option<usize>,
     answered: bool,
     cited: Vec<Citation>,
+}
+
+impl Reply {
+    pub(super) fn is_answering(&self) -> bool {
+        matches!(self.open, Some((Channel::Answer, _)))
+    }
 }
 
 impl App {
@@ -49,6 +57,16 @@ impl App {
             Event::Citation(citation) => self.citation(citation),
             Event::Finished(finished) => self.finished(&finished),
             Event::Failed { message } => self.failed(message),
+            Event::Refused { message } => self.refused(message),
+            Event::Estimated(estimated) => return self.estimated(estimated),
+            Event::Continued { .. } => self.continued(),
+            Event::ThinkingEnded { by } => {
+                let why = match by {
+                    Ending::Budget => "the thinking was ended: its budget is used up",
+                    Ending::Asked => "the thinking was ended, as you asked",
+                };
+                self.notice(Level::Detail, why);
+            }
         }
         Vec::new()
     }
@@ -56,6 +74,7 @@ impl App {
     pub(super) fn conversation_ended(&mut self, reason: Option<String>) {
         self.close_reply();
         self.plans = Plans::default();
+        self.revisions_are_void();
         self.activity.enter(Phase::Ended, self.now);
         let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
         self.notice(Level::Error, format!("the conversation has ended{reason}"));
@@ -109,17 +128,37 @@ impl App {
 
     fn question(&mut self, question: Question) {
         self.close_reply();
+        self.over = None;
         // Shown as it was written, if that is what was sent.
-        let written = self
-            .queue
-            .pop_front()
-            .filter(|text| self.as_sent(text) == question.text);
-        self.transcript.push(Kind::Question, written.unwrap_or(question.text));
+        let written = if question.revises.is_some() {
+            self.revising.written(&question)
+        } else {
+            let first = self.queue.pop_front();
+            first.filter(|text| self.as_sent(text) == question.text)
+        };
+        let text = written.unwrap_or_else(|| question.text.clone());
+        let block = self.transcript.push(Kind::Question, &*text);
+        self.put(&question, block, text);
         if let Some(asked_as) = question.asked_as {
             self.notice(Level::Detail, format!("asked as: {asked_as}"));
         }
         self.activity.enter(Phase::Preparing, self.now);
         self.reply = Some(Reply::default());
+    }
+
+    /// The last reply goes on: in the block that it ended in.
+    fn continued(&mut self) {
+        let mut reply = self.over.take().unwrap_or_default();
+        reply.open = reply.sealed.take();
+        if let Some((Channel::Thinking, block)) = reply.open {
+            let now = self.now;
+            self.transcript.update_thought(block, |thought| {
+                thought.began = now.saturating_sub(thought.took.take().unwrap_or_default());
+                thought.trace.resume();
+            });
+        }
+        self.activity.enter(Phase::Preparing, self.now);
+        self.reply = Some(reply);
     }
 
     fn token(&mut self, token: &Token) {
@@ -173,7 +212,7 @@ impl App {
             self.transcript
                 .update_thought(block, |thought| thought.took = Some(took));
         }
-        reply.open = None;
+        reply.sealed = reply.open.take();
     }
 
     /// A citation in thinking belongs to its block; one in the answer stands below it, once.
@@ -214,11 +253,16 @@ impl App {
             finished.prompt_tokens
         });
         let reply = self.close_reply();
+        let (answered, written) = match &reply {
+            Some(reply) => (reply.answered, reply.last.is_some()),
+            None => (true, false),
+        };
+        self.over = reply;
         let text = match finished.reason {
             StopReason::Prefilled => return,
-            StopReason::EndOfSequence if reply.as_ref().is_none_or(|reply| reply.answered) => return,
+            StopReason::EndOfSequence if answered => return,
             StopReason::EndOfSequence => "the model ended its reply without an answer".to_owned(),
-            StopReason::MaxTokens => "stopped: the reply reached its token limit".to_owned(),
+            StopReason::MaxTokens => "stopped: the reply reached its token limit; /continue goes on".to_owned(),
             StopReason::ContextFull => "stopped: the context is full".to_owned(),
             StopReason::Repetition { tokens } => {
                 format!(
@@ -226,9 +270,7 @@ impl App {
                     format::count(tokens)
                 )
             }
-            StopReason::Cancelled if reply.is_some_and(|reply| reply.last.is_some()) => {
-                "cancelled; what was written is kept".to_owned()
-            }
+            StopReason::Cancelled if written => "cancelled; what was written is kept, and /continue goes on".to_owned(),
             StopReason::Cancelled => {
                 "cancelled; what was read is kept, and the next question goes on from it".to_owned()
             }

@@ -127,7 +127,7 @@ impl App {
     pub(super) fn step_back(&mut self) -> Vec<Effect> {
         if self.search.is_active() && self.focus == Focus::Conversation {
             self.search.forget();
-        } else if !self.transcript.let_go() {
+        } else if !self.leave_editing() && !self.transcript.let_go() {
             self.focus_on(match self.focus {
                 Focus::Composer => Focus::Conversation,
                 _ => Focus::Composer,

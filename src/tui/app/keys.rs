@@ -160,6 +160,11 @@ impl App {
             Action::Complete => self.completion.offer_again(),
             Action::Cancel if self.focus == Focus::Conversation && self.transcript.drop_selection() => {}
             Action::Cancel => return self.cancel(),
+            Action::Retry => return self.retry(argument),
+            Action::EditQuestion => self.edit_question(argument),
+            Action::AnswerNow => return self.answer_now(),
+            Action::Continue => return self.continue_reply(),
+            Action::Stop => return self.stop(),
             Action::Interrupt => return self.interrupt(),
             Action::Leave => return vec![Effect::Quit],
             Action::Help => self.open_help(),
@@ -322,6 +327,11 @@ impl App {
             None => {
                 let written = self.composer.take();
                 let text = written.trim().to_owned();
+                if let Some((turn, _)) = self.revising.editing.take() {
+                    let mut effects = self.send_edited(turn, text);
+                    effects.push(Effect::Remember(written));
+                    return effects;
+                }
                 self.queue.push_back(text.clone());
                 self.transcript.follow();
                 vec![Effect::Ask(self.as_sent(&text)), Effect::Remember(written)]
@@ -330,13 +340,21 @@ impl App {
     }
 
     fn cancel(&mut self) -> Vec<Effect> {
+        match self.stop() {
+            nothing if nothing.is_empty() => self.step_back(),
+            effects => effects,
+        }
+    }
+
+    /// Stops what runs, if something does.
+    fn stop(&mut self) -> Vec<Effect> {
         if self.activity.is_busy() {
             self.activity.cancel();
             vec![Effect::Cancel]
         } else if self.plans.working.is_some() {
             vec![Effect::Cancel]
         } else {
-            self.step_back()
+            Vec::new()
         }
     }
 

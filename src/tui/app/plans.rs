@@ -127,15 +127,22 @@ impl App {
     pub(super) fn can_answer(&self, answer: Answer, chords: &[Chord]) -> bool {
         let writing = self.focus == Focus::Composer && !self.composer.is_empty();
         let is_escape = chords.iter().all(|chord| chord.code.is_esc());
+        let asked = self.plans.asked.is_some() || self.revising.asked.is_some();
         match answer {
-            Answer::Apply => self.plans.asked.is_some() && !writing,
-            Answer::Forget => self.plans.asked.is_some() && (!writing || is_escape),
-            Answer::Reload => self.plans.asked.is_none() && self.plans.changed.is_some() && !writing,
+            Answer::Apply => asked && !writing,
+            Answer::Forget => asked && (!writing || is_escape),
+            Answer::Reload => !asked && self.plans.changed.is_some() && !writing,
         }
     }
 
     pub(super) fn answer(&mut self, answer: Answer) -> Vec<Effect> {
+        let of_turn = self.revising.asked.is_some();
         match answer {
+            Answer::Apply if of_turn => self.agree(),
+            Answer::Forget if of_turn => {
+                self.disagree();
+                Vec::new()
+            }
             Answer::Apply => self.confirm(),
             Answer::Forget => self.forget(),
             Answer::Reload => self.reload(),

@@ -9,6 +9,7 @@ mod editing;
 mod keys;
 mod mouse;
 mod plans;
+mod revising;
 pub mod rig;
 mod searching;
 mod turns;
@@ -341,7 +342,7 @@ fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
 #[test]
 fn slash_commands() {
     let mut rig = Rig::ready(60, 20);
-    rig.write("/t");
+    rig.write("/the");
     rig.shows("/theme  change the colours");
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/theme ");

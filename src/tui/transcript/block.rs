@@ -107,6 +107,8 @@ pub struct Block {
     /// Of all but thinking, which has its trace.
     text: String,
     gap: bool,
+    /// It is a part of the conversation no more: another has taken its place.
+    pub past: bool,
     /// What the person chose; until then thinking shows its tail while live and folds when it is over.
     fold: Option<Fold>,
     /// Where the tail began when the person stopped following: it stays there, and is not folded away, until they
@@ -129,6 +131,7 @@ impl Block {
             body: Body::plain("", 1),
             text: String::new(),
             gap,
+            past: false,
             fold: None,
             held: None,
             solid: 0..0,

@@ -54,6 +54,9 @@ impl Transcript {
                 theme,
                 now,
             );
+            if block.past {
+                buf.set_style(line, theme.style(Part::Past));
+            }
             if self
                 .turn
                 .is_some_and(|turn| turn.block == place.block && block.row_of(turn.spot) == place.row)

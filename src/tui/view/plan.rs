@@ -20,7 +20,7 @@ const NAMES_FROM: usize = 30;
 /// The rows, with how each looks.
 pub fn lines(app: &App, room: usize) -> Vec<(Part, String)> {
     let plans = &app.plans;
-    let mut lines = Vec::new();
+    let mut lines = revising_lines(app, room);
     if let Some(changed) = plans.changed.as_ref().filter(|_| plans.applying.is_none()) {
         lines.extend(wrapped(Part::Changed, &changed_line(app, changed), "", room));
     }
@@ -43,6 +43,28 @@ pub fn lines(app: &App, room: usize) -> Vec<(Part, String)> {
     });
     lines.extend(applying.map(|text| (Part::Progress, clip(text, room))));
     lines
+}
+
+/// What is being had again: a question that is being written, or a price that waits for an answer.
+fn revising_lines(app: &App, room: usize) -> Vec<(Part, String)> {
+    let revising = &app.revising;
+    if let Some((_, estimated)) = &revising.asked {
+        let missing = estimated.tokens.saturating_sub(estimated.kept);
+        let time = app.activity.prefill_time(missing);
+        let time = time.map_or_else(String::new, |time| format!(" ≈ {}", format::duration(time)));
+        let text = format!(
+            "nearest state {} of {} → {} to prefill{time}",
+            format::count(estimated.kept),
+            format::count(estimated.tokens),
+            format::counted(missing, "token")
+        );
+        return wrapped(Part::Plan, &text, "Enter to go on, Esc to leave it", room);
+    }
+    if let Some((turn, _)) = &revising.editing {
+        let text = format!("writing question {turn} again: sending it takes its place");
+        return wrapped(Part::Plan, &text, "Esc to leave it", room);
+    }
+    Vec::new()
 }
 
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {

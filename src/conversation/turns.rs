@@ -1,0 +1,119 @@
+//! What has been said, as a tree: a question that takes the place of another begins a branch, and nothing is lost.
+
+use crate::model::{Message, Role};
+
+/// A question and its reply.
+#[derive(Debug)]
+struct Turn {
+    /// The turn before it.
+    parent: Option<usize>,
+    question: String,
+    /// What the reply answered; empty until it has.
+    answer: String,
+    /// How many turns it takes the place of, one after the other.
+    version: u64,
+}
+
+/// All turns, numbered from 1, and the one that the conversation stands at.
+#[derive(Debug, Default)]
+pub(super) struct Turns {
+    all: Vec<Turn>,
+    last: Option<usize>,
+}
+
+impl Turns {
+    fn get(&self, number: usize) -> Option<&Turn> {
+        self.all.get(number.checked_sub(1)?)
+    }
+
+    pub fn question(&self, number: usize) -> Option<&str> {
+        self.get(number).map(|turn| &*turn.question)
+    }
+
+    /// The turn before a new one, which takes the place of `revises`.
+    pub fn before(&self, revises: Option<usize>) -> Option<usize> {
+        match revises {
+            Some(number) => self.get(number).and_then(|turn| turn.parent),
+            None => self.last,
+        }
+    }
+
+    /// What a model is told of all turns up to this one: those with an answer.
+    pub fn history(&self, up_to: Option<usize>) -> Vec<Message> {
+        let path = std::iter::successors(up_to.and_then(|number| self.get(number)), |turn| self.get(turn.parent?));
+        let mut messages: Vec<Message> = path
+            .filter(|turn| !turn.answer.is_empty())
+            .flat_map(|turn| {
+                [
+                    Message::new(Role::Assistant, &turn.answer),
+                    Message::new(Role::User, &turn.question),
+                ]
+            })
+            .collect();
+        messages.reverse();
+        messages
+    }
+
+    /// How many turns one that revises this would take the place of.
+    pub fn version(&self, revises: Option<usize>) -> u64 {
+        revises
+            .and_then(|number| self.get(number))
+            .map_or(0, |turn| turn.version + 1)
+    }
+
+    /// Begins a turn, at which the conversation stands from now on; gives its number.
+    pub fn begin(&mut self, question: &str, revises: Option<usize>) -> usize {
+        self.all.push(Turn {
+            parent: self.before(revises),
+            question: question.to_owned(),
+            answer: String::new(),
+            version: self.version(revises),
+        });
+        self.last = Some(self.all.len());
+        self.all.len()
+    }
+
+    pub fn answered(&mut self, number: usize, answer: &str) {
+        let turn = number.checked_sub(1).and_then(|index| self.all.get_mut(index));
+        if let Some(turn) = turn {
+            answer.trim().clone_into(&mut turn.answer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(turns: &Turns) -> String {
+        let history = turns.history(turns.before(None));
+        let contents: Vec<_> = history.into_iter().map(|message| message.content).collect();
+        contents.join(" ")
+    }
+
+    #[test]
+    fn a_revision_takes_the_place_of_a_turn_and_of_what_came_after_it() {
+        let mut turns = Turns::default();
+        for (question, answer) in [("a", " A\n"), ("b", "B"), ("c", "C")] {
+            let number = turns.begin(question, None);
+            turns.answered(number, answer);
+        }
+        assert_eq!(told(&turns), "a A b B c C");
+        let number = turns.begin("b2", Some(2));
+        assert_eq!((number, turns.before(None), turns.version(Some(4))), (4, Some(4), 2));
+        assert_eq!(told(&turns), "a A", "one without an answer is not told");
+        turns.answered(4, "B2");
+        assert_eq!(told(&turns), "a A b2 B2");
+        turns.begin("c3", Some(3));
+        turns.answered(5, "C3");
+        assert_eq!(told(&turns), "a A b B c3 C3", "back on the first branch");
+        turns.begin("x", Some(99));
+        turns.answered(6, "X");
+        assert_eq!(told(&turns), "x X");
+        assert_eq!(
+            (turns.question(4), turns.question(0), turns.question(9)),
+            (Some("b2"), None, None)
+        );
+        turns.answered(0, "nothing");
+    }
+}

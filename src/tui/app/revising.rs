@@ -1,0 +1,281 @@
+//! Turns that are had again: another reply to a question, or another question in its place.
+//!
+//! What was said stays where it is; what is no part of the conversation any more is only drawn as past. First it is asked what
+//! it costs to go back: what is soon done is done at once, and what takes longer waits for a yes.
+
+use std::time::Duration;
+
+use super::super::activity::Phase;
+use super::super::transcript::{BlockId, Level};
+use super::{App, Effect};
+use crate::conversation::{Estimated, Question, Revision};
+
+/// What takes longer is asked about.
+const SOON: Duration = Duration::from_secs(5);
+/// What is more is asked about while it is not known how fast this machine reads.
+const FEW: usize = 4096;
+
+#[derive(Debug, Default)]
+pub struct Revising {
+    turns: Vec<Put>,
+    /// The question that is being written again, and what was in the field before.
+    pub editing: Option<(usize, String)>,
+    /// What it is being worked out for what it costs.
+    pub working: Option<Wanted>,
+    /// What waits for an answer, with its price.
+    pub asked: Option<(Wanted, Estimated)>,
+    /// What has been sent off.
+    sent: Option<Wanted>,
+}
+
+/// A question that was put to the model.
+#[derive(Debug)]
+struct Put {
+    turn: usize,
+    /// The turn before it.
+    parent: Option<usize>,
+    block: BlockId,
+    /// As it was written.
+    text: String,
+}
+
+/// A revision, with the question as it was written, if there is a new one.
+#[derive(Debug)]
+pub struct Wanted {
+    pub revision: Revision,
+    written: Option<String>,
+}
+
+impl Revising {
+    fn turn(&self, number: usize) -> Option<&Put> {
+        self.turns.iter().rfind(|put| put.turn == number)
+    }
+
+    /// What the person wrote, of a question that takes the place of another.
+    pub fn written(&mut self, question: &Question) -> Option<String> {
+        let revised = question.revises?;
+        let sent = self.sent.take().filter(|wanted| wanted.revision.turn == revised);
+        match sent {
+            Some(Wanted {
+                revision,
+                written: Some(written),
+            }) => (revision.question.as_ref() == Some(&question.text)).then_some(written),
+            Some(_) => self.turn(revised).map(|put| put.text.clone()),
+            None => None,
+        }
+    }
+}
+
+impl App {
+    /// Takes note of a question that is on its way, and shows as past what is no part of the conversation any more.
+    pub(super) fn put(&mut self, question: &Question, block: BlockId, text: String) {
+        let turns = &mut self.revising.turns;
+        let last = turns.last().map(|put| put.turn);
+        let parent = match question.revises {
+            Some(revised) => turns.iter().rfind(|put| put.turn == revised).and_then(|put| put.parent),
+            None => last,
+        };
+        let again = question
+            .revises
+            .and_then(|revised| self.revising.turn(revised))
+            .map(|put| put.text == text);
+        // A record may not number its turns.
+        let turn = question.turn.max(last.map_or(1, |last| last.saturating_add(1)));
+        self.revising.turns.push(Put {
+            turn,
+            parent,
+            block,
+            text,
+        });
+        if let Some(again) = again {
+            self.mark_past();
+            let text = if again {
+                "another reply in the place of the one above, which stays there, dimmed"
+            } else {
+                "in the place of a question above; what was said stays there, dimmed"
+            };
+            self.notice(Level::Detail, text);
+        }
+    }
+
+    /// Of all turns those are past that do not lead to the last one.
+    fn mark_past(&mut self) {
+        let turns = &self.revising.turns;
+        let mut standing = turns.last().map(|put| put.turn);
+        let mut end = self.transcript.blocks().len();
+        let mut ranges = Vec::new();
+        for put in turns.iter().rev() {
+            let stands = standing == Some(put.turn);
+            if stands {
+                standing = put.parent;
+            }
+            ranges.push((put.block..end, !stands));
+            end = put.block;
+        }
+        for (range, past) in ranges {
+            self.transcript.set_past(range, past);
+        }
+    }
+
+    /// The turn that `argument` names; the last one without it.
+    fn named_turn(&mut self, argument: &str) -> Option<(usize, String)> {
+        let found = match argument {
+            "" => self.revising.turns.last(),
+            number => number.parse().ok().and_then(|number| self.revising.turn(number)),
+        };
+        let found = found.map(|put| (put.turn, put.text.clone()));
+        if found.is_none() {
+            let text = match argument {
+                "" => "nothing has been asked yet".to_owned(),
+                _ => format!("there is no question {argument}; the first is 1"),
+            };
+            self.notice(Level::Error, text);
+        }
+        found
+    }
+
+    /// `/retry [N]`: another reply to the last question, or to an earlier one.
+    pub(super) fn retry(&mut self, argument: &str) -> Vec<Effect> {
+        let Some((turn, _)) = self.named_turn(argument) else {
+            return Vec::new();
+        };
+        self.estimate(Wanted {
+            revision: Revision { turn, question: None },
+            written: None,
+        })
+    }
+
+    /// `/edit [N]`: the last question, or an earlier one, back in the field.
+    pub(super) fn edit_question(&mut self, argument: &str) {
+        if let Some((turn, text)) = self.named_turn(argument) {
+            self.leave_editing();
+            let draft = self.composer.whole();
+            self.composer.replace(text);
+            self.revising.editing = Some((turn, draft));
+            self.focus_on(super::Focus::Composer);
+        }
+    }
+
+    /// Lets go of a question that is being written again; whether there was one.
+    pub(super) fn leave_editing(&mut self) -> bool {
+        let editing = self.revising.editing.take();
+        if let Some((_, draft)) = &editing {
+            self.composer.replace(draft);
+        }
+        editing.is_some()
+    }
+
+    /// Has it worked out what a revision costs. What is being written is stopped, for it would be past as well.
+    fn estimate(&mut self, wanted: Wanted) -> Vec<Effect> {
+        if self.activity.phase() == Phase::Ended {
+            self.notice(
+                Level::Error,
+                "the conversation has ended; nothing can be asked any more",
+            );
+            return Vec::new();
+        }
+        let mut effects = Vec::new();
+        if self.reply.is_some() {
+            self.activity.cancel();
+            effects.push(Effect::Cancel);
+        }
+        effects.push(Effect::Estimate(wanted.revision.clone()));
+        self.revising.asked = None;
+        self.revising.working = Some(wanted);
+        effects
+    }
+
+    /// The question in the field, in the place of the one that it was.
+    pub(super) fn send_edited(&mut self, turn: usize, text: String) -> Vec<Effect> {
+        let revision = Revision {
+            turn,
+            question: Some(self.as_sent(&text)),
+        };
+        self.estimate(Wanted {
+            revision,
+            written: Some(text),
+        })
+    }
+
+    pub(super) fn estimated(&mut self, estimated: Estimated) -> Vec<Effect> {
+        let Some(wanted) = self
+            .revising
+            .working
+            .take_if(|wanted| wanted.revision.turn == estimated.turn)
+        else {
+            return Vec::new();
+        };
+        let tokens = estimated.tokens.saturating_sub(estimated.kept);
+        let is_soon = match self.activity.prefill_time(tokens) {
+            Some(time) => time <= SOON,
+            None => tokens <= FEW,
+        };
+        if is_soon {
+            return self.revise(wanted);
+        }
+        self.revising.asked = Some((wanted, estimated));
+        Vec::new()
+    }
+
+    fn revise(&mut self, wanted: Wanted) -> Vec<Effect> {
+        let revision = wanted.revision.clone();
+        self.revising.sent = Some(wanted);
+        self.transcript.follow();
+        vec![Effect::Revise(revision)]
+    }
+
+    /// The price is agreed to.
+    pub(super) fn agree(&mut self) -> Vec<Effect> {
+        match self.revising.asked.take() {
+            Some((wanted, _)) => self.revise(wanted),
+            None => Vec::new(),
+        }
+    }
+
+    /// It is not: a question that was written is in the field again.
+    pub(super) fn disagree(&mut self) {
+        if let Some((wanted, _)) = self.revising.asked.take() {
+            self.give_back(wanted);
+        }
+    }
+
+    fn give_back(&mut self, wanted: Wanted) {
+        if let Some(written) = wanted.written {
+            let draft = self.composer.whole();
+            self.composer.replace(written);
+            self.revising.editing = Some((wanted.revision.turn, draft));
+        }
+    }
+
+    /// Something was not possible.
+    pub(super) fn refused(&mut self, message: String) {
+        let sent = self.revising.sent.take();
+        if let Some(wanted) = self.revising.working.take().or(sent) {
+            self.give_back(wanted);
+        }
+        self.notice(Level::Error, message);
+    }
+
+    /// Nothing will be answered any more.
+    pub(super) fn revisions_are_void(&mut self) {
+        (self.revising.working, self.revising.sent, self.revising.asked) = (None, None, None);
+    }
+
+    /// Ends the thinking of the reply that is being written.
+    pub(super) fn answer_now(&mut self) -> Vec<Effect> {
+        if self.reply.as_ref().is_some_and(|reply| !reply.is_answering()) {
+            return vec![Effect::AnswerNow];
+        }
+        self.notice(Level::Info, "nothing is being thought that could be ended");
+        Vec::new()
+    }
+
+    /// Goes on with the last reply.
+    pub(super) fn continue_reply(&mut self) -> Vec<Effect> {
+        if self.reply.is_some() {
+            self.notice(Level::Info, "the reply is still being written");
+            return Vec::new();
+        }
+        vec![Effect::Continue]
+    }
+}

@@ -1,0 +1,66 @@
+//! Recorded sessions, and turns that are had again.
+
+use super::emulator::Session;
+use super::{QUESTION, ask, documents, ready, start};
+
+fn open(arguments: &[&str]) -> Session {
+    let here = tempfile::tempdir().unwrap();
+    Session::run(here.path(), &[&["sessions", "open"], arguments].concat(), &[], 100, 30)
+}
+
+#[test]
+fn the_long_session_opens_whole_and_cannot_be_asked() {
+    let mut session = open(&["eighty-days"]);
+    session.wait_for("the end of the session", |screen| {
+        screen.contains("generated (recorded)") && screen.contains("a whole day") && screen.contains("ready")
+    });
+    session.send("and then?\r");
+    session.wait_for("a refusal", |screen| {
+        screen.contains("❯ and then?") && screen.contains("nothing can be asked")
+    });
+    session.send("/retry\r");
+    session.wait_for("another one", |screen| {
+        screen.matches("nothing can be asked").count() == 2
+    });
+    session.send("/load x\r");
+    session.wait_for("a third", |screen| screen.contains("without its documents"));
+    session.send("\u{3}\u{3}");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
+#[test]
+fn a_session_is_played_as_it_came_and_can_be_stopped() {
+    let mut session = open(&["--speed", "20", "eighty-days"]);
+    session.wait_for("thinking under way", |screen| {
+        screen.contains("▾ thinking") && screen.contains("London to Suez")
+    });
+    session.send("\u{1b}");
+    session.wait_for("an end", |screen| {
+        screen.contains("cancelled; what was written is kept") && screen.contains("ready")
+    });
+    session.send("/quit\r");
+    assert_eq!(session.wait(), 0);
+}
+
+#[test]
+fn a_reply_is_had_again_and_a_question_written_again() {
+    let documents = documents();
+    let mut session = start(documents.path());
+    ready(&session);
+    ask(&session);
+    session.send("/retry\r");
+    session.wait_for("the same reply once more", |screen| {
+        screen.matches("src/x.rs:12 verified").count() == 2 && screen.contains("in the place of the one above")
+    });
+    session.send("\u{18}e");
+    session.wait_for("the question in the field", |screen| {
+        screen.contains("writing question 2 again") && screen.matches(QUESTION).count() == 3
+    });
+    session.send("\u{15}Find `other`\r");
+    session.wait_for("another answer", |screen| {
+        screen.contains("in the place of a question above") && screen.contains("src/y.rs:1 verified")
+    });
+    session.send("/quit\r");
+    assert_eq!(session.wait(), 0);
+}
