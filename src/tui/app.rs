@@ -10,8 +10,10 @@ mod conversation;
 mod copying;
 mod documents;
 mod editing;
+mod exporting;
 mod focus;
 mod keys;
+mod ledger;
 mod mouse;
 mod palette;
 mod panes;
@@ -38,7 +40,9 @@ use super::composer::Composer;
 use super::composer::store::Told;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
+use super::export::{Writing, Written};
 use super::inspector::Inspector;
+use super::inspector::ledger::Ledger;
 use super::keymap::{Chord, Keymap};
 use super::links::Linker;
 use super::palette::Palette;
@@ -83,6 +87,8 @@ pub enum Input {
     Highlighted(Highlighted),
     /// The editor is done.
     Edited(Edited),
+    /// What became of a file that was to be written.
+    Written(Written),
     /// What came of copying.
     Copied(Copied),
     /// What earlier runs have left to recall, or why there is nothing.
@@ -115,6 +121,8 @@ pub enum Effect {
     SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
+    /// Write a file.
+    Write(Writing),
     /// Give the terminal to the person's editor, with a text.
     Edit(Editing),
     /// Take the mouse from the terminal, or leave it to it.
@@ -179,6 +187,7 @@ pub struct App {
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
     pub(super) search: Search,
+    pub(super) ledger: Option<Ledger>,
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
@@ -223,6 +232,7 @@ impl App {
             pointer: Mouse::default(),
             viewer: None,
             search: Search::default(),
+            ledger: None,
             linker: Linker::default(),
             turning: Arc::default(),
             leaving: None,
@@ -285,6 +295,10 @@ impl App {
                 self.highlighted(highlighted);
                 Vec::new()
             }
+            Input::Written(written) => {
+                self.written(&written);
+                Vec::new()
+            }
             Input::Edited(edited) => {
                 self.edited(edited);
                 Vec::new()
@@ -321,6 +335,12 @@ impl App {
         self.composer.set_field(view::field_width(view::main_width(self)));
         let areas = view::areas(self);
         let pane = areas.documents.height;
+        if self.ledger.is_some() {
+            let area = view::ledger_area(self);
+            if let Some(ledger) = &mut self.ledger {
+                ledger.see(&self.transcript, self.now, area);
+            }
+        }
         self.documents
             .resize(usize::from(pane - super::documents::frame_rows(pane)));
         // What is covered is not wrapped anew.

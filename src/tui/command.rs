@@ -52,6 +52,10 @@ pub enum Action {
     FollowLink,
     LastCitation,
     Open,
+    Export,
+    Ledger,
+    LedgerSort,
+    LedgerReverse,
     Search,
     NextMatch,
     PreviousMatch,
@@ -200,7 +204,7 @@ const fn hidden(command: Command) -> Command {
 pub const COMMANDS: &[Command] = &{
     use Action as A;
     use Argument::{None, Optional};
-    use Context::{Composer, Conversation, Empty, Global, Help, Inspector, Panes, Prompt, Search, Slash};
+    use Context::{Composer, Conversation, Empty, Global, Help, Inspector, Ledger, Panes, Prompt, Search, Slash};
     use Group::{Application, Asking, Documents, Reading, Writing};
     [
         command(Asking, A::Send, "send", &[(Composer, "enter")], "send the question"),
@@ -222,7 +226,14 @@ pub const COMMANDS: &[Command] = &{
             Asking,
             A::Cancel,
             "cancel",
-            &[(Panes, "esc"), (Help, "esc"), (Help, "q"), (Prompt, "esc")],
+            &[
+                (Panes, "esc"),
+                (Help, "esc"),
+                (Help, "q"),
+                (Prompt, "esc"),
+                (Ledger, "esc"),
+                (Ledger, "q"),
+            ],
             "cancel what runs (what is done is kept); else close, or read",
         ),
         command(
@@ -402,6 +413,42 @@ pub const COMMANDS: &[Command] = &{
             command(Reading, A::Open, "open", &[], "open a document"),
         ),
         slash(
+            "export",
+            Optional("trace|conversation FILE.md|FILE.jsonl"),
+            command(
+                Reading,
+                A::Export,
+                "export",
+                &[(Panes, "leader w")],
+                "write the conversation or a trace to a file",
+            ),
+        ),
+        slash(
+            "ledger",
+            None,
+            command(
+                Reading,
+                A::Ledger,
+                "ledger",
+                &[(Panes, "leader l")],
+                "all thinking as a table, to sort and to go to",
+            ),
+        ),
+        command(
+            Reading,
+            A::LedgerSort,
+            "ledger-sort",
+            &[(Ledger, "s"), (Ledger, "right"), (Ledger, "l")],
+            "in the ledger: sort by the next column (or click on it)",
+        ),
+        command(
+            Reading,
+            A::LedgerReverse,
+            "ledger-reverse",
+            &[(Ledger, "S"), (Ledger, "r")],
+            "in the ledger: the other way round",
+        ),
+        slash(
             "search",
             Optional("PATTERN"),
             command(
@@ -500,6 +547,8 @@ pub const COMMANDS: &[Command] = &{
                 (Help, "k"),
                 (Help, "up"),
                 (Prompt, "up"),
+                (Ledger, "k"),
+                (Ledger, "up"),
                 (Prompt, "ctrl-p"),
             ],
             "a row up (or the wheel)",
@@ -514,6 +563,8 @@ pub const COMMANDS: &[Command] = &{
                 (Help, "j"),
                 (Help, "down"),
                 (Prompt, "down"),
+                (Ledger, "j"),
+                (Ledger, "down"),
                 (Prompt, "ctrl-n"),
             ],
             "a row down (or the wheel)",
@@ -530,7 +581,14 @@ pub const COMMANDS: &[Command] = &{
             Reading,
             A::PageUp,
             "page-up",
-            &[(Panes, "pgup"), (Help, "pgup"), (Help, "ctrl-b"), (Prompt, "pgup")],
+            &[
+                (Panes, "pgup"),
+                (Help, "pgup"),
+                (Help, "ctrl-b"),
+                (Prompt, "pgup"),
+                (Ledger, "pgup"),
+                (Ledger, "ctrl-b"),
+            ],
             "a page up",
         ),
         command(
@@ -543,6 +601,7 @@ pub const COMMANDS: &[Command] = &{
                 (Help, "ctrl-f"),
                 (Help, "space"),
                 (Prompt, "pgdn"),
+                (Ledger, "pgdn"),
             ],
             "a page down",
         ),
@@ -550,14 +609,28 @@ pub const COMMANDS: &[Command] = &{
             Reading,
             A::ToStart,
             "to-start",
-            &[(Panes, "ctrl-home"), (Empty, "home"), (Help, "g"), (Help, "home")],
+            &[
+                (Panes, "ctrl-home"),
+                (Empty, "home"),
+                (Help, "g"),
+                (Help, "home"),
+                (Ledger, "g"),
+                (Ledger, "home"),
+            ],
             "to the beginning",
         ),
         command(
             Reading,
             A::Follow,
             "follow",
-            &[(Panes, "ctrl-end"), (Empty, "end"), (Help, "G"), (Help, "end")],
+            &[
+                (Panes, "ctrl-end"),
+                (Empty, "end"),
+                (Help, "G"),
+                (Help, "end"),
+                (Ledger, "G"),
+                (Ledger, "end"),
+            ],
             "to the end, and follow it",
         ),
         command(
@@ -731,7 +804,7 @@ pub const COMMANDS: &[Command] = &{
             Application,
             A::Accept,
             "accept",
-            &[(Prompt, "enter"), (Prompt, "tab")],
+            &[(Prompt, "enter"), (Prompt, "tab"), (Ledger, "enter")],
             "take what is written, or chosen in a list",
         ),
         command(

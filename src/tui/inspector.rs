@@ -1,5 +1,7 @@
 //! The inspector: an account of the thinking that has been done, beside the conversation.
 
+pub mod ledger;
+
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;

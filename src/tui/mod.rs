@@ -25,6 +25,7 @@ mod composer;
 mod decode;
 mod documents;
 mod editor;
+mod export;
 mod fences;
 pub(crate) mod format;
 mod highlight;
@@ -364,6 +365,7 @@ fn carry_out(
         }
         Effect::SendCopy(text) => send_copy(&text, app, screen, began)?,
         Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
+        Effect::Write(writing) => inbox.write(writing)?,
         Effect::Redraw => screen.redraw(),
         Effect::Suspend => {
             screen.leave()?;

@@ -214,6 +214,9 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     status::draw(app, areas.status, buf);
     completion::draw(app, &areas, buf);
     hints::draw(app, &areas, buf);
+    if let Some(ledger) = &app.ledger {
+        ledger.draw(ledger_area(app), buf, &app.setup.theme);
+    }
     let cursor = match app.focus() {
         Focus::Composer => cursor,
         Focus::Documents => written,
@@ -230,6 +233,21 @@ fn reading_cursor(app: &mut App, area: Rect) -> Option<Position> {
         x: area.x + (column as u16).min(area.width - 1),
         y: area.y + (row as u16).min(area.height - 1),
     })
+}
+
+/// Where the ledger is: over the conversation and the panes beside it.
+pub fn ledger_area(app: &App) -> Rect {
+    let areas = areas(app);
+    let bottom = areas
+        .transcript
+        .bottom()
+        .max(areas.documents.bottom().min(areas.composer.y));
+    Rect {
+        x: 0,
+        y: 0,
+        width: app.size.width,
+        height: bottom,
+    }
 }
 
 /// What lies over everything, if something does. Returns where the cursor is; `below`, if nothing does.

@@ -58,6 +58,9 @@ impl App {
                 .chain([Context::Prompt, Context::Global])
                 .collect();
         }
+        if self.ledger.is_some() && self.viewer.is_none() {
+            return vec![Context::Ledger, Context::Global];
+        }
         if self.viewer.is_some() {
             return vec![Context::Viewer, Context::Global];
         }

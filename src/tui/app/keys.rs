@@ -72,7 +72,7 @@ impl App {
         if self.palette.is_some() {
             return self.palette_action(action);
         }
-        if self.search_action(action) {
+        if self.search_action(action) || self.ledger_action(action) {
             return Vec::new();
         }
         if self.composer.search.is_some() && self.focus == Focus::Composer && self.viewer.is_none() {
@@ -177,7 +177,11 @@ impl App {
             Action::Pane(command) => return self.documents_command(command),
             Action::Answer(answer) => return self.answer(answer),
             // In a prompt, which has taken it.
-            Action::Accept | Action::SearchScope | Action::SearchScopeBack => {}
+            Action::Accept
+            | Action::SearchScope
+            | Action::SearchScopeBack
+            | Action::LedgerSort
+            | Action::LedgerReverse => {}
             Action::Load => {
                 return self.plan_of_words(argument, "load", |load| Change {
                     load,
@@ -227,6 +231,8 @@ impl App {
             Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
+            Action::Export => return self.export(argument),
+            Action::Ledger => self.toggle_ledger(),
             Action::Search => self.open_search(argument),
             Action::NextMatch => self.next_match(true),
             Action::PreviousMatch => self.next_match(false),

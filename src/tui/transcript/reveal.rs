@@ -87,6 +87,12 @@ impl Transcript {
         folds
     }
 
+    /// Begins the view with the header of a block.
+    pub fn begin_with(&mut self, id: BlockId) {
+        let header = self.header(id);
+        self.look_at(header);
+    }
+
     pub fn set_folds(&mut self, id: BlockId, folds: Folds) {
         self.change(id, |block| block.set_folds(folds));
     }
