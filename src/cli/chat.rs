@@ -35,7 +35,14 @@ pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError>
         settings: config,
         colour: super::colour(),
         opening: Vec::new(),
+        again: words(),
     };
     let outcome = tui::run(options, |sink| start(setup, sink))?;
     Ok(ExitCode::from(outcome.code as u8))
+}
+
+/// The command line; none if it cannot be shown as text.
+pub(super) fn words() -> Vec<String> {
+    let words: Result<_, _> = std::env::args_os().map(std::ffi::OsString::into_string).collect();
+    words.unwrap_or_default()
 }

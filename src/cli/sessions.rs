@@ -137,6 +137,7 @@ fn open(mut record: Record, speed: Option<Speed>, settings: Config) -> Result<Ex
         settings,
         colour: super::colour(),
         opening,
+        again: super::chat::words(),
     };
     let outcome = tui::run(options, |sink| {
         replay(played, speed.unwrap_or(Speed::AS_RECORDED), sink)

@@ -97,6 +97,13 @@ pub enum Input {
     Tick,
 }
 
+impl Input {
+    /// Whether somebody waits for what it does.
+    pub fn is_done_by_a_person(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Paste(_) | Self::Mouse(_) | Self::Resize(_))
+    }
+}
+
 /// Something to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -191,6 +198,8 @@ pub struct App {
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
+    /// What came of copying, until when it is told.
+    said: Option<(Duration, String)>,
     /// Until when another Ctrl-C leaves.
     leaving: Option<Duration>,
     reply: Option<Reply>,
@@ -235,6 +244,7 @@ impl App {
             ledger: None,
             linker: Linker::default(),
             turning: Arc::default(),
+            said: None,
             leaving: None,
             reply: None,
             over: None,
@@ -325,6 +335,7 @@ impl App {
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
+        self.said.take_if(|(until, _)| self.now >= *until);
         self.fit();
         effects.extend(self.highlight());
         effects
@@ -362,7 +373,11 @@ impl App {
         let search = self.is_working().then_some(self.now);
         let burst = self.burst_ends();
         let scroll = self.next_scroll();
-        [beat, self.leaving, search, burst, scroll].into_iter().flatten().min()
+        let said = self.said.as_ref().map(|(until, _)| *until);
+        [beat, self.leaving, said, search, burst, scroll]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the screen is out of date.
@@ -385,6 +400,11 @@ impl App {
     /// The documents.
     pub(super) fn pack(&self) -> &crate::context::Pack {
         self.linker.pack()
+    }
+
+    /// What has been done out of sight.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.said.as_ref().map(|(_, said)| &**said)
     }
 
     /// Whether another Ctrl-C leaves.
@@ -430,6 +450,12 @@ impl App {
 
     fn notice(&mut self, level: Level, text: impl Into<String>) {
         self.transcript.push(Kind::Notice(level), text);
+    }
+
+    /// What was made of the documents.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.plans.made
     }
 
     /// The last answer and its citations, to be left on the screen after the application.

@@ -85,6 +85,8 @@ pub struct Surroundings {
     wayland: bool,
     x11: bool,
     android: bool,
+    /// A tmux of this machine, which can be asked.
+    tmux: bool,
     within: Within,
 }
 
@@ -124,6 +126,7 @@ impl Surroundings {
             wayland: is_set("WAYLAND_DISPLAY"),
             x11: is_set("DISPLAY"),
             android: is_set("TERMUX_VERSION"),
+            tmux: is_set("TMUX"),
             within,
         }
     }
@@ -143,7 +146,7 @@ impl Surroundings {
             ]
         };
         let local = local.into_iter().flatten();
-        let tmux = TMUX.iter().filter(|_| self.within == Within::Tmux);
+        let tmux = TMUX.iter().filter(|_| self.tmux);
         local.chain(tmux).collect()
     }
 
@@ -360,6 +363,11 @@ mod tests {
         assert_eq!(names("linux", &[ssh, x11]), [""; 0], "the display of another machine");
         assert_eq!(names("linux", &[x11, tmux]), ["xclip", "xsel", "tmux"]);
         assert_eq!(names("macos", &[ssh, tmux]), ["tmux"]);
+        assert_eq!(
+            names("linux", &[ssh, ("TERM", "tmux-256color")]),
+            [""; 0],
+            "that of another machine"
+        );
         assert_eq!(names("macos", &[]), ["pbcopy"]);
         assert_eq!(names("windows", &[]), ["clip.exe"]);
         assert_eq!(names("linux", &[("TERMUX_VERSION", "1")]), ["termux-clipboard-set"]);

@@ -17,6 +17,7 @@
 //! wakes up, while nothing changes.
 
 mod activity;
+mod again;
 mod app;
 mod clipboard;
 mod command;
@@ -33,6 +34,7 @@ mod inbox;
 mod inspector;
 mod keymap;
 mod links;
+mod pace;
 mod palette;
 #[cfg(unix)]
 mod reading;
@@ -49,7 +51,7 @@ mod wrap;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::config::Config;
 use crate::conversation::{Event, Handle, Request, Sink};
@@ -59,6 +61,7 @@ use composer::store::{self, Store};
 use editor::{Edited, Editing};
 use highlight::Highlighter;
 use inbox::{Inbox, Message, Reading};
+use pace::{FRAME, Pace};
 use terminal::Screen;
 use viewer::Wanted;
 
@@ -67,8 +70,6 @@ pub(crate) use transcript::citation_text;
 pub use keymap::Keymap;
 pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
 
-/// The shortest time from one frame to the next.
-const FRAME: Duration = Duration::from_millis(16);
 /// The exit code of a process that a hangup ended.
 const HANGUP: i32 = 129;
 
@@ -87,6 +88,8 @@ pub struct Options {
     pub colour: bool,
     /// What was said before, and is there from the first frame on.
     pub opening: Vec<Event>,
+    /// The words of the command line that opens the same again, the program's name first; none if nothing does.
+    pub again: Vec<String>,
 }
 
 /// How the application ended.
@@ -148,16 +151,20 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         None
     };
     let ended = drive(&mut app, &mut screen, &inbox, history.as_ref(), start);
-    screen.leave()?;
+    let left = screen.leave();
     drop(guard);
-    // However it ended: what was being written is not lost.
+    // However it ended, and be the terminal gone: what was being written is not lost.
     if let Some(history) = history {
         app.unsent().into_iter().for_each(|draft| history.remember(draft));
         history.finish();
     }
+    left?;
     let outcome = ended?;
     if let Some(answer) = app.last_answer() {
         writeln!(io::stdout(), "{answer}")?;
+    }
+    if let Some(command) = again::command(&options.again, app.changes()) {
+        writeln!(io::stdout(), "\nto open the same documents again: {command}")?;
     }
     Ok(outcome)
 }
@@ -200,7 +207,10 @@ fn drive(
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
     screen.draw(|area, buf| app.draw(area, buf))?;
-    let mut drawn = Instant::now();
+    let mut pace = Pace::new();
+    pace.drawn(began.elapsed());
+    // Something was done by the person since the last frame.
+    let mut urgent = false;
     let mut reading = inbox.read_terminal()?;
     // The editor has the terminal: nothing is drawn, and what was typed before it came is not meant for us.
     let mut lent = false;
@@ -209,7 +219,7 @@ fn drive(
     let mut highlighter = None;
     loop {
         let wake = if app.is_dirty() && !lent {
-            Some(drawn + FRAME)
+            Some(Instant::now() + pace.wait(began.elapsed(), urgent))
         } else {
             app.next_tick().map(|tick| began + tick)
         };
@@ -256,6 +266,7 @@ fn drive(
                 Message::Input(input) => input,
                 Message::ConversationEnded => Input::ConversationEnded(failure.take()),
             };
+            urgent |= input.is_done_by_a_person();
             if let Input::Resize(size) = input {
                 screen.resize(size);
             }
@@ -284,10 +295,11 @@ fn drive(
             let late = Instant::now() >= deadline;
             message = if late { None } else { inbox.receiver.try_recv().ok() };
         }
-        if !lent && app.is_dirty() && drawn.elapsed() >= FRAME {
+        if !lent && app.is_dirty() && pace.wait(began.elapsed(), urgent).is_zero() {
             screen.shape_cursor(app.cursor_shape())?;
             screen.draw(|area, buf| app.draw(area, buf))?;
-            drawn = Instant::now();
+            pace.drawn(began.elapsed());
+            urgent = false;
         }
     }
 }

@@ -197,7 +197,7 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
         return None;
     }
     if let Some(viewer) = &app.viewer {
-        let hint = app.is_leaving().then_some("Ctrl-C again leaves");
+        let hint = app.is_leaving().then_some("Ctrl-C again leaves").or(app.said());
         let cursor = viewer.draw(area, buf, &app.setup.theme, hint);
         return draw_over(app, area, buf, cursor);
     }
@@ -336,6 +336,18 @@ fn draw_rule(app: &mut App, areas: &Areas, buf: &mut Buffer) {
         print(buf, x, area.y, area.right() - x, &mode, theme.style(Part::StatusStrong));
     }
     if let (Some(pill), Some(text)) = (pill_area(app, areas), pill(app)) {
+        if let Some(said) = app.said().filter(|_| !area.is_empty()) {
+            let room = (pill.x - area.x).saturating_sub(2);
+            let said = clip(&format!(" {said} "), usize::from(room));
+            print(
+                buf,
+                area.x + 1,
+                area.y,
+                room,
+                &said,
+                app.setup.theme.style(Part::Notice),
+            );
+        }
         print(
             buf,
             pill.x,

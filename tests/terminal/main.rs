@@ -83,6 +83,7 @@ fn a_question_is_answered_with_its_place() {
         "the last answer is left behind\n{left}"
     );
     assert!(!left.contains("thought"), "{left}");
+    assert!(left.contains("to open the same documents again: "), "{left}");
 }
 
 /// A model that rambles slowly enough to be watched: the 7:1 one, left to itself, on the plain backend.

@@ -92,7 +92,7 @@ impl App {
             self.transcript.push(Kind::Question, question);
         }
         self.activity.enter(Phase::Ready, self.now);
-        self.plans.applying = None;
+        (self.plans.applying, self.plans.making) = (None, None);
         self.notice(Level::Error, message);
     }
 

@@ -1,9 +1,14 @@
 //! What is copied, and saying what came of it.
 
+use std::time::Duration;
+
 use super::super::clipboard::Copied;
 use super::super::transcript::BlockId;
 use super::super::transcript::Level;
 use super::{App, Effect, Focus};
+
+/// How long it is told, to who does not see the end of the conversation, what came of copying.
+const SAID: Duration = Duration::from_secs(4);
 
 impl App {
     /// `/copy WHAT`
@@ -94,7 +99,9 @@ impl App {
             Copied::Taken { .. } | Copied::Sent { .. } | Copied::NotTaken { .. } => Level::Info,
             Copied::TooLong { .. } => Level::Error,
         };
-        self.notice(level, copied.to_string());
+        let told = copied.to_string();
+        self.said = Some((self.now + SAID, told.clone()));
+        self.notice(level, told);
         match copied {
             Copied::NotTaken { text, .. } => vec![Effect::SendCopy(text)],
             _ => Vec::new(),

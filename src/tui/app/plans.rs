@@ -29,6 +29,9 @@ pub struct Plans {
     pub changed: Option<Planned>,
     /// A change is being made, or will be when the reply is done.
     pub applying: Option<Applying>,
+    /// What is being made, and what has been.
+    pub making: Option<Change>,
+    pub made: Vec<Change>,
     /// The plan that the conversation keeps.
     kept: Option<u64>,
 }
@@ -110,13 +113,15 @@ impl App {
 
     pub(super) fn plan_failed(&mut self, message: String) {
         self.plans.working = None;
-        self.plans.applying = None;
+        (self.plans.applying, self.plans.making) = (None, None);
         self.notice(Level::Error, message);
     }
 
     /// The documents are new: what was planned for the old ones is void, and what is still asked for is planned anew.
     pub(super) fn plans_are_void(&mut self) -> Vec<Effect> {
         (self.plans.changed, self.plans.applying) = (None, None);
+        let made = self.plans.making.take();
+        self.plans.made.extend(made);
         match &self.plans.asked {
             Some(_) => self.plan(self.plans.change.clone()),
             None => Vec::new(),
@@ -180,6 +185,7 @@ impl App {
             return Vec::new();
         }
         self.plans.kept = None;
+        self.plans.making = (planned.cause == Cause::Asked).then(|| self.plans.change.clone());
         self.plans.applying = Some(match self.activity.is_busy() {
             true if self.reply.is_some() => Applying::AfterReply,
             true => Applying::Later,

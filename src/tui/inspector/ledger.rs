@@ -335,7 +335,7 @@ fn columns(room: usize) -> Vec<(Column, usize, usize)> {
     for column in Column::LEFT_OUT {
         let wide: usize = shown.iter().map(|column| column.width()).sum();
         // The question should be read, too.
-        if wide + 2 * Column::Question.width() <= room {
+        if wide + Column::Question.width() <= room {
             break;
         }
         shown.retain(|&shown| shown != column);

@@ -158,6 +158,7 @@ impl Transcript {
         }
         if let Some(anchor) = self.link {
             self.reveal(anchor);
+            self.read_at(anchor);
         }
     }
 

@@ -193,6 +193,13 @@ impl Transcript {
         });
     }
 
+    /// The cursor goes to what was gone to by other ways than its own.
+    pub(super) fn read_at(&mut self, anchor: Anchor) {
+        self.cursor = Some(anchor);
+        self.goal = None;
+        self.extend_to_cursor();
+    }
+
     /// Scrolls as little as is needed to have a row in view, and leaves following.
     pub(super) fn show(&mut self, place: Place) {
         let first = self.first();

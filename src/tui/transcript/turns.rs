@@ -33,6 +33,7 @@ impl Transcript {
         let (above, _) = self.up(place, self.view / 4);
         self.look_at(above);
         self.turn = Some(anchor);
+        self.read_at(anchor);
     }
 
     /// The turning point nearest to a spot of a block, after or before it.

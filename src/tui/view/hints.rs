@@ -10,8 +10,9 @@ use super::super::text::{clip, print, width};
 use super::super::theme::Part;
 use super::Areas;
 
-/// Columns of a hint, at least.
+/// Columns of a hint, at least; and rows of hints before there is another column.
 const COLUMN: u16 = 36;
+const ROWS: usize = 8;
 
 pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
     if app.begun.is_empty() {
@@ -24,7 +25,7 @@ pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
         Focus::Inspector if areas.transcript.is_empty() => areas.inspector,
         _ => areas.transcript,
     };
-    let columns = (over.width / COLUMN).max(1);
+    let columns = (hints.len().div_ceil(ROWS) as u16).min(over.width / COLUMN).max(1);
     let high = (hints.len().div_ceil(usize::from(columns)) as u16 + 1).min(over.height);
     let area = Rect {
         y: over.bottom() - high,

@@ -71,3 +71,18 @@ fn what_came_of_it_is_said_as_it_is() {
     rig.input(Input::Copied(too_long));
     rig.shows("! not copied: 1,000,000 bytes are more than the 786,432 that can be sent to a terminal");
 }
+
+#[test]
+fn who_does_not_see_the_end_is_told_too() {
+    let mut rig = Rig::ready(110, 12);
+    rig.question("q");
+    rig.token(Channel::Answer, &"line\n\n".repeat(30));
+    rig.finish(StopReason::EndOfSequence);
+    rig.key(KeyCode::PageUp);
+    rig.input(Input::Copied(Copied::sent("four")));
+    rig.shows("─ sent 4 characters to the terminal (OSC 52); whether it took them cannot be known ─");
+    assert!(rig.app.next_tick().is_some());
+    rig.wait(4_000);
+    rig.lacks("sent 4");
+    assert_eq!(rig.app.next_tick(), None);
+}

@@ -33,7 +33,7 @@ fn lines(rig: &mut Rig) -> Vec<String> {
 
 #[test]
 fn all_thinking_is_listed_sorted_and_gone_to() {
-    let mut rig = asked(100, 24);
+    let mut rig = asked(100, 8);
     open(&mut rig);
     let frame = rig.frame();
     assert!(

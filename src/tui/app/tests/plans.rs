@@ -356,3 +356,23 @@ fn a_plan_that_is_being_worked_out_can_be_stopped() {
     rig.lacks("working out");
     assert_eq!(rig.key(KeyCode::Esc), []);
 }
+
+#[test]
+fn what_was_made_of_the_documents_is_known_and_what_failed_is_not() {
+    let mut rig = ready(90, 20);
+    rig.ask("/load a");
+    rig.event(asked(1));
+    assert_eq!(rig.key(KeyCode::Enter), [Effect::Apply(1)]);
+    assert_eq!(rig.app.changes(), []);
+    rig.pack(&[("a", 1_000)], Vec::new());
+    rig.finish(StopReason::Prefilled);
+    assert_eq!(rig.app.changes(), [load(&["a"])]);
+    rig.ask("/load b");
+    rig.event(asked(2));
+    assert_eq!(rig.key(KeyCode::Enter), [Effect::Apply(2)]);
+    rig.event(Event::Failed {
+        message: "out of memory".into(),
+    });
+    rig.pack(&[("a", 1_000)], Vec::new());
+    assert_eq!(rig.app.changes(), [load(&["a"])]);
+}
