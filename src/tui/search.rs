@@ -64,6 +64,7 @@ impl Scope {
 #[derive(Debug)]
 struct Opened {
     block: BlockId,
+    offset: usize,
     before: Folds,
     after: Folds,
 }
@@ -255,8 +256,9 @@ impl Search {
                 if let Some(before) = transcript.reveal_text(hit.text, &hit.at) {
                     self.opened = Some(Opened {
                         block: hit.text,
+                        offset: hit.at.start,
                         before,
-                        after: transcript.blocks()[hit.text].folds(),
+                        after: transcript.blocks()[hit.text].folds(hit.at.start),
                     });
                 }
                 None
@@ -267,7 +269,7 @@ impl Search {
     /// What was opened for a match is folded again, unless it is this block, or the person has folded it otherwise since.
     fn fold_back(&mut self, transcript: &mut Transcript, but: Option<BlockId>) {
         if let Some(opened) = self.opened.take_if(|opened| Some(opened.block) != but)
-            && transcript.blocks()[opened.block].folds() == opened.after
+            && transcript.blocks()[opened.block].folds(opened.offset) == opened.after
         {
             transcript.set_folds(opened.block, opened.before);
         }

@@ -26,11 +26,12 @@ pub enum Column {
     Turns,
     Entropy,
     Probability,
+    Stopped,
 }
 
 impl Column {
     /// As they stand from left to right.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Turn,
         Self::Question,
         Self::Tokens,
@@ -40,10 +41,12 @@ impl Column {
         Self::Turns,
         Self::Entropy,
         Self::Probability,
+        Self::Stopped,
     ];
     /// In the order in which they are left out; the others never are.
-    const LEFT_OUT: [Self; 6] = [
+    const LEFT_OUT: [Self; 7] = [
         Self::Probability,
+        Self::Stopped,
         Self::Rate,
         Self::Segments,
         Self::Entropy,
@@ -62,6 +65,7 @@ impl Column {
             Self::Turns => "↺",
             Self::Entropy => "entropy",
             Self::Probability => "p",
+            Self::Stopped => "ended by",
         }
     }
 
@@ -71,6 +75,7 @@ impl Column {
             Self::Turn => 4,
             Self::Question | Self::Tokens | Self::Time | Self::Entropy => 8,
             Self::Rate => 11,
+            Self::Stopped => 16,
             Self::Segments | Self::Turns | Self::Probability => 6,
         }
     }
@@ -91,6 +96,7 @@ pub struct Line {
     entropy: f64,
     probability: f64,
     live: bool,
+    stopped: &'static str,
 }
 
 impl Line {
@@ -106,6 +112,7 @@ impl Line {
             Column::Turns => format::count(self.turns),
             Column::Entropy => format!("{:.2}", self.entropy),
             Column::Probability => format!("{:.0}%", self.probability * 100.0),
+            Column::Stopped => self.stopped.to_owned(),
         }
     }
 
@@ -120,6 +127,7 @@ impl Line {
             Column::Turns => self.turns.cmp(&other.turns),
             Column::Entropy => self.entropy.total_cmp(&other.entropy),
             Column::Probability => self.probability.total_cmp(&other.probability),
+            Column::Stopped => self.stopped.cmp(other.stopped),
         }
     }
 }
@@ -176,6 +184,7 @@ impl Ledger {
                         entropy: all.mean.entropy,
                         probability: all.mean.probability,
                         live: thought.is_live(),
+                        stopped: thought.stopped.unwrap_or(if thought.is_live() { "" } else { "itself" }),
                     });
                 }
                 _ => {}
@@ -229,7 +238,7 @@ impl Ledger {
 
     /// Numbers begin with the greatest.
     fn sort_by(&mut self, column: Column) {
-        self.descending = !matches!(column, Column::Turn | Column::Question);
+        self.descending = !matches!(column, Column::Turn | Column::Question | Column::Stopped);
         self.sorted_by = column;
         self.sort();
     }
@@ -372,7 +381,7 @@ mod tests {
                 .map(|(column, ..)| column.title())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(names(200).len(), 9);
+        assert_eq!(names(200).len(), 10);
         assert_eq!(names(60), ["#", "question", "tokens", "time", "seg", "↺", "entropy"]);
         assert_eq!(names(40), ["#", "question", "tokens", "time"]);
         assert_eq!(names(26), ["#", "question", "tokens"]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::tui::theme::{Part, Theme};
-use crate::tui::transcript::Thought;
+use crate::tui::transcript::{Account, Thought};
 
 fn searched(transcript: &mut Transcript, scope: Scope, pattern: &str) -> Search {
     let mut search = Search::default();
@@ -35,7 +35,7 @@ fn marked(search: &Search, transcript: &mut Transcript, width: u16, height: u16)
     let area = Rect::new(0, 0, width, height);
     transcript.resize(crate::tui::transcript::text_width(width), usize::from(height));
     let mut buf = Buffer::empty(area);
-    transcript.draw(area, &mut buf, &theme, Duration::ZERO, search);
+    transcript.draw(area, &mut buf, &theme, Account::default(), search);
     let of = |style: Style| {
         let rows = area.rows().map(|row| {
             let cells = row.positions().filter(|&at| Some(buf[at].fg) == style.fg);
@@ -64,11 +64,11 @@ fn a_match_in_a_fold_opens_it_and_folds_it_back_when_left() {
         "hay\n".repeat(30) + "the needle is here\n" + &"hay\n".repeat(30),
     );
     transcript.push(Kind::Answer, "here: needle");
-    let before = transcript.blocks()[first].folds();
+    let before = transcript.blocks()[first].folds(0);
     let mut search = searched(&mut transcript, Scope::Said, "needle");
     let (_, current, _) = marked(&search, &mut transcript, 40, 8);
     assert_eq!((search.count().as_str(), current), ("1/3", vec!["needle".to_owned()]));
-    assert_eq!(transcript.blocks()[first].folds(), before, "nothing was opened yet");
+    assert_eq!(transcript.blocks()[first].folds(0), before, "nothing was opened yet");
     search.accept(&mut transcript);
     let step = |search: &mut Search, transcript: &mut Transcript, forward| {
         search.step(transcript, forward);
@@ -82,7 +82,7 @@ fn a_match_in_a_fold_opens_it_and_folds_it_back_when_left() {
     assert_eq!(search.count(), "2/3");
     step(&mut search, &mut transcript, true);
     assert_eq!((search.count().as_str(), search.around()), ("3/3", None));
-    assert_eq!(transcript.blocks()[first].folds(), before, "it is folded back");
+    assert_eq!(transcript.blocks()[first].folds(0), before, "it is folded back");
     step(&mut search, &mut transcript, true);
     assert_eq!(
         (search.count().as_str(), search.around()),
@@ -97,9 +97,9 @@ fn a_match_in_a_fold_opens_it_and_folds_it_back_when_left() {
     // Who folds it otherwise meanwhile is not corrected.
     transcript.cycle_fold(first);
     transcript.cycle_fold(first);
-    let chosen = transcript.blocks()[first].folds();
+    let chosen = transcript.blocks()[first].folds(0);
     step(&mut search, &mut transcript, false);
-    assert_eq!(transcript.blocks()[first].folds(), chosen);
+    assert_eq!(transcript.blocks()[first].folds(0), chosen);
 }
 
 #[test]
@@ -108,13 +108,13 @@ fn dismissing_goes_back_to_where_one_was() {
     transcript.resize(40, 6);
     let block = transcript.push(thinking(true), "needle\n".repeat(50));
     transcript.push(Kind::Answer, "hay\n".repeat(50));
-    let before = transcript.blocks()[block].folds();
+    let before = transcript.blocks()[block].folds(0);
     let mut search = searched(&mut transcript, Scope::Traces, "needle");
     assert!(!transcript.is_following());
-    assert_ne!(transcript.blocks()[block].folds(), before);
+    assert_ne!(transcript.blocks()[block].folds(0), before);
     search.dismiss(&mut transcript);
     assert!(transcript.is_following() && !search.is_active());
-    assert_eq!(transcript.blocks()[block].folds(), before);
+    assert_eq!(transcript.blocks()[block].folds(0), before);
     transcript.scroll(-20);
     let at = transcript.first_spot();
     let mut search = searched(&mut transcript, Scope::Said, "needle");

@@ -68,13 +68,13 @@ impl Transcript {
     /// if it had to be unfolded.
     pub fn reveal_text(&mut self, id: BlockId, at: &Range<usize>) -> Option<Folds> {
         let hidden = !self.blocks[id].shows(at.start);
-        let folds = hidden.then(|| self.blocks[id].folds());
+        let folds = hidden.then(|| self.blocks[id].folds(at.start));
         if hidden {
             let first = self.is_following().then(|| self.first());
             if let Some(first) = first {
                 self.look_at(first);
             }
-            self.change(id, super::Block::unfold);
+            self.change(id, |block| block.uncover(at.start));
         }
         let place = self.row_with(id, at.start);
         if !self.is_shown(place) {
