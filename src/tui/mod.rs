@@ -33,6 +33,7 @@ mod inbox;
 mod inspector;
 mod keymap;
 mod links;
+mod offscreen;
 mod pace;
 mod palette;
 #[cfg(unix)]
@@ -66,6 +67,7 @@ use viewer::Wanted;
 pub(crate) use transcript::citation_text;
 
 pub use keymap::Keymap;
+pub use offscreen::Offscreen;
 pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
 
 /// The exit code of a process that a hangup ended.
