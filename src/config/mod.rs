@@ -8,6 +8,7 @@ mod file;
 mod nearest;
 mod report;
 mod table;
+mod turning;
 mod value;
 
 #[cfg(test)]
@@ -20,7 +21,11 @@ use std::sync::Arc;
 pub use file::File;
 pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
-pub use table::{Backend, Composer, Config, Documents, FileOrder, Model, Reply, SETTINGS, Setting, Ui, sections};
+pub use table::{
+    Backend, Composer, Config, Documents, FileOrder, Model, Reply, SETTINGS, Setting, Thinking, ThinkingFold, Ui,
+    sections,
+};
+pub use turning::Phrases;
 pub use value::{Auto, Count, Number, OptionalPath, Value};
 
 /// A line and a column of a file, both from 1.

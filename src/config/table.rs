@@ -4,6 +4,7 @@
 //! unknown one is compared with, and the tables of the reference (a test compares them).
 
 use super::Binding;
+use super::turning::Phrases;
 use super::value::{Auto, Count, Number, OptionalPath, Value, choices};
 
 /// A row of the table.
@@ -114,6 +115,8 @@ choices! {
     Backend { Cpu = "cpu", Reference = "reference", }
     /// The order of files in a folder.
     FileOrder { History = "history", Path = "path", }
+    /// How much of thinking shows.
+    ThinkingFold { Auto = "auto", Folded = "folded", Window = "window", Full = "full", }
 }
 
 // To add a setting: a line here. Then `UPDATE_DOCS=1 cargo test --lib config::` writes it into the reference.
@@ -177,6 +180,17 @@ settings! {
         thinking_budget: Count = Count(80_000), flag "thinking-budget";
         /// Stop a reply after this many consecutive tokens with probability above 0.99; 0 never stops.
         loop_guard: Count = Count(3_000), flag "loop-guard";
+    }
+    /// How thinking is shown and read.
+    thinking: Thinking {
+        /// How much of it shows: `auto` is a window of its last 200 rows while it is live, and its header when it is over;
+        /// `folded` shows the header, with the last 10 rows while it is live; `window`; `full`.
+        fold: ThinkingFold = ThinkingFold::Auto;
+        /// Every token looks as sure as the model was of it.
+        heat: bool = false;
+        /// What sentences begin with where a thought turns, as changes to the built-in table, by language: `add`, `remove`,
+        /// `replace`.
+        turning: Phrases = Phrases::default();
     }
     /// Where questions are written.
     composer: Composer {

@@ -160,7 +160,7 @@ fn ordinal(line: &str, over: bool) -> Option<Line> {
     }
 }
 
-/// `Step 3`, `Fall 2:`, `步骤1`
+/// `Step 3:`, `Fall 2.`, `步骤1：`
 fn counted(line: &str, over: bool) -> Option<Line> {
     let undecided = |decided: Line| if over { Some(decided) } else { None };
     for word in COUNTED {
@@ -178,11 +178,13 @@ fn counted(line: &str, over: bool) -> Option<Line> {
         }
         drop(lower);
         let rest = rest.as_str();
-        return match rest.trim_start_matches(' ').chars().next() {
-            None => undecided(Line::Text),
-            Some(next) if next.is_ascii_digit() => Some(Line::Step(0)),
-            // `Step` may go on to `Case`-like words only by letters: none of the table begins with another.
-            _ if word == "cas" && rest.starts_with(['o', 'e', 'O', 'E']) => continue,
+        let number = rest.trim_start_matches(' ');
+        let after = number.trim_start_matches(|c: char| c.is_ascii_digit());
+        return match (number.len() - after.len(), after.chars().next()) {
+            (_, None) if !over => None,
+            (1..=DIGITS, None | Some(':' | '.' | ')' | '：' | '、' | '\r' | '\n')) => Some(Line::Step(0)),
+            // The only words of the table that begin with another one are `case` and `caso`.
+            (0, _) if word == "cas" && rest.starts_with(['o', 'e', 'O', 'E']) => continue,
             _ => Some(Line::Text),
         };
     }
@@ -215,6 +217,8 @@ mod tests {
             ("2、二", Line::Step(4)),
             ("Step 3: go", Line::Step(0)),
             ("Caso 2", Line::Step(0)),
+            ("Case 2) x", Line::Step(0)),
+            ("Step 2 is wrong", Line::Text),
             ("Case by case", Line::Text),
             ("stepping 1", Line::Text),
             ("第二步", Line::Step(0)),
@@ -233,7 +237,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_told_early_stays(line in "( {0,2}|\t)(#{1,7}|`{1,4}|\\*{1,2}|- ?|\\(?[0-9]{1,4}[.)、]?|step|caso?|cas|第[一3]?[步x]?|a|你|\\|)[ a1*:.\n]{0,8}", after_blank: bool) {
+        fn what_is_told_early_stays(line in "( {0,2}|\t)(#{1,7}|`{1,4}|\\*{1,2}|- ?|\\(?[0-9]{1,4}[.)、]?|step|caso?|cas|第[一3]?[步x]?|a|你|\\|)[ a1*:.\n：]{0,8}", after_blank: bool) {
             let whole = classify(&line, true, after_blank);
             prop_assert!(whole.is_some());
             for cut in 0..line.len() {

@@ -11,6 +11,7 @@ mod copying;
 mod documents;
 mod editing;
 mod focus;
+mod inspecting;
 mod keys;
 mod mouse;
 mod palette;
@@ -19,6 +20,7 @@ pub(super) mod plans;
 pub(super) mod revising;
 #[cfg(test)]
 pub(super) mod tests;
+mod thinking;
 mod viewing;
 
 use std::collections::VecDeque;
@@ -47,6 +49,7 @@ use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
 use crate::config::Config;
 use crate::conversation::{Change, Event, Revision};
+use crate::engine::Token;
 use crate::trace::Turning;
 use conversation::Reply;
 pub(super) use focus::Focus;
@@ -54,6 +57,7 @@ use mouse::Mouse;
 use panes::Widths;
 use plans::Plans;
 use revising::Revising;
+use thinking::default_fold;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -229,7 +233,7 @@ impl App {
             pointer: Mouse::default(),
             viewer: None,
             linker: Linker::default(),
-            turning: Arc::default(),
+            turning: setup.settings.thinking.turning.turning(),
             said: None,
             leaving: None,
             reply: None,
@@ -241,6 +245,9 @@ impl App {
         app.set_theme(app.setup.theme.clone());
         app.set_up_composer();
         app.fit();
+        app.transcript.set_heat(app.setup.settings.thinking.heat);
+        app.transcript
+            .set_default_fold(default_fold(app.setup.settings.thinking.fold));
         let opening = [app.setup.note.clone(), app.setup.paths.clone()];
         for text in opening.iter().filter(|text| !text.trim().is_empty()) {
             app.transcript.push(Kind::Notice(Level::Detail), text);
@@ -248,12 +255,21 @@ impl App {
         app
     }
 
-    /// Takes what was said before, as it came. Of all of it together only the end is drawn.
+    /// Takes what was said before. It comes to the same as taking it event by event, but runs of tokens are wrapped once.
     pub fn recall(&mut self, opening: Vec<Event>) {
+        let mut run: Vec<Token> = Vec::new();
         for event in opening {
-            // What an event asks for is done already, or can be done no more.
-            let _ = self.conversation(event);
+            match event {
+                Event::Token(token) if run.last().is_none_or(|last| last.channel == token.channel) => run.push(token),
+                event => {
+                    self.tokens(&std::mem::take(&mut run));
+                    // What an event asks for is done already, or can be done no more.
+                    let _ = self.conversation(event);
+                }
+            }
         }
+        self.tokens(&run);
+        self.plans = Plans::default();
         self.fit();
     }
 

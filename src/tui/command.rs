@@ -5,6 +5,7 @@
 //! pane and in an open document is in the tables beside their code.
 
 use super::documents::keys as documents;
+use super::inspector::keys as inspector;
 use super::keymap::Context;
 use super::select::Unit;
 use super::transcript::keys as reading;
@@ -45,6 +46,13 @@ pub enum Action {
     Panic,
     CycleFold,
     SelectThinking,
+    ThinkingDefault,
+    Heat,
+    Outline,
+    FoldSegment,
+    FoldSegments,
+    UnfoldSegments,
+    FoldOthers,
     NextTurn,
     PreviousTurn,
     NextLink,
@@ -69,6 +77,8 @@ pub enum Action {
     View(viewer::Step),
     /// In the documents pane.
     Pane(documents::Command),
+    /// In the inspector.
+    Inspect(inspector::Command),
     /// To a change that is planned.
     Answer(documents::Answer),
     RowUp,
@@ -109,18 +119,22 @@ pub enum Group {
     Plan,
     Pane,
     Reading,
+    Thinking,
+    Inspector,
     Viewing,
     Writing,
     Application,
 }
 
 impl Group {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Asking,
         Self::Documents,
         Self::Plan,
         Self::Pane,
         Self::Reading,
+        Self::Thinking,
+        Self::Inspector,
         Self::Viewing,
         Self::Writing,
         Self::Application,
@@ -133,6 +147,8 @@ impl Group {
             Self::Plan => "A change to the documents that is planned",
             Self::Pane => "In the documents",
             Self::Reading => "Reading",
+            Self::Thinking => "Thinking",
+            Self::Inspector => "In the inspector",
             Self::Viewing => "In an open document",
             Self::Writing => "Writing",
             Self::Application => "Application",
@@ -196,7 +212,7 @@ pub const COMMANDS: &[Command] = &{
     use Action as A;
     use Argument::{None, Optional};
     use Context::{Composer, Conversation, Empty, Global, Help, Inspector, Panes, Prompt, Slash};
-    use Group::{Application, Asking, Documents, Reading, Writing};
+    use Group::{Application, Asking, Documents, Reading, Thinking, Writing};
     [
         command(Asking, A::Send, "send", &[(Composer, "enter")], "send the question"),
         command(
@@ -336,28 +352,77 @@ pub const COMMANDS: &[Command] = &{
             "back to writing",
         ),
         command(
-            Reading,
+            Thinking,
             A::CycleFold,
             "cycle-fold",
             &[(Composer, "tab"), (Panes, "ctrl-t"), (Conversation, "tab")],
             "fold or unfold thinking (or click on it)",
         ),
         command(
-            Reading,
+            Thinking,
+            A::Outline,
+            "outline",
+            &[(Panes, "leader o")],
+            "the outline of the thinking, to go to a part of it",
+        ),
+        command(
+            Thinking,
+            A::FoldSegment,
+            "fold-segment",
+            &[(Conversation, "z a"), (Conversation, "z o"), (Conversation, "z c")],
+            "fold the segment that is read, or unfold it (or click on its ▾)",
+        ),
+        command(
+            Thinking,
+            A::FoldSegments,
+            "fold-segments",
+            &[(Conversation, "z M")],
+            "fold all segments of the thinking",
+        ),
+        command(
+            Thinking,
+            A::UnfoldSegments,
+            "unfold-segments",
+            &[(Conversation, "z R")],
+            "unfold all segments",
+        ),
+        command(
+            Thinking,
+            A::FoldOthers,
+            "fold-others",
+            &[(Conversation, "z x")],
+            "fold all segments but the one that is read",
+        ),
+        command(
+            Thinking,
+            A::ThinkingDefault,
+            "thinking-default",
+            &[(Panes, "leader t")],
+            "how much of all thinking shows: as usual, folded, a window, in full",
+        ),
+        command(
+            Thinking,
+            A::Heat,
+            "heat",
+            &[(Panes, "leader h")],
+            "show how sure the model was of each token, or stop to",
+        ),
+        command(
+            Thinking,
             A::SelectThinking,
             "select-thinking",
             &[(Panes, "shift-tab")],
             "select earlier thinking",
         ),
         command(
-            Reading,
+            Thinking,
             A::NextTurn,
             "next-turn",
             &[(Empty, "}"), (Conversation, "}")],
             "to the next place where a thought turns (↺)",
         ),
         command(
-            Reading,
+            Thinking,
             A::PreviousTurn,
             "previous-turn",
             &[(Empty, "{"), (Conversation, "{")],
@@ -793,6 +858,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
         .iter()
         .chain(reading::COMMANDS)
         .chain(documents::PANE)
+        .chain(inspector::INSPECTOR)
         .chain(documents::ANSWERS)
         .chain(viewer::COMMANDS)
 }

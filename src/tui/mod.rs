@@ -151,13 +151,14 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         None
     };
     let ended = drive(&mut app, &mut screen, &inbox, history.as_ref(), start);
-    screen.leave()?;
+    let left = screen.leave();
     drop(guard);
-    // However it ended: what was being written is not lost.
+    // However it ended, and be the terminal gone: what was being written is not lost.
     if let Some(history) = history {
         app.unsent().into_iter().for_each(|draft| history.remember(draft));
         history.finish();
     }
+    left?;
     let outcome = ended?;
     if let Some(answer) = app.last_answer() {
         writeln!(io::stdout(), "{answer}")?;

@@ -82,6 +82,11 @@ parts! {
     Past = "past",
     Candidate = "candidate",
     CandidateMatch = "candidate-match",
+    Heat1 = "heat-1",
+    Heat2 = "heat-2",
+    Heat3 = "heat-3",
+    Heat4 = "heat-4",
+    Heat5 = "heat-5",
 }
 
 impl Part {
@@ -116,6 +121,10 @@ const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Chip, Some(Part::Prompt), Modifier::empty()),
     (Part::Candidate, Some(Part::Composer), Modifier::empty()),
     (Part::CandidateMatch, Some(Part::Prompt), Modifier::empty()),
+    (Part::Heat2, None, Modifier::ITALIC),
+    (Part::Heat3, None, Modifier::UNDERLINED),
+    (Part::Heat4, None, Modifier::UNDERLINED.union(Modifier::BOLD)),
+    (Part::Heat5, None, Modifier::REVERSED),
 ];
 
 /// Built in, by name.

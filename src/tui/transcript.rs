@@ -11,23 +11,27 @@ mod block;
 mod body;
 mod copying;
 mod draw;
+mod folds;
 mod heights;
 pub mod keys;
 mod links;
 mod reading;
+mod segments;
 mod selection;
 #[cfg(test)]
 mod tests;
+mod thinking;
 mod turns;
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-pub use block::{Block, Kind, Level, Thought, citation_text};
-use block::{Fold, Row, Spot};
+pub use block::{Block, Fold, Kind, Level, Thought, citation_text};
+use block::{Row, Spot};
 pub use draw::text_width;
 use heights::Heights;
 use selection::{Selection, Stretch};
+pub use thinking::{Account, sureness};
 
 /// Number of a block, from 0.
 pub type BlockId = usize;
@@ -73,6 +77,10 @@ pub struct Transcript {
     pressed: Option<Stretch>,
     /// The block whose tail is held while the person does not follow.
     held: Option<BlockId>,
+    /// How much of thinking shows, unless chosen for one block.
+    default_fold: Option<Fold>,
+    /// Every token of thinking looks as sure as the model was of it.
+    heat: bool,
 }
 
 impl Default for Transcript {
@@ -93,6 +101,8 @@ impl Default for Transcript {
             selection: None,
             pressed: None,
             held: None,
+            default_fold: None,
+            heat: false,
         }
     }
 }
@@ -103,7 +113,8 @@ impl Transcript {
             (&kind, self.blocks.last().map(|last| &last.kind)),
             (_, None) | (Kind::Notice(Level::Detail), _) | (Kind::Citation { .. }, Some(Kind::Citation { .. }))
         );
-        let block = Block::new(kind, &source.into(), !joined, self.width);
+        let mut block = Block::new(kind, &source.into(), !joined, self.width);
+        block.set_default(self.default_fold);
         self.heights.push(block.height());
         self.blocks.push(block);
         self.blocks.len() - 1
@@ -387,28 +398,6 @@ impl Transcript {
             self.look_at(header);
         } else if header >= self.down(first, self.view) {
             let (target, _) = self.up(header, self.view / 2);
-            self.look_at(target);
-        }
-    }
-
-    /// Folds or unfolds a thinking block. Its header stays in its row of the screen if it is in view, else it becomes
-    /// the first one, so that what was unfolded is what one sees.
-    pub fn cycle_fold(&mut self, id: BlockId) {
-        let header = self.header(id);
-        let first = self.first();
-        let above = if header < first {
-            0
-        } else {
-            self.distance(first, header)
-        };
-        let live = self.blocks[id].thought().is_some_and(Thought::is_live);
-        self.change(id, Block::cycle_fold);
-        if live && self.is_following() {
-            return;
-        }
-        let header = self.header(id);
-        let (target, missing) = self.up(header, above);
-        if missing == 0 && target < self.last_view() {
             self.look_at(target);
         }
     }

@@ -61,6 +61,10 @@ pub fn field_width(width: u16) -> usize {
 
 /// From this width on both panes do.
 const BOTH_FROM: u16 = 140;
+/// Columns of the line beside it, with a space.
+const EDGE: u16 = 2;
+/// Columns of the inspector over the conversation.
+const OVER: u16 = 100;
 /// Columns of the inspector there.
 const INSPECTOR: std::ops::RangeInclusive<u16> = 32..=56;
 
@@ -105,6 +109,7 @@ fn covering(app: &App) -> Option<Focus> {
     let (documents, inspector) = side_widths(app);
     let beside = match app.focus() {
         Focus::Documents => documents,
+        Focus::Inspector if app.inspector.over => return None,
         Focus::Inspector => inspector,
         Focus::Composer | Focus::Conversation => return None,
     };
@@ -162,6 +167,8 @@ pub fn areas(app: &App) -> Areas {
         height: height - status,
     };
     let (mut documents, mut inspector) = (beside(0, left_side), beside(side + width, right_side));
+    let edge = EDGE.min(inspector.width);
+    (inspector.x, inspector.width) = (inspector.x + edge, inspector.width - edge);
     let mut transcript = top;
     match covering {
         Some(Focus::Documents) => documents = top,
@@ -170,6 +177,9 @@ pub fn areas(app: &App) -> Areas {
     }
     if covered {
         transcript.height = 0;
+    }
+    if app.inspector.over {
+        inspector = over(app).1;
     }
     Areas {
         documents,
@@ -188,6 +198,12 @@ pub fn areas(app: &App) -> Areas {
     }
 }
 
+/// The inspector where it lies over the conversation, and the part of it that has content.
+fn over(app: &App) -> (Rect, Rect) {
+    let size = app.size;
+    frame::boxes(size, OVER, size.height.saturating_sub(2))
+}
+
 /// Draws everything, and returns where the cursor is to be.
 pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     buf.set_style(area, app.setup.theme.style(Part::Background));
@@ -201,8 +217,13 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
         return draw_over(app, area, buf, cursor);
     }
     let written = draw_documents(app, &areas, buf);
-    draw_inspector(app, &areas, buf);
-    app.transcript.draw(areas.transcript, buf, &app.setup.theme, app.now);
+    let filtered = if app.inspector.over {
+        None
+    } else {
+        draw_inspector(app, &areas, buf)
+    };
+    app.transcript
+        .draw(areas.transcript, buf, &app.setup.theme, app.thinking_account());
     draw_queue(app, areas.queue, buf);
     plan::draw(app, areas.plan, buf);
     progress::draw(app, areas.progress, buf);
@@ -211,11 +232,24 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     status::draw(app, areas.status, buf);
     completion::draw(app, &areas, buf);
     hints::draw(app, &areas, buf);
+    let filtered = if app.inspector.over {
+        let title = "outline";
+        frame::draw(
+            over(app),
+            title,
+            "Enter shows it · / filters · Esc closes",
+            buf,
+            &app.setup.theme,
+        );
+        draw_inspector(app, &areas, buf)
+    } else {
+        filtered
+    };
     let cursor = match app.focus() {
         Focus::Composer => cursor,
         Focus::Documents => written,
+        Focus::Inspector => filtered,
         Focus::Conversation => reading_cursor(app, areas.transcript),
-        Focus::Inspector => None,
     };
     draw_over(app, area, buf, cursor)
 }
@@ -252,14 +286,30 @@ fn draw_documents(app: &App, areas: &Areas, buf: &mut Buffer) -> Option<Position
     super::documents::draw(&app.documents, area, buf, theme)
 }
 
-/// The inspector, and the line between the transcript and it.
-fn draw_inspector(app: &App, areas: &Areas, buf: &mut Buffer) {
-    let mut area = areas.inspector;
-    if side_widths(app).1 > 0 && !area.is_empty() {
-        draw_edge(area.x, area, buf, app);
-        (area.x, area.width) = (area.x + 2, area.width - 2);
+/// The inspector, and the line between the transcript and it. Where the cursor is if something is written in it.
+fn draw_inspector(app: &mut App, areas: &Areas, buf: &mut Buffer) -> Option<Position> {
+    let area = areas.inspector;
+    if area.is_empty() {
+        return None;
     }
-    super::inspector::draw(&app.transcript, area, buf, &app.setup.theme, app.now);
+    if !app.inspector.over && side_widths(app).1 > 0 {
+        let edge = Rect {
+            x: area.x - EDGE,
+            ..area
+        };
+        draw_edge(edge.x, edge, buf, app);
+    }
+    let reading = app.reading(area);
+    let (theme, account) = (&app.setup.theme, app.thinking_account());
+    super::inspector::draw(
+        &app.inspector,
+        &app.transcript,
+        reading.as_ref(),
+        account,
+        area,
+        buf,
+        theme,
+    )
 }
 
 /// A line from the top of an area to its bottom.

@@ -59,8 +59,34 @@ fn a_reply_is_had_again_and_a_question_written_again() {
     });
     session.send("\u{15}Find `other`\r");
     session.wait_for("another answer", |screen| {
-        screen.contains("in the place of a question above") && screen.contains("src/y.rs:1 verified")
+        screen.contains("in the place of a question above") && screen.contains("✓ src/y.rs:")
     });
     session.send("/quit\r");
     assert_eq!(session.wait(), 0);
+}
+
+/// `cargo test --release --test terminal opening -- --ignored --nocapture`
+#[test]
+#[ignore = "measures, and promises nothing"]
+#[allow(clippy::print_stdout, reason = "that is what it is for")]
+fn opening_the_long_session() {
+    let mut times: Vec<_> = (0..15)
+        .map(|_| {
+            let here = tempfile::tempdir().unwrap();
+            let began = std::time::Instant::now();
+            let mut session = Session::run(here.path(), &["sessions", "open", "eighty-days"], &[], 200, 60);
+            session.wait_for("the whole first frame", |screen| {
+                screen.contains("a whole day") && screen.contains("ready")
+            });
+            let took = began.elapsed();
+            session.send("/quit\r");
+            assert_eq!(session.wait(), 0);
+            took
+        })
+        .collect();
+    times.sort();
+    println!(
+        "from the start of the process to the first frame: least {:?}, median {:?}",
+        times[0], times[7]
+    );
 }

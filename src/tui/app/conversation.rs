@@ -53,7 +53,7 @@ impl App {
                 self.activity.prefill(prefill, now);
                 self.documents_read(prefill.done);
             }
-            Event::Token(token) => self.token(&token),
+            Event::Token(token) => self.tokens(&[token]),
             Event::Citation(citation) => self.citation(citation),
             Event::Finished(finished) => self.finished(&finished),
             Event::Failed { message } => self.failed(message),
@@ -161,45 +161,59 @@ impl App {
         self.reply = Some(reply);
     }
 
-    fn token(&mut self, token: &Token) {
-        self.activity.token(token, self.now);
+    /// Tokens of one channel that follow each other.
+    pub(super) fn tokens(&mut self, tokens: &[Token]) {
+        let (Some(first), Some(last)) = (tokens.first(), tokens.last()) else {
+            return;
+        };
+        for token in tokens {
+            self.activity.token(token, self.now);
+        }
         let mut reply = self.reply.take().unwrap_or_default();
         let block = match reply.open {
-            Some((channel, block)) if channel == token.channel => block,
-            _ => {
-                self.seal(&mut reply);
-                let kind = match token.channel {
-                    Channel::Thinking => Kind::Thinking(Box::new(Thought {
-                        began: self.now.saturating_sub(token.elapsed.saturating_sub(reply.elapsed)),
-                        trace: Trace::new(Arc::clone(&self.turning), reply.elapsed),
-                        ..Thought::default()
-                    })),
-                    Channel::Answer => Kind::Answer,
-                };
-                reply.began = reply.elapsed;
-                let block = self.transcript.push(kind, "");
-                reply.open = Some((token.channel, block));
-                if token.channel == Channel::Thinking {
-                    reply.thinking = Some(block);
-                }
-                block
-            }
+            Some((channel, block)) if channel == first.channel => block,
+            _ => self.open_block(&mut reply, first),
         };
-        match token.channel {
+        match first.channel {
             Channel::Thinking => {
                 let rate = self.activity.rate();
                 self.transcript.update_thought(block, |thought| {
-                    thought.trace.push(&token.into());
+                    for token in tokens {
+                        thought.trace.push(&token.into());
+                    }
                     thought.rate = rate;
                 });
             }
-            Channel::Answer => self.transcript.append(block, &token.text),
+            Channel::Answer => {
+                let text: String = tokens.iter().map(|token| &*token.text).collect();
+                reply.answered |= !text.trim().is_empty();
+                self.transcript.append(block, &text);
+            }
         }
         self.find_links(block, false);
-        reply.last = Some(token.index);
-        reply.elapsed = token.elapsed;
-        reply.answered |= token.channel == Channel::Answer && !token.text.trim().is_empty();
+        reply.last = Some(last.index);
+        reply.elapsed = last.elapsed;
         self.reply = Some(reply);
+    }
+
+    /// Begins the block of a channel with its first token.
+    fn open_block(&mut self, reply: &mut Reply, token: &Token) -> BlockId {
+        self.seal(reply);
+        let kind = match token.channel {
+            Channel::Thinking => Kind::Thinking(Box::new(Thought {
+                began: self.now.saturating_sub(token.elapsed.saturating_sub(reply.elapsed)),
+                trace: Trace::new(Arc::clone(&self.turning), reply.elapsed),
+                ..Thought::default()
+            })),
+            Channel::Answer => Kind::Answer,
+        };
+        reply.began = reply.elapsed;
+        let block = self.transcript.push(kind, "");
+        reply.open = Some((token.channel, block));
+        if token.channel == Channel::Thinking {
+            reply.thinking = Some(block);
+        }
+        block
     }
 
     /// The open block has come to its end.
@@ -252,6 +266,19 @@ impl App {
         } else {
             finished.prompt_tokens
         });
+        let stopped = match finished.reason {
+            StopReason::Prefilled | StopReason::EndOfSequence => None,
+            StopReason::MaxTokens => Some("token limit"),
+            StopReason::ContextFull => Some("context full"),
+            StopReason::Repetition { .. } => Some("repeated itself"),
+            StopReason::Cancelled => Some("cancelled"),
+        };
+        // An answer that was stopped does not make its thinking one.
+        let thinking = self.reply.as_ref().and_then(|reply| reply.open);
+        if let Some((Channel::Thinking, block)) = thinking {
+            self.transcript
+                .update_thought(block, |thought| thought.stopped = stopped);
+        }
         let reply = self.close_reply();
         let (answered, written) = match &reply {
             Some(reply) => (reply.answered, reply.last.is_some()),

@@ -25,6 +25,7 @@ impl App {
     /// Gives the keys to a pane, which is shown then.
     pub(super) fn focus_on(&mut self, focus: Focus) {
         self.focus = focus;
+        self.inspector.over = false;
         match focus {
             Focus::Documents => (self.documents.shown, self.beside) = (true, focus),
             Focus::Inspector => (self.inspector.shown, self.beside) = (true, focus),
@@ -41,7 +42,8 @@ impl App {
                 && match self.focus {
                     Focus::Documents => self.documents.is_filtering(),
                     Focus::Composer => self.composer.search.is_some(),
-                    Focus::Conversation | Focus::Inspector => false,
+                    Focus::Inspector => self.inspector.is_filtering(),
+                    Focus::Conversation => false,
                 })
     }
 
@@ -118,11 +120,18 @@ impl App {
         }
     }
 
+    /// Shows the inspector over the conversation, until something is chosen in it.
+    pub(super) fn inspect_over(&mut self) {
+        self.focus = Focus::Inspector;
+        self.inspector.over = true;
+    }
+
     /// Esc while nothing runs: lets go of what is selected, else from writing to reading and back.
     pub(super) fn step_back(&mut self) -> Vec<Effect> {
         if !self.leave_editing() && !self.transcript.let_go() {
             self.focus_on(match self.focus {
                 Focus::Composer => Focus::Conversation,
+                Focus::Inspector if self.inspector.over => Focus::Conversation,
                 _ => Focus::Composer,
             });
         }

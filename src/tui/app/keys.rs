@@ -76,7 +76,7 @@ impl App {
             self.history_action(action);
             return Vec::new();
         }
-        if self.viewer_prompt(action) || self.filter_action(action) {
+        if self.viewer_prompt(action) || self.filter_action(action) || self.outline_filter_action(action) {
             return Vec::new();
         }
         self.completion_key(action, chord)
@@ -108,6 +108,8 @@ impl App {
             palette.write(text);
         } else if self.focus == Focus::Documents && self.documents.is_filtering() {
             self.documents.write_filter(text);
+        } else if self.focus == Focus::Inspector && self.inspector.is_filtering() {
+            self.inspector.write_filter(text);
         } else if self.focus == Focus::Composer {
             self.compose(text);
         }
@@ -213,6 +215,18 @@ impl App {
                     self.transcript.cycle_fold(id);
                 }
             }
+            Action::ThinkingDefault => self.cycle_default_fold(),
+            Action::Heat => self.toggle_heat(),
+            Action::Outline => self.open_outline(),
+            Action::FoldSegment => self.transcript.toggle_segment(),
+            Action::FoldSegments => self.transcript.fold_segments(true),
+            Action::UnfoldSegments => self.transcript.fold_segments(false),
+            Action::FoldOthers => {
+                if let Some((id, number)) = self.transcript.segment_read() {
+                    self.transcript.fold_all_but(id, number);
+                }
+            }
+            Action::Inspect(command) => self.inspect(command),
             Action::SelectThinking => self.transcript.select_previous_thinking(),
             Action::NextTurn => self.transcript.go_to_turn(true),
             Action::PreviousTurn => self.transcript.go_to_turn(false),

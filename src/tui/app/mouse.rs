@@ -76,7 +76,7 @@ impl App {
             self.help = Some(scrolled.saturating_add_signed(rows).min(view::help::last_scroll(self)));
         } else if let Some(viewer) = &mut self.viewer {
             viewer.scroll(rows);
-        } else if !self.documents_wheel(at, rows) {
+        } else if !self.documents_wheel(at, rows) && !self.inspector_wheel(at, rows) {
             self.transcript.scroll(rows);
         }
     }
@@ -121,13 +121,12 @@ impl App {
             return Vec::new();
         }
         let areas = view::areas(self);
-        if let Some(edge) = self.edge_at(at) {
+        if self.inspector_click(at, &areas) {
+        } else if let Some(edge) = self.edge_at(at) {
             self.pointer.held = Some(Held::Edge(edge));
         } else if self.completion_click(at) || self.documents_click(at, &areas) || self.composer_click(at, &areas) {
         } else if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
             self.transcript.follow();
-        } else if areas.inspector.contains(at) {
-            self.focus_on(Focus::Inspector);
         } else if areas.transcript.contains(at) {
             let (column, row) = within(areas.transcript, at);
             // What does something when it is clicked on does so each time.
@@ -271,14 +270,16 @@ impl App {
         } else if let Some(id) = self.transcript.header_at(row) {
             self.transcript.cycle_fold(id);
         } else {
-            return false;
+            return column == 0 && self.transcript.toggle_segment_at(row);
         }
         true
     }
 
     /// Whether a click at a column and row of the conversation does something.
     fn acts(&mut self, column: usize, row: usize) -> bool {
-        self.transcript.link_at(column as u16, row).is_some() || self.transcript.header_at(row).is_some()
+        self.transcript.link_at(column as u16, row).is_some()
+            || self.transcript.header_at(row).is_some()
+            || (column == 0 && self.transcript.segment_begins_at(row).is_some())
     }
 
     /// The terminal is not looked at any more: where the button is released will not be said.

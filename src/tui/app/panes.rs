@@ -23,7 +23,7 @@ impl App {
         let (documents, inspector) = view::side_widths(self);
         if documents > 0 && areas.documents.contains(at) && at.x + 1 == areas.documents.right() {
             Some(Focus::Documents)
-        } else if inspector > 0 && areas.inspector.contains(at) && at.x == areas.inspector.x {
+        } else if inspector > 0 && at.x == self.size.width - inspector && at.y < areas.inspector.bottom() {
             Some(Focus::Inspector)
         } else {
             None

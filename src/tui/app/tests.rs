@@ -11,6 +11,7 @@ mod mouse;
 mod plans;
 mod revising;
 pub mod rig;
+mod thinking;
 mod turns;
 mod viewing;
 
@@ -82,11 +83,11 @@ fn a_conversation_from_loading_to_the_answer() {
     for _ in 0..20 {
         rig.token(Channel::Thinking, "Let me look.\n");
     }
-    rig.shows("▾ thinking 2.0 s · 20 tok · 10 tok/s\n    ⋮ 10 lines above\n  │ Let me look.");
+    rig.shows("▾ thinking 2.0 s · 20/80,000 tok · 10 tok/s · 2 seg · 1.00 nats\n▾ │ Let me look.\n  │ Let me look.");
     rig.shows("thinking · ctx 41,253/1,048,576 (4%) · 10 tok/s");
     rig.cite(Channel::Thinking, 3, Verdict::Verified);
     rig.token(Channel::Answer, "\n\nAt src/x.rs:12");
-    rig.shows("▸ thought 2.0 s · 20 tok · 1 ✓\n\n  At src/x.rs:12");
+    rig.shows("▸ thought 2.0 s · 20 tok · 2 seg · 1 ✓ · 1.00 nats\n\n  At src/x.rs:12");
     rig.cite(Channel::Answer, 12, Verdict::Verified);
     rig.cite(Channel::Answer, 12, Verdict::Verified);
     rig.token(Channel::Answer, ", and perhaps src/x.rs:40.");
@@ -113,8 +114,7 @@ fn a_conversation_from_loading_to_the_answer() {
     );
 
     rig.key(KeyCode::Tab);
-    rig.shows("▾ thought 2.0 s · 20 tok · 1 ✓\n    ⋮ 10 lines above");
-    rig.key(KeyCode::Tab);
+    rig.shows("▾ thought 2.0 s · 20 tok · 2 seg · 1 ✓ · 1.00 nats\n▾ │ Let me look.");
     rig.key(KeyCode::End);
     rig.shows("  │ Let me look.\n    ✓ src/x.rs:3 verified\n\n  At src");
 }

@@ -10,14 +10,16 @@ use std::time::Duration;
 use super::super::links::Link;
 use super::super::text::clip;
 use super::body::{Body, Cell, Piece};
-use super::draw::header;
+use super::segments::Segments;
 use crate::conversation::{Citation, Verdict};
 use crate::trace::Trace;
 
 /// Columns of a quotation that are told.
 const QUOTED: usize = 48;
-/// Rows of thinking that show while it is live.
+/// Rows that show of live thinking that is folded.
 pub const TAIL: usize = 10;
+/// Rows of thinking that its window shows.
+pub const WINDOW: usize = 200;
 
 /// What a block is.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +53,8 @@ pub struct Thought {
     pub trace: Trace,
     /// Tokens a second, while it is live.
     pub rate: f64,
+    /// Why it ended, if it was not by itself.
+    pub stopped: Option<&'static str>,
     pub citations: Vec<Citation>,
 }
 
@@ -63,10 +67,10 @@ impl Thought {
 /// How much of a thinking block shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fold {
-    /// The header.
+    /// The header, and a few rows while it is live.
     Folded,
-    /// The header and the last rows.
-    Tail,
+    /// The header and many rows.
+    Window,
     /// All.
     Full,
 }
@@ -102,8 +106,10 @@ pub struct Block {
     gap: bool,
     /// It is a part of the conversation no more: another has taken its place.
     pub past: bool,
-    /// What the person chose; until then thinking shows its tail while live and folds when it is over.
+    /// What the person chose for this one; until then it is as all thinking.
     fold: Option<Fold>,
+    /// What was chosen for all thinking; else it is open while live and folds when it is over.
+    default: Option<Fold>,
     /// Where the tail began when the person stopped following: it stays there, and is not folded away, until they
     /// follow again, so that nobody loses the line that they are reading.
     held: Option<usize>,
@@ -119,13 +125,18 @@ pub struct Block {
 impl Block {
     /// `gap`: an empty row separates it from the block before.
     pub fn new(kind: Kind, text: &str, gap: bool, width: usize) -> Self {
+        let body = match kind {
+            Kind::Thinking(_) => Body::Segments(Segments::new(1)),
+            _ => Body::plain("", 1),
+        };
         let mut block = Self {
             kind,
-            body: Body::plain("", 1),
+            body,
             text: String::new(),
             gap,
             past: false,
             fold: None,
+            default: None,
             held: None,
             solid: 0..0,
             links: Vec::new(),
@@ -149,12 +160,6 @@ impl Block {
         let turns = self.turns();
         let after = turns.partition_point(|&turn| turn < range.start);
         turns.get(after).is_some_and(|&turn| turn < range.end)
-    }
-
-    /// Shows all of it.
-    pub fn unfold(&mut self) {
-        self.fold = Some(Fold::Full);
-        self.held = None;
     }
 
     pub fn source(&self) -> &str {
@@ -182,7 +187,11 @@ impl Block {
 
     /// Takes in what the source has more than before.
     fn grow(&mut self) {
-        let changed = self.body.extend(source(&self.kind, &self.text));
+        let trace = match &self.kind {
+            Kind::Thinking(thought) => Some(&thought.trace),
+            _ => None,
+        };
+        let changed = self.body.extend(&self.text, trace);
         self.find_solid(changed);
     }
 
@@ -234,34 +243,83 @@ impl Block {
         }
     }
 
-    /// What its header says, at most this wide; nothing if it is no thinking.
-    pub fn account(&self, now: Duration, width: usize) -> Option<String> {
-        let thought = self.thought().filter(|_| self.height() > 0)?;
-        Some(header(thought, self.fold(), now, width))
-    }
-
     pub fn fold(&self) -> Fold {
-        match (&self.kind, self.fold) {
+        match (&self.kind, self.fold.or(self.default)) {
             (Kind::Thinking(_), Some(fold)) => fold,
-            (Kind::Thinking(thought), None) if thought.is_live() || self.held.is_some() => Fold::Tail,
+            (Kind::Thinking(thought), None) if thought.is_live() || self.held.is_some() => Fold::Window,
             (Kind::Thinking(_), None) => Fold::Folded,
             _ => Fold::Full,
         }
     }
 
-    /// Folded, tail, full, and again; the tail is left out if it would be all.
+    /// What all thinking shows of itself, unless it was chosen for one.
+    pub fn set_default(&mut self, default: Option<Fold>) {
+        self.default = default;
+    }
+
+    /// Folded, window, full, and again; the window is left out if it would be all.
     pub fn cycle_fold(&mut self) {
         self.fold = Some(match self.fold() {
-            Fold::Folded if self.solid.len() > TAIL => Fold::Tail,
-            Fold::Folded | Fold::Tail => Fold::Full,
+            Fold::Folded if self.solid.len() > WINDOW => Fold::Window,
+            Fold::Folded | Fold::Window => Fold::Full,
             Fold::Full => Fold::Folded,
         });
         self.held = None;
     }
 
-    /// Keeps the tail of live thinking where it begins now.
+    /// The segments of thinking, as they show.
+    pub(super) fn segments(&self) -> Option<&Segments> {
+        match &self.body {
+            Body::Segments(segments) => Some(segments),
+            Body::Plain(_) => None,
+        }
+    }
+
+    pub fn is_segment_folded(&self, number: usize) -> bool {
+        self.segments().is_some_and(|segments| segments.is_folded(number))
+    }
+
+    /// The segment that begins with a row, if one does, and whether it is folded.
+    pub(super) fn segment_begins(&self, index: usize) -> Option<(usize, bool)> {
+        let segments = self.segments()?;
+        let number = segments.begins(self.text_row(index)?)?;
+        Some((number, segments.is_folded(number)))
+    }
+
+    /// Folds and unfolds segments, each as told.
+    pub(super) fn fold_segments(&mut self, numbers: Range<usize>, folded: impl Fn(usize) -> bool) {
+        if let (Kind::Thinking(thought), Body::Segments(segments)) = (&self.kind, &mut self.body) {
+            for number in numbers {
+                segments.set_folded(&thought.trace, number, folded(number));
+            }
+        }
+        self.solid = 0..0;
+        self.find_solid(0);
+    }
+
+    /// Shows the text of thinking that is folded.
+    pub(super) fn open(&mut self) {
+        if self.fold() == Fold::Folded {
+            self.fold = Some(Fold::Full);
+            self.held = None;
+        }
+    }
+
+    /// Makes sure that a byte of the source shows.
+    pub(super) fn uncover(&mut self, offset: usize) {
+        let number = self.segments().map(|segments| segments.segment_of(offset));
+        if let Some(number) = number.filter(|&number| self.is_segment_folded(number)) {
+            self.fold_segments(number..number + 1, |_| false);
+        }
+        if !self.shown_text().contains(&offset) {
+            self.fold = Some(Fold::Full);
+            self.held = None;
+        }
+    }
+
+    /// Keeps the last rows of live thinking where they begin now.
     pub fn hold(&mut self) {
-        if self.thought().is_some_and(Thought::is_live) && self.fold() == Fold::Tail && self.held.is_none() {
+        if self.thought().is_some_and(Thought::is_live) && self.fold() != Fold::Full && self.held.is_none() {
             self.held = Some(self.body.start(self.shown().start.min(self.body.count() - 1)));
         }
     }
@@ -273,15 +331,15 @@ impl Block {
 
     /// The rows of text that show.
     fn shown(&self) -> Range<usize> {
-        match self.fold() {
-            Fold::Folded => self.solid.end..self.solid.end,
-            Fold::Tail => {
-                let last = self.solid.end.saturating_sub(TAIL);
-                let first = self.held.map_or(last, |held| self.body.row_of(held).min(last));
-                self.solid.start.max(first)..self.solid.end
-            }
-            Fold::Full => self.solid.clone(),
-        }
+        let last = match self.fold() {
+            Fold::Folded if self.held.is_some() || self.thought().is_some_and(Thought::is_live) => TAIL,
+            Fold::Folded => return self.solid.end..self.solid.end,
+            Fold::Window => WINDOW,
+            Fold::Full => return self.solid.clone(),
+        };
+        let last = self.solid.end.saturating_sub(last);
+        let first = self.held.map_or(last, |held| self.body.row_of(held).min(last));
+        self.solid.start.max(first)..self.solid.end
     }
 
     /// An empty block is not drawn; thinking without text only while it is live.
@@ -302,7 +360,8 @@ impl Block {
     }
 
     fn hides_rows(&self) -> bool {
-        self.fold() == Fold::Tail && self.shown().start > self.solid.start
+        let shown = self.shown();
+        !shown.is_empty() && shown.start > self.solid.start
     }
 
     pub(super) fn cited(&self) -> &[Citation] {

@@ -13,6 +13,8 @@ use std::ops::Range;
 use super::super::text::{cells, clusters, width};
 use super::super::theme::Part;
 use super::super::wrap::Rows;
+use super::segments::Segments;
+use crate::trace::Trace;
 
 /// How a piece differs from the text of its block: the styles of these parts, one over the other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,6 +47,8 @@ impl Piece<'_> {
 pub enum Body {
     /// As it is written.
     Plain(Rows),
+    /// Thinking.
+    Segments(Segments),
 }
 
 impl Body {
@@ -55,6 +59,7 @@ impl Body {
     pub fn width(&self) -> usize {
         match self {
             Self::Plain(rows) => rows.width(),
+            Self::Segments(segments) => segments.width(),
         }
     }
 
@@ -62,17 +67,20 @@ impl Body {
     pub fn set_width(&mut self, source: &str, width: usize) {
         match self {
             Self::Plain(rows) => *rows = Rows::of(source, width),
+            Self::Segments(segments) => segments.set_width(source, width),
         }
     }
 
-    /// Takes in what the source has more than before. The rows before the returned one are what they were.
-    pub fn extend(&mut self, source: &str) -> usize {
+    /// Takes in what the source has more than before; thinking does by its trace. The rows before the returned one are
+    /// what they were.
+    pub fn extend(&mut self, source: &str, trace: Option<&Trace>) -> usize {
         match self {
             Self::Plain(rows) => {
                 let before = rows.count();
                 rows.extend(source);
                 before.saturating_sub(2)
             }
+            Self::Segments(segments) => trace.map_or(0, |trace| segments.extend(trace)),
         }
     }
 
@@ -80,6 +88,7 @@ impl Body {
     pub fn count(&self) -> usize {
         match self {
             Self::Plain(rows) => rows.count(),
+            Self::Segments(segments) => segments.count(),
         }
     }
 
@@ -88,6 +97,7 @@ impl Body {
     pub fn range(&self, row: usize) -> Range<usize> {
         match self {
             Self::Plain(rows) => rows.range(row),
+            Self::Segments(segments) => segments.range(row),
         }
     }
 
@@ -95,12 +105,14 @@ impl Body {
     pub fn start(&self, row: usize) -> usize {
         match self {
             Self::Plain(rows) => rows.range(row).start,
+            Self::Segments(segments) => segments.range(row).start,
         }
     }
 
     pub fn row_of(&self, offset: usize) -> usize {
         match self {
             Self::Plain(rows) => rows.row_of(offset),
+            Self::Segments(segments) => segments.row_of(offset),
         }
     }
 
@@ -115,6 +127,7 @@ impl Body {
                     parts: Parts::default(),
                 }]
             }
+            Self::Segments(segments) => segments.pieces(source, row),
         }
     }
 
@@ -122,6 +135,7 @@ impl Body {
     pub fn is_blank(&self, source: &str, row: usize) -> bool {
         match self {
             Self::Plain(rows) => source[rows.range(row)].trim().is_empty(),
+            Self::Segments(segments) => segments.is_blank(source, row),
         }
     }
 

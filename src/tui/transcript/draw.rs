@@ -1,7 +1,6 @@
 //! Drawing the rows in view, and nothing else.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,7 +10,8 @@ use super::super::format;
 use super::super::links::{Link, Mark, Target};
 use super::super::text::{clip, print, width};
 use super::super::theme::{Part, Theme};
-use super::{Block, Fold, Kind, Level, Row, Spot, Thought, Transcript, citation_text};
+use super::thinking::{draw_gutter, draw_heat, folded as folded_account, header};
+use super::{Account, Block, Fold, Kind, Level, Row, Spot, Transcript, citation_text};
 use crate::conversation::Verdict;
 
 /// Longest line of text: longer ones are hard to read.
@@ -26,8 +26,8 @@ pub fn text_width(width: u16) -> usize {
 }
 
 impl Transcript {
-    /// `now` is the application's clock, for what is live. Widths must have been set by [`Transcript::resize`].
-    pub fn draw(&mut self, area: Rect, buf: &mut Buffer, theme: &Theme, now: Duration) {
+    /// `account` is for what is live. Widths must have been set by [`Transcript::resize`].
+    pub fn draw(&mut self, area: Rect, buf: &mut Buffer, theme: &Theme, account: Account) {
         let area = area.intersection(buf.area);
         if area.is_empty() {
             return;
@@ -51,8 +51,17 @@ impl Transcript {
                 line,
                 buf,
                 theme,
-                now,
+                account,
             );
+            if self.heat {
+                let margin = block.margin(usize::from(line.width)) as u16;
+                let text = Rect {
+                    x: line.x + margin,
+                    width: line.width - margin,
+                    ..line
+                };
+                draw_heat(block, place.row, text, buf, theme);
+            }
             if block.past {
                 buf.set_style(line, theme.style(Part::Past));
             }
@@ -97,7 +106,7 @@ impl Transcript {
     }
 }
 
-fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buffer, theme: &Theme, now: Duration) {
+fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buffer, theme: &Theme, account: Account) {
     let margin = block.margin(usize::from(line.width)) as u16;
     let first = row == usize::from(!matches!(block.row(0), Row::Text(_) | Row::Header));
     let text = |buf: &mut Buffer, text: &str, style: Style| {
@@ -111,7 +120,7 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
             } else {
                 theme.style(Part::ThinkingHeader)
             };
-            let header = header(thought, block.fold(), now, usize::from(line.width));
+            let header = header(thought, block.fold(), account, usize::from(line.width));
             print(buf, line.x, line.y, line.width, &header, style);
         }
         (Row::Gap | Row::Header, _) => {}
@@ -150,17 +159,27 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
                 Kind::Question if first => mark(buf, "❯ ", theme.style(Part::Prompt)),
                 Kind::Notice(Level::Info) if first => mark(buf, "· ", style),
                 Kind::Notice(Level::Error) if first => mark(buf, "! ", style),
-                Kind::Thinking(_) if block.turns_in(row) => mark(buf, "  ↺ ", theme.style(Part::ThinkingHeader)),
-                Kind::Thinking(_) => mark(buf, "  │ ", style),
                 _ => line.x,
             };
+            let folded = block
+                .thought()
+                .zip(block.segment_begins(row).filter(|(_, folded)| *folded));
+            let segment = folded.and_then(|(thought, (number, _))| thought.trace.segment(number));
+            let after = segment.map_or_else(String::new, |segment| {
+                folded_account(&segment, usize::from(line.width - margin))
+            });
+            let end = line.right() - width(&after) as u16;
             let mut x = line.x + margin;
             for piece in block.pieces(row) {
                 let style = piece
                     .parts
                     .iter()
                     .fold(style, |style, part| style.patch(theme.style(part)));
-                x = print(buf, x, line.y, line.right() - x, piece.text, style);
+                x = print(buf, x, line.y, end - x, piece.text, style);
+            }
+            print(buf, x, line.y, line.right() - x, &after, theme.style(Part::Detail));
+            if matches!(kind, Kind::Thinking(_)) {
+                draw_gutter(block, row, Rect { width: margin, ..line }, buf, theme);
             }
         }
     }
@@ -232,39 +251,4 @@ fn draw_marks(block: &Block, row: usize, selected: Option<Spot>, line: Rect, buf
             buf.set_style(area, theme.style(part));
         }
     }
-}
-
-/// `▾ thinking 0:42 · 1,248 tok · 31 tok/s · 3 ↺`, `▸ thought 0.8 s · 38 tok`; the end is left out where there is no room.
-pub(super) fn header(thought: &Thought, fold: Fold, now: Duration, width: usize) -> String {
-    let arrow = if fold == Fold::Folded { "▸" } else { "▾" };
-    let tokens = Some(format!("{} tok", format::count(thought.trace.tokens())));
-    let (head, rate) = match thought.took {
-        Some(took) => (format!("{arrow} thought {}", format::duration(took)), None),
-        None => (
-            format!(
-                "{arrow} thinking {}",
-                format::duration(now.saturating_sub(thought.began))
-            ),
-            format::rate(thought.rate),
-        ),
-    };
-    let verified = thought
-        .citations
-        .iter()
-        .filter(|citation| citation.verdict == Verdict::Verified)
-        .count();
-    let doubtful = thought.citations.len() - verified;
-    let found = (verified > 0).then(|| format!("{verified} ✓"));
-    let doubted = (doubtful > 0).then(|| format!("{doubtful} ?"));
-    let turns = thought.trace.turns().len();
-    let turned = (turns > 0).then(|| format!("{turns} ↺"));
-    let mut out = head;
-    for item in [tokens, rate, turned, found, doubted].into_iter().flatten() {
-        let longer = format!("{out} · {item}");
-        if super::super::text::width(&longer) > width {
-            break;
-        }
-        out = longer;
-    }
-    clip(&out, width)
 }

@@ -2,7 +2,7 @@
 //! counting the rows before a block are all O(log n).
 
 /// The heights, in rows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Heights {
     each: Vec<usize>,
     /// `tree[i]` sums the `low_bit(i + 1)` heights that end with number `i`.
@@ -45,6 +45,26 @@ impl Heights {
         sum
     }
 
+    pub fn count(&self) -> usize {
+        self.each.len()
+    }
+
+    /// The block that a row lies in; for a row after the last, their number.
+    pub fn at(&self, row: usize) -> usize {
+        let (mut at, mut left) = (0, row);
+        let mut step = self.tree.len().checked_ilog2().map_or(0, |bits| 1 << bits);
+        while step > 0 {
+            if let Some(&sum) = self.tree.get(at + step - 1)
+                && sum <= left
+            {
+                at += step;
+                left -= sum;
+            }
+            step /= 2;
+        }
+        at
+    }
+
     pub fn total(&self) -> usize {
         self.before(self.each.len())
     }
@@ -72,6 +92,10 @@ mod tests {
                 prop_assert_eq!(tree.before(block), plain[..block].iter().sum::<usize>());
             }
             prop_assert_eq!(tree.total(), plain.iter().sum::<usize>());
+            let owners = plain.iter().enumerate().flat_map(|(block, &height)| std::iter::repeat_n(block, height));
+            for (row, block) in owners.chain([plain.len()]).enumerate() {
+                prop_assert_eq!(tree.at(row), block);
+            }
             for (block, &height) in plain.iter().enumerate() {
                 prop_assert_eq!(tree.get(block), height);
             }

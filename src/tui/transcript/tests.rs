@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::theme::Theme;
+use super::block::WINDOW;
 use super::*;
 use crate::trace::Piece;
 
@@ -19,7 +20,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn rows(transcript: &mut Transcript, width: u16, height: u16) -> Vec<String> {
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
-    transcript.draw(area, &mut buf, &Theme::default(), Duration::ZERO);
+    transcript.draw(area, &mut buf, &Theme::default(), Account::default());
     area.rows()
         .map(|row| {
             let text: String = row.positions().map(|at| buf[at].symbol().to_owned()).collect();
@@ -39,7 +40,7 @@ fn thinking(transcript: &mut Transcript, text: &str, took: Option<Duration>) -> 
             thought.trace.push(&Piece {
                 index,
                 text,
-                probability: 0.5,
+                probability: 0.95,
                 entropy: 1.0,
                 elapsed: SECOND,
                 forced: false,
@@ -57,17 +58,27 @@ fn sized(width: u16, height: u16) -> Transcript {
 }
 
 #[test]
-fn thinking_shows_its_tail_while_live_and_folds_itself() {
+fn thinking_is_open_while_live_and_folds_itself() {
     let mut transcript = sized(40, 30);
     let id = thinking(&mut transcript, &lines(15), None);
     let shown = rows(&mut transcript, 40, 30);
     assert_eq!(shown[0], "▾ thinking 0.0 s · 3 tok");
+    assert_eq!(shown[1], "  │ line 0");
+    assert_eq!(shown[15], "  │ line 14");
+    transcript.set_default_fold(Some(Fold::Folded));
+    let shown = rows(&mut transcript, 40, 30);
+    assert_eq!(shown[0], "▸ thinking 0.0 s · 3 tok");
     assert_eq!(shown[1], "    ⋮ 5 lines above");
     assert_eq!(shown[2], "  │ line 5");
     assert_eq!(shown[11], "  │ line 14");
     assert_eq!(shown[12], "");
     transcript.update_thought(id, |thought| thought.took = Some(12 * SECOND));
     assert_eq!(rows(&mut transcript, 40, 30)[..2], ["▸ thought 0:12 · 3 tok", ""]);
+    transcript.set_default_fold(None);
+    assert_eq!(transcript.total(), Some(1));
+    transcript.append(id, &lines(WINDOW));
+    transcript.set_default_fold(Some(Fold::Window));
+    assert_eq!(transcript.total(), Some(WINDOW + 2), "the header, and what is above");
 }
 
 #[test]
@@ -82,10 +93,14 @@ fn folds_cycle_and_a_choice_outlives_the_end() {
     transcript.cycle_fold(id);
     assert_eq!(transcript.blocks[id].fold(), Fold::Folded);
     transcript.cycle_fold(id);
-    assert_eq!(transcript.blocks[id].fold(), Fold::Tail);
+    assert_eq!(transcript.blocks[id].fold(), Fold::Full, "the window would be all");
+    transcript.append(id, &lines(WINDOW));
+    transcript.cycle_fold(id);
+    transcript.cycle_fold(id);
+    assert_eq!(transcript.blocks[id].fold(), Fold::Window);
     let short = thinking(&mut transcript, "short", Some(SECOND));
     transcript.cycle_fold(short);
-    assert_eq!(transcript.blocks[short].fold(), Fold::Full, "the tail would be all");
+    assert_eq!(transcript.blocks[short].fold(), Fold::Full);
 }
 
 #[test]
@@ -105,7 +120,6 @@ fn unfolding_keeps_the_header_where_it_is() {
     transcript.push(Kind::Answer, "because");
     let before = rows(&mut transcript, 40, 10);
     assert_eq!(before[2], "▸ thought 1.0 s · 3 tok");
-    transcript.cycle_fold(id);
     transcript.cycle_fold(id);
     let after = rows(&mut transcript, 40, 10);
     assert_eq!(after[2], "▾ thought 1.0 s · 3 tok");
@@ -138,13 +152,14 @@ fn new_text_never_moves_what_is_read() {
 #[test]
 fn thinking_that_is_read_neither_slides_nor_folds_away() {
     let mut transcript = sized(40, 8);
+    transcript.set_default_fold(Some(Fold::Folded));
     let id = thinking(&mut transcript, &lines(30), None);
     assert_eq!(rows(&mut transcript, 40, 8)[0], "  │ line 22");
     transcript.scroll(-4);
     let before = rows(&mut transcript, 40, 8);
     assert_eq!(
         before[..3],
-        ["▾ thinking 0.0 s · 3 tok", "    ⋮ 20 lines above", "  │ line 20"]
+        ["▸ thinking 0.0 s · 3 tok", "    ⋮ 20 lines above", "  │ line 20"]
     );
     transcript.append(id, &lines(30));
     assert_eq!(rows(&mut transcript, 40, 8), before);
@@ -247,6 +262,9 @@ enum Step {
     Append(String),
     Seal,
     Fold(usize),
+    FoldSegments(bool),
+    ToggleSegment(usize),
+    Default(usize),
     Scroll(isize),
     Resize(u16, u16),
     Follow,
@@ -255,12 +273,15 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let text = "(?s)([ab ]|abc|\n|你|👩|\u{301}|\t|\u{1b}){0,30}";
+    let text = "(?s)([ab ]|abc|\n|\n\nWait, |1\\. |# |你|👩|\u{301}|\t|\u{1b}){0,30}";
     prop_oneof![
         (0u8..6, text).prop_map(|(kind, text)| Step::Push(kind, text)),
         text.prop_map(Step::Append),
         Just(Step::Seal),
         (0usize..20).prop_map(Step::Fold),
+        any::<bool>().prop_map(Step::FoldSegments),
+        (0usize..20).prop_map(Step::ToggleSegment),
+        (0usize..4).prop_map(Step::Default),
         (-30isize..30).prop_map(Step::Scroll),
         (1u16..50, 1u16..20).prop_map(|(width, height)| Step::Resize(width, height)),
         Just(Step::Follow),
@@ -297,8 +318,9 @@ proptest! {
                     let anchored = transcript.top.map(|_| rows(&mut transcript, width, height));
                     sources[last].push_str(&text);
                     transcript.append(last, &text);
-                    // Only the last two rows may be wrapped anew.
-                    if let Some(before) = anchored && after > 2 {
+                    // Only the last two rows may be wrapped anew; a header counts what came.
+                    let counts = transcript.blocks.get(first.block).and_then(Block::header_row) == Some(first.row);
+                    if let Some(before) = anchored && after > 2 && !counts {
                         let top = rows(&mut transcript, width, height).swap_remove(0);
                         prop_assert_eq!(&before[0], &top);
                     }
@@ -309,6 +331,15 @@ proptest! {
                 Step::Fold(id) => if last.is_some_and(|last| id <= last) && transcript.blocks[id].thought().is_some() {
                     transcript.cycle_fold(id);
                 },
+                Step::FoldSegments(fold) => transcript.fold_segments(fold),
+                Step::ToggleSegment(row) if row % 2 == 0 => transcript.toggle_segment(),
+                Step::ToggleSegment(row) => {
+                    transcript.toggle_segment_at(row);
+                }
+                Step::Default(fold) => {
+                    let all = [None, Some(Fold::Folded), Some(Fold::Window), Some(Fold::Full)];
+                    transcript.set_default_fold(all[fold]);
+                }
                 Step::Scroll(by) => transcript.scroll(by),
                 Step::Resize(w, h) => {
                     (width, height) = (w, h);

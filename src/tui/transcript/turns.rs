@@ -21,9 +21,7 @@ impl Transcript {
         let Some((id, turn)) = self.turn_beside(block, spot, forward) else {
             return;
         };
-        if !self.blocks[id].shown_text().contains(&turn) {
-            self.change(id, Block::unfold);
-        }
+        self.change(id, |block| block.uncover(turn));
         let anchor = Anchor {
             block: id,
             spot: Spot::Text(turn),

@@ -121,6 +121,8 @@ fn hint(app: &App) -> &'static str {
         "Ctrl-C again leaves"
     } else if app.focus() == Focus::Documents {
         "? keys · Tab back"
+    } else if app.composer.search.is_some() {
+        "Enter takes · Esc back"
     } else if app.activity.is_cancelling() {
         "Ctrl-C leaves"
     } else if app.activity.is_busy() {

@@ -117,6 +117,7 @@ fn what_earlier_runs_left_is_recalled_and_found() {
     rig.ctrl('r');
     rig.shows("  why\n  what ⏎ is it\n  where is main\n");
     rig.shows("❯ find:");
+    rig.shows("Enter takes · Esc back");
     rig.write("main");
     rig.lacks("  why");
     rig.key(KeyCode::Enter);

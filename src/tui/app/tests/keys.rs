@@ -127,7 +127,7 @@ fn panes_are_shown_as_there_is_room() {
         rig.reply("why");
         rig.press(KeyCode::Char('1'), KeyModifiers::ALT);
         rig.press(KeyCode::Char('3'), KeyModifiers::ALT);
-        rig.shows("thinking");
+        rig.shows("outline");
         assert_eq!(!view::areas(&rig.app).documents.is_empty(), both, "{width}");
         assert_eq!(rig.screen().contains("❯ why"), one, "{width}");
         rig.key(KeyCode::Esc);

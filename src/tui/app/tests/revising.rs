@@ -212,7 +212,7 @@ fn a_stopped_reply_goes_on_where_it_stood() {
     rig.event(Event::Continued { turn: 3 });
     rig.decoded = 2;
     rig.token(Channel::Thinking, " three");
-    rig.shows("▾ thinking 0.3 s · 3 tok");
+    rig.shows("▾ thinking 0.3 s · 3/80,000 tok");
     rig.shows("│ one two three");
     assert_eq!(rig.ask("/continue"), []);
     rig.shows("the reply is still being written");
@@ -278,4 +278,35 @@ fn a_session_that_was_kept_is_there_from_the_first_frame() {
     assert!(told.is_past("it is kept") && !told.is_past("differently"));
     assert_eq!(told.app.activity.phase(), Phase::Ready);
     assert_eq!(told.ask("/retry"), estimate(4, None));
+}
+
+#[test]
+fn recalling_is_the_same_as_having_been_there() {
+    let shipped = crate::session::shipped("eighty-days").unwrap();
+    let record = crate::session::Record::parse("eighty-days", shipped.as_bytes()).unwrap();
+    let events: Vec<Event> = record.events.into_iter().map(|(_, event)| event).collect();
+    let question = events
+        .iter()
+        .position(|event| matches!(event, Event::Question(_)))
+        .unwrap();
+    let second = events
+        .iter()
+        .position(|event| matches!(event, Event::Question(q) if q.turn == 2))
+        .unwrap();
+    // The beginning of a long thought, and all that comes after it.
+    let parts = [&events[..question + 3_000], &events[second - 600..]].concat();
+    let (mut there, mut later) = (Rig::new(100, 40), Rig::new(100, 40));
+    for event in parts.clone() {
+        there.input(Input::Conversation(event));
+    }
+    later.app.recall(parts);
+    assert_eq!(there.screen(), later.screen());
+    for rig in [&mut there, &mut later] {
+        rig.key(KeyCode::Home);
+        rig.key(KeyCode::Tab);
+    }
+    assert_eq!(there.screen(), later.screen());
+    for (a, b) in there.app.transcript.blocks().iter().zip(later.app.transcript.blocks()) {
+        assert_eq!((&a.kind, a.source(), a.past), (&b.kind, b.source(), b.past));
+    }
 }

@@ -144,7 +144,7 @@ impl Rig {
             id: 7,
             text: text.into(),
             channel,
-            probability: 0.5,
+            probability: 0.95,
             entropy: 1.0,
             elapsed: Duration::from_millis(100 * self.decoded as u64),
             forced: false,

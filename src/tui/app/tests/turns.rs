@@ -27,10 +27,10 @@ fn thought(width: u16, height: u16) -> Rig {
 fn turning_points_are_counted_while_folded_and_marked_when_unfolded() {
     let mut rig = thought(80, 24);
     rig.shows("3 ↺");
-    rig.lacks("  ↺ ");
+    rig.lacks("↺│ ");
     rig.key(KeyCode::Tab);
-    rig.shows("  ↺ Actually, it is done.");
-    rig.shows("  │ Line 38 goes on.");
+    rig.shows("▾↺│ Wait, that was line five.");
+    rig.shows("  │ Line 6 goes on.");
 }
 
 #[test]
@@ -41,18 +41,18 @@ fn one_walks_from_turn_to_turn() {
         frame.into_iter().filter(|row| row.contains('↺')).collect()
     };
     rig.key(KeyCode::Char('{'));
-    rig.shows("  ↺ Actually, it is done.");
+    rig.shows("▾↺│ Actually, it is done.");
     rig.key(KeyCode::Char('{'));
-    rig.shows("  ↺ However, line twenty.");
+    rig.shows("▾↺│ However, line twenty.");
     rig.shows("  │ Line 19 goes on.");
     rig.key(KeyCode::Char('{'));
-    rig.shows("  ↺ Wait, that was line five.");
+    rig.shows("▾↺│ Wait, that was line five.");
     rig.key(KeyCode::Char('{'));
     rig.key(KeyCode::Char('}'));
-    rig.shows("  ↺ However, line twenty.");
+    rig.shows("▾↺│ However, line twenty.");
     assert_eq!(current(&mut rig).len(), 1);
     rig.key(KeyCode::Char('}'));
-    rig.shows("  ↺ Actually, it is done.");
+    rig.shows("▾↺│ Actually, it is done.");
     let last = rig.screen();
     rig.key(KeyCode::Char('}'));
     assert_eq!(rig.screen(), last, "there is none further on");
