@@ -210,7 +210,7 @@ fn viewer() {
             ..Loaded::default()
         }),
     );
-    let path = pack.documents[0].path.to_string();
+    let path = pack.documents[0].path.clone();
     application.paste(now, &format!("/open {path}"));
     press(&mut application, now, KeyCode::Enter);
     let mut times = busily(|| {
