@@ -16,11 +16,10 @@ use std::time::{Duration, Instant};
 use common::{Documents, bytes};
 use peak_alloc::PeakAlloc;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use thunderhead::config::Config;
 use thunderhead::conversation::{Documents as Loaded, Event};
 use thunderhead::session::{Record, shipped};
 use thunderhead::trace::Channel;
-use thunderhead::tui::Offscreen;
+use thunderhead::tui::{Offscreen, Theme};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -46,7 +45,7 @@ fn record(source: &str) -> Record {
 }
 
 fn application() -> Offscreen {
-    Offscreen::new("bench", Config::default(), WIDTH, HEIGHT).unwrap()
+    Offscreen::new("bench", Theme::built_in("storm").unwrap(), WIDTH, HEIGHT)
 }
 
 /// An application that has been told all of a record.

@@ -41,6 +41,7 @@ pub enum Action {
     Reload,
     Theme,
     Mouse,
+    Notifications,
     Redraw,
     Suspend,
     Panic,
@@ -801,6 +802,17 @@ pub const COMMANDS: &[Command] = &{
             "even-panes",
             &[(Panes, "leader =")],
             "give the panes the widths that they had at first",
+        ),
+        slash(
+            "notify",
+            None,
+            command(
+                Application,
+                A::Notifications,
+                "notifications",
+                &[(Panes, "leader n")],
+                "tell when something long is over and you look elsewhere, or no more",
+            ),
         ),
         slash(
             "mouse",

@@ -9,14 +9,13 @@ use ratatui::layout::{Position, Rect, Size};
 use super::app::{App, Effect, Input, Setup};
 use super::highlight::Highlighter;
 use super::inbox::{Inbox, Message};
-use super::{Error, Keymap, ask_for_colours, load_theme};
-use crate::config::Config;
+use super::{Theme, ask_for_colours};
 use crate::conversation::Event;
 
 /// How long colours may take to come.
 const COLOURS: Duration = Duration::from_secs(2);
 
-/// An application that is told what happens, and when. What it wants done outside is not done, but for the colours of code.
+/// An application with every setting as by default, that is told what happens, and when. What it wants done outside is not done, but for the colours of code.
 pub struct Offscreen {
     app: App,
     frame: Buffer,
@@ -25,28 +24,20 @@ pub struct Offscreen {
 }
 
 impl Offscreen {
-    /// # Errors
-    /// If the settings name a theme or keys that cannot be.
-    pub fn new(model: &str, settings: Config, width: u16, height: u16) -> Result<Self, Error> {
-        let (keymap, problems) = Keymap::with(&settings.keys);
-        if !problems.is_empty() {
-            return Err(Error::Keys(problems));
-        }
+    #[must_use]
+    pub fn new(model: &str, theme: Theme, width: u16, height: u16) -> Self {
         let setup = Setup {
             model: model.to_owned(),
-            theme: load_theme(&settings.ui.theme, true)?,
-            colour: true,
-            settings,
-            keymap,
+            theme,
             ..Setup::default()
         };
         let size = Size { width, height };
-        Ok(Self {
+        Self {
             app: App::new(setup, size),
             frame: Buffer::empty(Rect::from((Position::ORIGIN, size))),
             inbox: Inbox::new(),
             highlighter: None,
-        })
+        }
     }
 
     /// `now` is the time since the start.

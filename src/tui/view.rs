@@ -15,6 +15,7 @@ mod palette;
 pub mod plan;
 mod progress;
 mod status;
+pub mod themes;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -206,6 +207,16 @@ fn over(app: &App) -> (Rect, Rect) {
 
 /// Draws everything, and returns where the cursor is to be.
 pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let cursor = draw_below(app, area, buf);
+    if app.themes.picker.is_some() {
+        themes::draw(app, buf)
+    } else {
+        cursor
+    }
+}
+
+/// Everything but the list of themes, which may be over anything.
+fn draw_below(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     buf.set_style(area, app.setup.theme.style(Part::Background));
     let areas = areas(app);
     if app.size.width == 0 || app.size.height == 0 {

@@ -8,13 +8,16 @@ use super::super::keymap::{Chord, Context, Found};
 use super::super::transcript::Level;
 use super::super::view;
 use super::panes::Widths;
-use super::{App, Effect, Focus, LEAVING};
+use super::{App, Effect, Focus, LEAVING, themes};
 use crate::conversation::Change;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         if key.kind == KeyEventKind::Release {
             return Vec::new();
+        }
+        if let Some(effects) = self.picker_key(key) {
+            return effects;
         }
         let chord = Chord::of(key);
         if self.begun.is_empty() && self.viewer_digit(chord) {
@@ -194,7 +197,8 @@ impl App {
                 });
             }
             Action::Reload => return self.reload(),
-            Action::Theme => return self.choose_theme(argument),
+            Action::Theme => return themes::choose(argument),
+            Action::Notifications => self.toggle_notifications(),
             Action::Mouse => {
                 self.mouse = !self.mouse;
                 let text = if self.mouse {

@@ -8,6 +8,8 @@ use super::super::super::completion::Entry;
 use super::super::super::composer::store::Told;
 use super::super::super::documents::testing::pack;
 use super::super::super::editor::{Edited, Purpose};
+use super::super::super::theme::ground::Ground;
+use super::super::super::theme::{Choice, Theme};
 use super::super::super::viewer::testing::document;
 use super::*;
 use crate::context::{Pack, Section, SectionKind};
@@ -135,6 +137,12 @@ pub fn any_input() -> impl Strategy<Value = Input> {
             prefill: Duration::ZERO,
             decode: Duration::MAX,
         }))),
+        1 => any::<bool>().prop_map(|broken| {
+            let theme = |name: &str| if broken { Err("broken".into()) } else { Ok(Theme::built_in(name).unwrap()) };
+            let names = ["ember", "storm"].map(|name| Choice { name: name.into(), about: "é你".into(), theme: theme(name) });
+            Input::ThemesListed(names.into())
+        }),
+        1 => any::<bool>().prop_map(|light| Input::Ground(if light { Ground::Light } else { Ground::Dark })),
         1 => Just(Input::Tick),
         1 => Just(Input::ConversationEnded(None)),
     ]

@@ -220,8 +220,8 @@ fn a_quoted_word_is_not_taken_for_a_part_of_another() {
 fn without_colour_an_open_document_has_none() {
     for name in names() {
         let mut rig = loaded(60, 14);
-        rig.app.setup.colour = false;
-        rig.ask(&format!("/theme {name}"));
+        rig.app.setup.depth = Depth::None;
+        rig.input(Input::ThemeLoaded(Ok(Theme::built_in(name).unwrap())));
         rig.reply("q");
         rig.ctrl('o');
         rig.key(KeyCode::Char('/'));
