@@ -11,14 +11,17 @@ mod conversation;
 mod copying;
 mod documents;
 mod editing;
+mod exporting;
 mod focus;
 mod inspecting;
 mod keys;
+mod ledger;
 mod mouse;
 mod palette;
 mod panes;
 pub(super) mod plans;
 pub(super) mod revising;
+mod searching;
 #[cfg(test)]
 pub(super) mod tests;
 mod themes;
@@ -41,11 +44,14 @@ use super::composer::Composer;
 use super::composer::store::Told;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
+use super::export::{Writing, Written};
 use super::inspector::Inspector;
+use super::inspector::ledger::Ledger;
 use super::keymap::{Chord, Keymap};
 use super::links::Linker;
 use super::notify::Notification;
 use super::palette::Palette;
+use super::search::Search;
 use super::theme::ground::Ground;
 use super::theme::{Choice, Depth, Theme};
 use super::transcript::{Kind, Level, Transcript};
@@ -98,6 +104,8 @@ pub enum Input {
     Highlighted(Highlighted),
     /// The editor is done.
     Edited(Edited),
+    /// What became of a file that was to be written.
+    Written(Written),
     /// What came of copying.
     Copied(Copied),
     /// What earlier runs have left to recall, or why there is nothing.
@@ -138,6 +146,8 @@ pub enum Effect {
     SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
+    /// Write a file.
+    Write(Writing),
     /// Give the terminal to the person's editor, with a text.
     Edit(Editing),
     /// Tell the person who looks elsewhere.
@@ -210,6 +220,8 @@ pub struct App {
     pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
+    pub(super) search: Search,
+    pub(super) ledger: Option<Ledger>,
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
@@ -257,6 +269,8 @@ impl App {
             widths: Widths::default(),
             pointer: Mouse::default(),
             viewer: None,
+            search: Search::default(),
+            ledger: None,
             linker: Linker::default(),
             turning: setup.settings.thinking.turning.turning(),
             said: None,
@@ -345,6 +359,10 @@ impl App {
                 self.highlighted(highlighted);
                 Vec::new()
             }
+            Input::Written(written) => {
+                self.written(&written);
+                Vec::new()
+            }
             Input::Edited(edited) => {
                 self.edited(edited);
                 Vec::new()
@@ -367,9 +385,7 @@ impl App {
         if !self.composer.is_in_paste() {
             effects.extend(self.update_completion());
         }
-        if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
-            viewer.go_on();
-        }
+        self.work();
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
@@ -385,6 +401,12 @@ impl App {
         self.composer.set_field(view::field_width(view::main_width(self)));
         let areas = view::areas(self);
         let pane = areas.documents.height;
+        if self.ledger.is_some() {
+            let area = view::ledger_area(self);
+            if let Some(ledger) = &mut self.ledger {
+                ledger.see(&self.transcript, self.now, area);
+            }
+        }
         self.documents
             .resize(usize::from(pane - super::documents::frame_rows(pane)));
         // What is covered is not wrapped anew.
@@ -403,8 +425,7 @@ impl App {
     pub fn next_tick(&self) -> Option<Duration> {
         let live = self.activity.is_busy() || self.plans.working.is_some() || self.transcript.total().is_none();
         let beat = live.then(|| self.now + BEAT);
-        let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
-        let search = search.map(|_| self.now);
+        let search = self.is_working().then_some(self.now);
         let burst = self.burst_ends();
         let scroll = self.next_scroll();
         let said = self.said.as_ref().map(|(until, _)| *until);
@@ -429,6 +450,11 @@ impl App {
         }
         self.transcript.settle(SETTLE);
         view::draw(self, area, buf)
+    }
+
+    /// The documents.
+    pub(super) fn pack(&self) -> &crate::context::Pack {
+        self.linker.pack()
     }
 
     /// What has been done out of sight.

@@ -13,6 +13,7 @@ use super::app::Input;
 use super::clipboard::{self, Program};
 use super::completion::Entry;
 use super::editor::{self, Edited, Editing};
+use super::export::{self, Writing};
 use crate::conversation::Sink;
 
 /// A reason to wake up.
@@ -82,6 +83,19 @@ impl Inbox {
         spawn("copy", move || {
             let copied = clipboard::copy(&programs, text);
             let _ = sender.send(Message::Input(Input::Copied(copied)));
+        })
+    }
+}
+
+impl Inbox {
+    /// Writes a file on a thread of its own, for its disk may be slow.
+    pub fn write(&self, mut writing: Writing) -> io::Result<()> {
+        let sender = self.sender.clone();
+        if let Some(path) = writing.path.to_str() {
+            writing.path = at_home(path).into();
+        }
+        spawn("export", move || {
+            let _ = sender.send(Message::Input(Input::Written(export::write(&writing))));
         })
     }
 }

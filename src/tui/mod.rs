@@ -26,6 +26,7 @@ mod composer;
 mod decode;
 mod documents;
 mod editor;
+mod export;
 mod fences;
 pub(crate) mod format;
 mod highlight;
@@ -39,6 +40,7 @@ mod pace;
 mod palette;
 #[cfg(unix)]
 mod reading;
+mod search;
 mod select;
 mod terminal;
 pub(crate) mod text;
@@ -230,9 +232,14 @@ fn drive(
         } else {
             app.next_tick().map(|tick| began + tick)
         };
-        let mut message = match wake.map(|wake| wake.saturating_duration_since(Instant::now())) {
-            None => inbox.receiver.recv().ok(),
-            Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
+        let mut message = if app.is_working() {
+            app.work();
+            inbox.receiver.try_recv().ok()
+        } else {
+            match wake.map(|wake| wake.saturating_duration_since(Instant::now())) {
+                None => inbox.receiver.recv().ok(),
+                Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
+            }
         };
         if message.is_none() && (lent || !app.is_dirty()) {
             message = Some(Message::Input(Input::Tick));
@@ -399,6 +406,7 @@ fn carry_out(
             screen.send(&sequence)?;
         }
         Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
+        Effect::Write(writing) => inbox.write(writing)?,
         Effect::Redraw => screen.redraw(),
         Effect::Suspend => {
             screen.leave()?;

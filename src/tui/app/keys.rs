@@ -75,6 +75,9 @@ impl App {
         if self.palette.is_some() {
             return self.palette_action(action);
         }
+        if self.search_action(action) || self.ledger_action(action) {
+            return Vec::new();
+        }
         if self.composer.search.is_some() && self.focus == Focus::Composer && self.viewer.is_none() {
             self.history_action(action);
             return Vec::new();
@@ -109,6 +112,8 @@ impl App {
         if self.help.is_some() {
         } else if let Some(palette) = &mut self.palette {
             palette.write(text);
+        } else if self.search.is_prompting() {
+            self.write_search(text);
         } else if self.focus == Focus::Documents && self.documents.is_filtering() {
             self.documents.write_filter(text);
         } else if self.focus == Focus::Inspector && self.inspector.is_filtering() {
@@ -177,7 +182,11 @@ impl App {
             Action::Pane(command) => return self.documents_command(command),
             Action::Answer(answer) => return self.answer(answer),
             // In a prompt, which has taken it.
-            Action::Accept => {}
+            Action::Accept
+            | Action::SearchScope
+            | Action::SearchScopeBack
+            | Action::LedgerSort
+            | Action::LedgerReverse => {}
             Action::Load => {
                 return self.plan_of_words(argument, "load", |load| Change {
                     load,
@@ -240,6 +249,11 @@ impl App {
             Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
+            Action::Export => return self.export(argument),
+            Action::Ledger => self.toggle_ledger(),
+            Action::Search => self.open_search(argument),
+            Action::NextMatch => self.next_match(true),
+            Action::PreviousMatch => self.next_match(false),
             Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
             Action::CopyAnswer => return self.copy_answer(),

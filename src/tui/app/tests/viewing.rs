@@ -348,7 +348,7 @@ fn a_large_document_is_searched_between_frames() {
     rig.input(Input::Paste("needle".into()));
     rig.shows("line 1/150,001");
     assert_eq!(rig.app.next_tick(), Some(rig.now), "more is searched at once");
-    for _ in 0..5 {
+    for _ in 0..12 {
         rig.wait(0);
     }
     rig.shows("❯ 150001 needle");
