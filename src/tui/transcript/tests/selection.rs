@@ -271,7 +271,7 @@ fn what_a_drag_costs() {
         timed(1, &mut || transcript.drag(step % 90, 0));
         timed(2, &mut || transcript.go(Motion::NextWord));
         timed(3, &mut || {
-            transcript.draw(area, &mut buf, &theme, Account::default());
+            transcript.draw(area, &mut buf, &theme, Account::default(), &Search::default());
         });
     }
     let [scroll, drag, word, frame] = spent.map(|spent| spent / steps as u32);
@@ -281,7 +281,7 @@ fn what_a_drag_costs() {
     );
     let selection = transcript.selection.take();
     let began = std::time::Instant::now();
-    transcript.draw(area, &mut buf, &theme, Account::default());
+    transcript.draw(area, &mut buf, &theme, Account::default(), &Search::default());
     println!("a frame without a selection {:?}", began.elapsed());
     transcript.selection = selection;
     let began = std::time::Instant::now();
