@@ -11,6 +11,7 @@ const EXAMPLES: &str = "\
 Examples:
   thunderhead src docs                                     open the application on two folders
   thunderhead ask -p 'Where is `main` defined?' src        one answer, for people
+  thunderhead --plain src                                  lines of text only, as for a screen reader
   thunderhead ask --json -p 'Find `TODO`' .                the same for programs
   thunderhead --model ~/models/MiniMax-M1-80k book.txt     another model than the bundled one";
 
@@ -76,10 +77,12 @@ pub enum Command {
     #[command(after_help = "Examples:\n  thunderhead score --model DIR --text book.txt\n  \
                             thunderhead score --model DIR --tokens ids.json --continue 40 --json")]
     Score(ScoreArgs),
-    /// List the built-in colour themes, print one to start your own from, or check a theme file.
+    /// List the colour themes, print one to start your own from, or check one.
+    ///
+    /// Your own are in thunderhead/themes/NAME.toml in `$XDG_CONFIG_HOME` or ~/.config.
     #[command(
-        after_help = "Examples:\n  thunderhead themes\n  thunderhead themes show storm > ~/mine.toml\n  \
-                            thunderhead themes check ~/mine.toml && thunderhead --theme ~/mine.toml src"
+        after_help = "Examples:\n  thunderhead themes\n  thunderhead themes show storm > ~/.config/thunderhead/themes/mine.toml\n  \
+                            thunderhead themes check mine && thunderhead --theme mine src"
     )]
     Themes {
         #[command(subcommand)]
@@ -128,12 +131,12 @@ pub enum Command {
 
 #[derive(Debug, Subcommand)]
 pub enum ThemesCommand {
-    /// Print the file of a built-in theme.
+    /// Print the file of a theme.
     Show { name: String },
-    /// Say whether theme files are right, and what is wrong with them. Exits with 2 if one is not.
+    /// Say whether themes are right, and everything that is wrong with them. Exits with 2 if one is not.
     Check {
-        #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        files: Vec<PathBuf>,
+        #[arg(required = true, value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+        themes: Vec<String>,
     },
 }
 
@@ -191,6 +194,10 @@ pub enum ConfigCommand {
 
 #[derive(Debug, Args)]
 pub struct ChatArgs {
+    /// Print the conversation as lines of plain text, without taking the screen; questions are read from standard input. For
+    /// screen readers, pipes, and terminals that can do no more, where it is the default.
+    #[arg(long, alias = "inline")]
+    pub plain: bool,
     #[command(flatten)]
     pub ui: UiArgs,
     #[command(flatten)]
@@ -200,9 +207,24 @@ pub struct ChatArgs {
 /// How the application looks.
 #[derive(Debug, Args)]
 pub struct UiArgs {
-    /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file [default: the terminal's own colours].
+    /// Colour theme: a name (`thunderhead themes` lists them) or a TOML file [default: by the terminal's background if it
+    /// says it, else the terminal's own colours].
     #[arg(long, value_name = "NAME|FILE")]
     pub theme: Option<String>,
+    /// How many colours to use; `auto` goes by the environment.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub colour: ColourName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColourName {
+    Auto,
+    Truecolor,
+    #[value(name = "256")]
+    Indexed,
+    #[value(name = "16")]
+    Sixteen,
+    None,
 }
 
 #[derive(Debug, Args)]

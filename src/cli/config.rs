@@ -8,6 +8,7 @@ use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::args::{ConfigArgs, ConfigCommand};
+use super::environment;
 use super::error::CliError;
 use crate::config::{self, Config, Effective, File, Location, Problem, SETTINGS};
 use crate::tui::Keymap;
@@ -47,10 +48,6 @@ fn complain(problems: &[Problem]) -> Result<(), CliError> {
     }
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     Err(CliError::Usage(lines.join("\n")))
-}
-
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 /// The flags with a setting that were given, as they were written.

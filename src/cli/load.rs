@@ -1,17 +1,20 @@
 //! Opening what the command line names: a model, and a conversation with it.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::CliError;
 use super::selection;
 use crate::compute::cpu::Cpu;
+use crate::compute::cpu::simd::Isa;
 use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
 use crate::config::{self, Config, Count, Reply};
 use crate::conversation::{EngineEvents, QuoteModel, Setup};
 use crate::engine::{Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
 use crate::model::{Checkpoint, SamplingDefaults, bundled};
+use crate::tui::format;
 
 /// Memory for the places in the documents that a change to them can go on from, in bytes.
 const PLACES_MEMORY: usize = 1 << 30;
@@ -47,6 +50,20 @@ pub(super) fn network(model: &config::Model, checkpoint: &Checkpoint) -> Result<
 pub(super) fn context_limit(model: &config::Model, checkpoint: &Checkpoint) -> usize {
     let set = model.max_context.given().map(Count::size);
     set.unwrap_or(checkpoint.config.max_positions)
+}
+
+/// What the model runs on, in words.
+pub(super) fn placement(model: &config::Model) -> String {
+    match model.backend {
+        config::Backend::Reference => "reference".to_owned(),
+        config::Backend::Cpu => {
+            let threads = match model.threads.size() {
+                0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+                threads => threads,
+            };
+            format!("{}, {}", format::counted(threads, "thread"), Isa::detect().name())
+        }
+    }
 }
 
 /// A conversation that is ready to be started, and what to call its model.

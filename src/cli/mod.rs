@@ -9,6 +9,7 @@ mod generate;
 mod keys;
 mod load;
 mod pack;
+mod plain;
 mod progress;
 mod score;
 mod selection;
@@ -72,6 +73,11 @@ fn pdf_reader() -> Option<ExitCode> {
     let mut next = || words.next()?.into_string().ok();
     let (word, seconds, memory) = (next()?, next()?.parse().ok()?, next()?.parse().ok()?);
     Some(extract_pdf(&word, seconds, memory))
+}
+
+/// A variable of the process.
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Whether colours and dimming are wanted (<https://no-color.org>).

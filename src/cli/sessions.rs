@@ -133,9 +133,9 @@ fn open(mut record: Record, speed: Option<Speed>, settings: Config) -> Result<Ex
     let options = tui::Options {
         model: format!("{} (recorded)", record.header.model),
         note: notes.join("\n"),
+        placement: String::new(),
         paths: String::new(),
         settings,
-        colour: super::colour(),
         opening,
         again: super::chat::words(),
     };

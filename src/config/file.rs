@@ -1,14 +1,12 @@
 //! A configuration file: every setting in it with its place, and everything that is wrong with it.
 
-use std::sync::Arc;
-
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
 use super::table::{SETTINGS, Setting, sections};
 use super::value::describe;
-use super::{Binding, Place, Problem};
+use super::{Binding, Lines, Place, Problem};
 
 /// What stands in a file.
 #[derive(Debug, Default)]
@@ -18,32 +16,11 @@ pub struct File {
     pub problems: Vec<Problem>,
 }
 
-/// Where offsets of a text are.
-struct Lines<'a> {
-    name: Arc<str>,
-    source: &'a str,
-}
-
-impl Lines<'_> {
-    fn place(&self, offset: usize) -> Place {
-        let before = self.source.get(..offset).unwrap_or(self.source);
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        Place {
-            file: Arc::clone(&self.name),
-            line: before.matches('\n').count() + 1,
-            column: before[start..].chars().count() + 1,
-        }
-    }
-}
-
 impl File {
     /// Reads a file's text; `name` is what to call it.
     #[must_use]
     pub fn parse(name: &str, source: &str) -> Self {
-        let lines = Lines {
-            name: name.into(),
-            source,
-        };
+        let lines = Lines::new(name, source);
         let mut file = Self::default();
         let (table, errors) = DeTable::parse_recoverable(source);
         for error in errors {

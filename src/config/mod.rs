@@ -8,6 +8,7 @@ mod file;
 mod nearest;
 mod report;
 mod table;
+mod theme;
 mod turning;
 mod value;
 
@@ -22,9 +23,10 @@ pub use file::File;
 pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
 pub use table::{
-    Backend, Composer, Config, Documents, FileOrder, Model, Reply, SETTINGS, Setting, Thinking, ThinkingFold, Ui,
-    sections,
+    Backend, Background, Colour, Composer, Config, Documents, FileOrder, Model, Notify, NotifyMethod, Plain,
+    PlainThinking, Reply, SETTINGS, Screen, Setting, Thinking, ThinkingFold, Ui, sections,
 };
+pub use theme::ThemeChoice;
 pub use turning::Phrases;
 pub use value::{Auto, Count, Number, OptionalPath, Value};
 
@@ -39,6 +41,35 @@ pub struct Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// The places of a text.
+pub struct Lines<'a> {
+    name: Arc<str>,
+    source: &'a str,
+}
+
+impl<'a> Lines<'a> {
+    /// `name` is what to call it.
+    #[must_use]
+    pub fn new(name: &str, source: &'a str) -> Self {
+        Self {
+            name: name.into(),
+            source,
+        }
+    }
+
+    /// Where the byte with this offset is.
+    #[must_use]
+    pub fn place(&self, offset: usize) -> Place {
+        let before = self.source.get(..offset).unwrap_or(self.source);
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        Place {
+            file: Arc::clone(&self.name),
+            line: before.matches('\n').count() + 1,
+            column: before[start..].chars().count() + 1,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! unknown one is compared with, and the tables of the reference (a test compares them).
 
 use super::Binding;
+use super::theme::ThemeChoice;
 use super::turning::Phrases;
 use super::value::{Auto, Count, Number, OptionalPath, Value, choices};
 
@@ -115,6 +116,16 @@ choices! {
     Backend { Cpu = "cpu", Reference = "reference", }
     /// The order of files in a folder.
     FileOrder { History = "history", Path = "path", }
+    /// How many colours are used.
+    Colour { Auto = "auto", True = "truecolor", Indexed = "256", Sixteen = "16", None = "none", }
+    /// What the conversation is shown on.
+    Screen { Auto = "auto", Full = "full", Plain = "plain", }
+    /// What a plain conversation prints of thinking.
+    PlainThinking { Show = "show", Summary = "summary", Hide = "hide", }
+    /// How the end of something long is told.
+    NotifyMethod { Auto = "auto", Osc9 = "osc9", Osc777 = "osc777", Bell = "bell", None = "none", }
+    /// What is behind the text.
+    Background { Auto = "auto", Ask = "ask", Dark = "dark", Light = "light", }
     /// How much of thinking shows.
     ThinkingFold { Auto = "auto", Folded = "folded", Window = "window", Full = "full", }
 }
@@ -205,12 +216,36 @@ settings! {
     }
     /// How the application looks and behaves.
     ui: Ui {
-        /// Colour theme: a built-in name (`thunderhead themes` lists them) or a TOML file; `auto` takes the terminal's own
-        /// colours.
-        theme: String = "auto".to_owned(), flag "theme";
+        /// Colour theme: a name (`thunderhead themes` lists them) or a TOML file; or one for a dark and one for a light
+        /// background; `auto` is `storm` or `daylight` if the terminal says which it has, else the terminal's own colours.
+        theme: ThemeChoice = ThemeChoice::Auto, flag "theme";
+        /// How many colours there are; `auto` goes by `NO_COLOR`, `CLICOLOR`, `CLICOLOR_FORCE`, `COLORTERM` and `TERM`.
+        colour: Colour = Colour::Auto, flag "colour";
+        /// Whether the terminal's background is dark or light; `auto` asks it where it can be expected to answer (not over
+        /// ssh, not in GNU screen), `ask` everywhere.
+        background: Background = Background::Auto;
+        /// `full` takes the whole terminal, `plain` prints lines (`--plain`, for screen readers); `auto` is `plain` on a terminal
+        /// that can do no more (`TERM=dumb`).
+        screen: Screen = Screen::Auto;
+        /// Say in the title of the terminal what runs and how far it is; the title before it comes back at the end.
+        title: bool = true;
         /// Take the mouse from the terminal: the wheel scrolls, clicks fold and open. Without it the terminal selects text.
         mouse: bool = true;
         /// Copy what the mouse has selected as soon as the button is released.
         copy_on_select: bool = false;
+    }
+    /// Being told that something long is over while one looks elsewhere.
+    notify: Notify {
+        /// By OSC 9, OSC 777 or a bell; `auto` takes what the terminal is known to show, else the bell.
+        method: NotifyMethod = NotifyMethod::Auto;
+        /// Only of what took so many seconds.
+        after: Count = Count(10);
+    }
+    /// The conversation as lines of text.
+    plain: Plain {
+        /// What is printed of thinking: `show` all of it, `summary` how long it took, `hide` nothing, of progress neither.
+        thinking: PlainThinking = PlainThinking::Summary;
+        /// Columns to wrap text at; `auto` is the width of the terminal, else 80.
+        width: Auto<Count<10, 10_000>> = Auto::Auto;
     }
 }

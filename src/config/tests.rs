@@ -31,7 +31,10 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
     assert_eq!(problems, []);
     let config = &effective.config;
     assert_eq!((config.model.threads, config.model.tile), (Count(3), Count(64)));
-    assert_eq!((config.ui.theme.as_str(), config.ui.mouse), ("storm", false));
+    assert_eq!(
+        (&config.ui.theme, config.ui.mouse),
+        (&ThemeChoice::Named("storm".into()), false)
+    );
     assert_eq!(config.documents.exclude, ["*.md", "x"]);
     let origin = |name: &str| {
         let at = SETTINGS.iter().position(|setting| setting.name() == name).unwrap();

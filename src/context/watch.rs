@@ -32,6 +32,12 @@ impl Watch {
     pub fn start(pack: &Pack, changed: impl Fn() + Send + 'static) -> Option<Self> {
         let files = pack.documents.iter().filter_map(|document| document.file.as_deref());
         let folders: BTreeSet<PathBuf> = files.filter_map(Path::parent).map(folder).collect();
+        Self::folders(&folders, changed)
+    }
+
+    /// The same for what happens in these folders.
+    #[must_use]
+    pub fn folders(folders: &BTreeSet<PathBuf>, changed: impl Fn() + Send + 'static) -> Option<Self> {
         if folders.is_empty() {
             return None;
         }
@@ -42,8 +48,8 @@ impl Watch {
                 let _ = send.send(());
             }
         };
-        let watcher = watch::<RecommendedWatcher>(&folders, handler.clone(), Config::default())
-            .or_else(|| watch::<PollWatcher>(&folders, handler, Config::default().with_poll_interval(POLL)))?;
+        let watcher = watch::<RecommendedWatcher>(folders, handler.clone(), Config::default())
+            .or_else(|| watch::<PollWatcher>(folders, handler, Config::default().with_poll_interval(POLL)))?;
         thread::spawn(move || {
             while receive.recv().is_ok() {
                 loop {

@@ -34,6 +34,8 @@ pub struct Activity {
     cancelling: bool,
     /// Files that can be asked about.
     files: usize,
+    /// Tokens of the documents, read or not.
+    packed: usize,
     /// Tokens in the context.
     used: usize,
     limit: Option<usize>,
@@ -52,6 +54,7 @@ impl Default for Activity {
             updated: Duration::ZERO,
             cancelling: false,
             files: 0,
+            packed: 0,
             used: 0,
             limit: None,
             meter: Meter::default(),
@@ -84,6 +87,21 @@ impl Activity {
         (self.used, self.limit)
     }
 
+    /// The same by what it is of: documents, and what was said about them.
+    pub fn parts(&self) -> (usize, usize) {
+        let documents = self.used.min(self.packed);
+        (documents, self.used - documents)
+    }
+
+    /// Tokens of the documents that the next question has to wait for, because their prefill did not come to its end.
+    pub fn unread(&self) -> usize {
+        if self.phase == Phase::Ready {
+            self.packed.saturating_sub(self.used)
+        } else {
+            0
+        }
+    }
+
     pub fn rate(&self) -> f64 {
         self.rate
     }
@@ -110,6 +128,7 @@ impl Activity {
 
     pub fn documents(&mut self, documents: &Documents, now: Duration) {
         self.files = documents.files;
+        self.packed = documents.tokens;
         self.used = documents.tokens;
         self.limit = Some(documents.context_limit).filter(|&limit| limit > 0);
         self.enter(Phase::Preparing, now);

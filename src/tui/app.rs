@@ -4,22 +4,27 @@
 //! outside goes out as an [`Effect`], which the driver carries out. Tests therefore drive the whole application without
 //! a terminal, an engine or a wait.
 
+mod attention;
 mod completion;
 mod composing;
 mod conversation;
 mod copying;
 mod documents;
 mod editing;
+mod exporting;
 mod focus;
 mod inspecting;
 mod keys;
+mod ledger;
 mod mouse;
 mod palette;
 mod panes;
 pub(super) mod plans;
 pub(super) mod revising;
+mod searching;
 #[cfg(test)]
 pub(super) mod tests;
+mod themes;
 mod thinking;
 mod viewing;
 
@@ -39,11 +44,16 @@ use super::composer::Composer;
 use super::composer::store::Told;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
+use super::export::{Writing, Written};
 use super::inspector::Inspector;
+use super::inspector::ledger::Ledger;
 use super::keymap::{Chord, Keymap};
 use super::links::Linker;
+use super::notify::Notification;
 use super::palette::Palette;
-use super::theme::{self, Theme, ThemeError};
+use super::search::Search;
+use super::theme::ground::Ground;
+use super::theme::{Choice, Depth, Theme};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
 use super::viewer::{Highlighted, Viewer, Wanted};
@@ -51,12 +61,15 @@ use crate::config::Config;
 use crate::conversation::{Change, Event, Revision};
 use crate::engine::Token;
 use crate::trace::Turning;
+use attention::Attention;
 use conversation::Reply;
 pub(super) use focus::Focus;
 use mouse::Mouse;
 use panes::Widths;
 use plans::Plans;
 use revising::Revising;
+pub use themes::Grounds;
+use themes::Themes;
 use thinking::default_fold;
 
 /// Something that happened.
@@ -71,11 +84,17 @@ pub enum Input {
     Conversation(Event),
     /// The conversation is gone, with the reason if it failed.
     ConversationEnded(Option<String>),
-    /// A theme file that was asked for.
-    ThemeRead {
-        path: PathBuf,
-        source: Result<String, String>,
+    /// The theme that was asked for.
+    ThemeLoaded(Result<Theme, String>),
+    /// Something happened to the files of the theme with this name; this is what they say now.
+    ThemeChanged {
+        name: String,
+        theme: Result<Theme, String>,
     },
+    /// The themes that there are.
+    ThemesListed(Vec<Choice>),
+    /// What the terminal says is behind the text.
+    Ground(Ground),
     /// The entries of a folder that was asked for.
     FolderListed {
         path: PathBuf,
@@ -85,6 +104,8 @@ pub enum Input {
     Highlighted(Highlighted),
     /// The editor is done.
     Edited(Edited),
+    /// What became of a file that was to be written.
+    Written(Written),
     /// What came of copying.
     Copied(Copied),
     /// What earlier runs have left to recall, or why there is nothing.
@@ -117,15 +138,20 @@ pub enum Effect {
     Apply(u64),
     Discard(u64),
     ListFolder(PathBuf),
-    ReadTheme(PathBuf),
+    LoadTheme(String),
+    ListThemes,
     /// To the clipboard, the nearest way.
     Copy(String),
     /// To the clipboard of whoever sits at the terminal.
     SendCopy(String),
     /// Find the colours of what is in view.
     Highlight(Wanted),
+    /// Write a file.
+    Write(Writing),
     /// Give the terminal to the person's editor, with a text.
     Edit(Editing),
+    /// Tell the person who looks elsewhere.
+    Notify(Notification),
     /// Take the mouse from the terminal, or leave it to it.
     CaptureMouse(bool),
     /// Keep what was written, for this and later runs to recall.
@@ -144,12 +170,17 @@ pub struct Setup {
     pub model: String,
     /// A sentence about the model.
     pub note: String,
+    /// What it runs on, in words.
+    pub placement: String,
     /// What is being loaded, in words.
     pub paths: String,
     pub theme: Theme,
     /// What the person has set.
     pub settings: Config,
-    pub colour: bool,
+    /// What is taken instead of the theme if the terminal says what its background is.
+    pub grounds: Option<Grounds>,
+    /// How many colours there are.
+    pub depth: Depth,
     pub keymap: Keymap,
     /// Hidden commands are there.
     pub debug: bool,
@@ -170,6 +201,8 @@ pub struct App {
     pub(super) plans: Plans,
     pub(super) revising: Revising,
     pub(super) completion: Completion,
+    pub(super) themes: Themes,
+    attention: Attention,
     /// Questions that were sent and are not yet being answered.
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
@@ -187,6 +220,8 @@ pub struct App {
     pointer: Mouse,
     /// The open document, which takes keys and mouse.
     pub(super) viewer: Option<Viewer>,
+    pub(super) search: Search,
+    pub(super) ledger: Option<Ledger>,
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
@@ -223,6 +258,8 @@ impl App {
             plans: Plans::default(),
             revising: Revising::default(),
             completion: Completion::default(),
+            themes: Themes::default(),
+            attention: Attention::default(),
             queue: VecDeque::new(),
             help: None,
             palette: None,
@@ -232,6 +269,8 @@ impl App {
             widths: Widths::default(),
             pointer: Mouse::default(),
             viewer: None,
+            search: Search::default(),
+            ledger: None,
             linker: Linker::default(),
             turning: setup.settings.thinking.turning.turning(),
             said: None,
@@ -242,7 +281,7 @@ impl App {
             dirty: true,
             setup,
         };
-        app.set_theme(app.setup.theme.clone());
+        app.begin_themes();
         app.set_up_composer();
         app.fit();
         app.transcript.set_heat(app.setup.settings.thinking.heat);
@@ -278,6 +317,7 @@ impl App {
         self.now = self.now.max(now);
         self.came = now;
         self.dirty = true;
+        self.attend(&input);
         let mut effects = self.settle_burst(&input);
         effects.extend(match input {
             Input::Key(key) => self.key(key),
@@ -285,7 +325,7 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => self.mouse(mouse),
+            Input::Mouse(mouse) => self.picker_mouse(mouse).unwrap_or_else(|| self.mouse(mouse)),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -295,8 +335,20 @@ impl App {
                 self.conversation_ended(reason);
                 Vec::new()
             }
-            Input::ThemeRead { path, source } => {
-                self.theme_read(&path, source);
+            Input::ThemeLoaded(theme) => {
+                self.theme_loaded(theme);
+                Vec::new()
+            }
+            Input::ThemeChanged { name, theme } => {
+                self.theme_changed(&name, theme);
+                Vec::new()
+            }
+            Input::ThemesListed(choices) => {
+                self.themes_listed(choices);
+                Vec::new()
+            }
+            Input::Ground(ground) => {
+                self.ground(ground);
                 Vec::new()
             }
             Input::FolderListed { path, entries } => {
@@ -305,6 +357,10 @@ impl App {
             }
             Input::Highlighted(highlighted) => {
                 self.highlighted(highlighted);
+                Vec::new()
+            }
+            Input::Written(written) => {
+                self.written(&written);
                 Vec::new()
             }
             Input::Edited(edited) => {
@@ -329,12 +385,11 @@ impl App {
         if !self.composer.is_in_paste() {
             effects.extend(self.update_completion());
         }
-        if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_searching()) {
-            viewer.go_on();
-        }
+        self.work();
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
+        effects.extend(self.after_job());
         self.said.take_if(|(until, _)| self.now >= *until);
         self.fit();
         effects.extend(self.highlight());
@@ -346,6 +401,12 @@ impl App {
         self.composer.set_field(view::field_width(view::main_width(self)));
         let areas = view::areas(self);
         let pane = areas.documents.height;
+        if self.ledger.is_some() {
+            let area = view::ledger_area(self);
+            if let Some(ledger) = &mut self.ledger {
+                ledger.see(&self.transcript, self.now, area);
+            }
+        }
         self.documents
             .resize(usize::from(pane - super::documents::frame_rows(pane)));
         // What is covered is not wrapped anew.
@@ -364,8 +425,7 @@ impl App {
     pub fn next_tick(&self) -> Option<Duration> {
         let live = self.activity.is_busy() || self.plans.working.is_some() || self.transcript.total().is_none();
         let beat = live.then(|| self.now + BEAT);
-        let search = self.viewer.as_ref().filter(|viewer| viewer.is_searching());
-        let search = search.map(|_| self.now);
+        let search = self.is_working().then_some(self.now);
         let burst = self.burst_ends();
         let scroll = self.next_scroll();
         let said = self.said.as_ref().map(|(until, _)| *until);
@@ -392,6 +452,11 @@ impl App {
         view::draw(self, area, buf)
     }
 
+    /// The documents.
+    pub(super) fn pack(&self) -> &crate::context::Pack {
+        self.linker.pack()
+    }
+
     /// What has been done out of sight.
     pub(super) fn said(&self) -> Option<&str> {
         self.said.as_ref().map(|(_, said)| &**said)
@@ -400,42 +465,6 @@ impl App {
     /// Whether another Ctrl-C leaves.
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.is_some()
-    }
-
-    fn set_theme(&mut self, theme: Theme) {
-        self.setup.theme = if self.setup.colour {
-            theme
-        } else {
-            theme.without_colour()
-        };
-    }
-
-    fn theme_read(&mut self, path: &std::path::Path, source: Result<String, String>) {
-        let name = path.display().to_string();
-        let theme = source.and_then(|source| Theme::parse(&name, &source).map_err(|error| error.to_string()));
-        match theme {
-            Ok(theme) => self.set_theme(theme),
-            Err(message) => self.notice(Level::Error, message),
-        }
-    }
-
-    fn choose_theme(&mut self, name: &str) -> Vec<Effect> {
-        if name.is_empty() {
-            let all: Vec<_> = theme::names().collect();
-            let text = format!(
-                "theme {}; there are {}, or the path of a file",
-                self.setup.theme.name,
-                all.join(", ")
-            );
-            self.notice(Level::Info, text);
-            return Vec::new();
-        }
-        match Theme::built_in(name) {
-            Ok(theme) => self.set_theme(theme),
-            Err(ThemeError::Unknown { .. }) if theme::is_path(name) => return vec![Effect::ReadTheme(name.into())],
-            Err(error) => self.notice(Level::Error, error.to_string()),
-        }
-        Vec::new()
     }
 
     fn notice(&mut self, level: Level, text: impl Into<String>) {

@@ -163,14 +163,19 @@ impl Surroundings {
             });
         }
         let plain = format!("\x1b]52;c;{encoded}\x07").into_bytes();
-        Ok(match self.within {
+        Ok(self.passed(plain))
+    }
+
+    /// A sequence such that it comes through to the terminal.
+    pub fn passed(&self, plain: Vec<u8>) -> Vec<u8> {
+        match self.within {
             Within::Nothing => plain,
             // Either is dropped where the other is allowed.
             Within::Tmux => [through_tmux(&plain), plain].concat(),
             Within::Screen => through_screen(&plain),
             // tmux ignores what is meant for screen, and screen what is not.
             Within::Either => [through_screen(&plain), plain].concat(),
-        })
+        }
     }
 }
 

@@ -8,20 +8,35 @@
 //! The one ambiguity of the protocol is an escape at the end of a piece: the Escape key, or the beginning of a sequence
 //! that a slow line cut in two. It is held back; [`Decoder::timeout`] decides for the key when nothing follows.
 
+use std::time::Duration;
+
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::app::Input;
+use super::theme::ground::Ground;
 
+/// How long the rest of a sequence may take after an escape; longer, and it is the Escape key.
+const ESCAPE_KEY: Duration = Duration::from_millis(30);
+/// The same while an answer is awaited.
+const ANSWER: Duration = Duration::from_millis(300);
 const ESCAPE: u8 = 0x1b;
 const PASTE_END: &[u8] = b"\x1b[201~";
 /// Longer sequences are none that we know.
 const LONGEST: usize = 64;
+/// Nor are longer answers.
+const LONGEST_ANSWER: usize = 4096;
+/// How answers to what we asked begin.
+const ANSWERS: [&[u8]; 2] = [b"\x1b]11;", b"\x1b[?"];
 
 #[derive(Debug, Default)]
 pub struct Decoder {
     held: Vec<u8>,
     /// What has been pasted so far, while a paste goes on.
     paste: Option<Vec<u8>>,
+    /// The terminal was asked something, and has not answered the last question.
+    asked: bool,
+    /// What was taken for a key because nothing followed for so long, while it could have begun an answer.
+    taken: Vec<u8>,
 }
 
 /// The beginning of the held bytes.
@@ -30,14 +45,41 @@ enum Step {
     Done(usize, Option<Input>),
     /// A paste begins after so many bytes.
     Paste(usize),
+    /// So many bytes are the answer to the last question.
+    Answered(usize),
     /// It depends on what follows.
     More,
 }
 
 impl Decoder {
+    /// For a terminal that was asked for its background and for what it is, in this order, if `asked`. Nothing of its
+    /// answers is ever taken for keys, but an Escape if the terminal is silent for long right after one.
+    #[must_use]
+    pub fn new(asked: bool) -> Self {
+        Self {
+            asked,
+            ..Self::default()
+        }
+    }
+
+    /// How long to wait for what follows before [`Self::timeout`]: an answer may come slowly.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        if self.asked { ANSWER } else { ESCAPE_KEY }
+    }
+
     /// Takes more bytes, and returns what is complete.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Input> {
         self.held.extend_from_slice(bytes);
+        if !self.taken.is_empty() {
+            let whole = [self.taken.as_slice(), &self.held].concat();
+            if ANSWERS.iter().any(|answer| whole.starts_with(answer)) {
+                self.held = whole;
+            } else if ANSWERS.iter().any(|answer| answer.starts_with(&whole)) {
+                return Vec::new();
+            }
+            self.taken.clear();
+        }
         let mut inputs = Vec::new();
         let mut at = 0;
         loop {
@@ -64,6 +106,10 @@ impl Decoder {
                     at += used;
                     self.paste = Some(Vec::new());
                 }
+                Step::Answered(used) => {
+                    at += used;
+                    self.asked = false;
+                }
                 Step::More => break,
             }
         }
@@ -74,7 +120,9 @@ impl Decoder {
     /// Whether something is held back that [`Self::timeout`] would decide.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
-        self.paste.is_none() && !self.held.is_empty()
+        let answer =
+            self.held.starts_with(b"\x1b]") && self.held.len() > 2 || self.asked && self.held.starts_with(b"\x1b[?");
+        self.paste.is_none() && !self.held.is_empty() && self.taken.is_empty() && !answer
     }
 
     /// Nothing follows: an escape is the key, with Alt if a character had begun; the rest means nothing.
@@ -83,9 +131,13 @@ impl Decoder {
             return Vec::new();
         }
         let held = std::mem::take(&mut self.held);
+        if self.asked && ANSWERS.iter().any(|answer| answer.starts_with(&held)) {
+            self.taken.clone_from(&held);
+        }
         match held.as_slice() {
             [ESCAPE] => vec![key(KeyCode::Esc, KeyModifiers::NONE)],
-            [ESCAPE, c @ (b'[' | b'O')] => vec![key(KeyCode::Char(char::from(*c)), KeyModifiers::ALT)],
+            [ESCAPE, b'[' | b']'] if self.asked => Vec::new(),
+            [ESCAPE, c @ (b'[' | b']' | b'O')] => vec![key(KeyCode::Char(char::from(*c)), KeyModifiers::ALT)],
             _ => Vec::new(),
         }
     }
@@ -100,6 +152,7 @@ fn step(bytes: &[u8]) -> Step {
         [] | [ESCAPE] => Step::More,
         [ESCAPE, ESCAPE, ..] => Step::Done(1, Some(key(KeyCode::Esc, KeyModifiers::NONE))),
         [ESCAPE, b'[', rest @ ..] => sequence(rest),
+        [ESCAPE, b']', rest @ ..] => answer(rest),
         [ESCAPE, b'O', rest @ ..] => match rest.first() {
             None => Step::More,
             Some(&last) => Step::Done(3, named(last).map(|code| key(code, KeyModifiers::NONE))),
@@ -116,6 +169,34 @@ fn step(bytes: &[u8]) -> Step {
             Some((used, found)) => Step::Done(used, found.map(|(code, modifiers)| key(code, modifiers))),
         },
     }
+}
+
+/// What follows `ESC ]`: an answer, `11;rgb:…` up to BEL or `ESC \`; or else it was Alt-].
+fn answer(bytes: &[u8]) -> Step {
+    let alt = Step::Done(2, Some(key(KeyCode::Char(']'), KeyModifiers::ALT)));
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    match bytes.get(digits) {
+        None if digits < 5 => return Step::More,
+        Some(b';') if digits > 0 => {}
+        _ => return alt,
+    }
+    let Some(end) = bytes.iter().position(|&byte| byte < 0x20) else {
+        return if bytes.len() > LONGEST_ANSWER {
+            Step::Done(2 + bytes.len(), None)
+        } else {
+            Step::More
+        };
+    };
+    let used = match &bytes[end..] {
+        [ESCAPE] => return Step::More,
+        [ESCAPE, b'\\', ..] => end + 2,
+        [0x07, ..] => end + 1,
+        // Whatever it is begins anew.
+        _ => end,
+    };
+    let text = std::str::from_utf8(&bytes[..end]).unwrap_or_default();
+    let ground = text.strip_prefix("11;").and_then(Ground::of_answer);
+    Step::Done(2 + used, ground.map(Input::Ground))
 }
 
 /// A character or a control character, and how many bytes it takes; bytes that are no character mean nothing.
@@ -179,6 +260,9 @@ fn sequence(bytes: &[u8]) -> Step {
     }
     let numbers = numbers(&bytes[..end]);
     let number = |index: usize| numbers.get(index).copied().unwrap_or(0);
+    if last == b'c' && bytes.starts_with(b"?") {
+        return Step::Answered(used);
+    }
     if last == b'~' && number(0) == 200 {
         return Step::Paste(used);
     }
@@ -412,6 +496,75 @@ mod tests {
     #[test]
     fn the_terminal_says_whether_it_is_looked_at() {
         assert_eq!(decode(b"\x1b[I\x1b[O"), [Input::Focus(true), Input::Focus(false)]);
+    }
+
+    const ANSWER_TEXT: &[u8] = b"\x1b]11;rgb:fafa/f8f8/f3f3\x1b\\\x1b[?64;1;22c";
+
+    #[test]
+    fn the_ground_is_told_by_the_terminal() {
+        for end in ["\x1b\\", "\x07"] {
+            let text = format!("a\x1b]11;rgb:1b1b/1f1f/2a2a{end}b");
+            let [a, b] = ['a', 'b'].map(|c| key(KeyCode::Char(c), KeyModifiers::NONE));
+            assert_eq!(decode(text.as_bytes()), [a, Input::Ground(Ground::Dark), b]);
+        }
+        // Others and broken ones mean nothing.
+        for text in [
+            "\x1b]10;rgb:0/0/0\x07",
+            "\x1b]11;rgb:0/0\x07",
+            "\x1b]52;c;aGk=\x1b\\",
+            "\x1b]11;\u{e4}\x07",
+        ] {
+            assert_eq!(decode(text.as_bytes()), [], "{text:?}");
+        }
+        assert_eq!(
+            keys(b"\x1b]x"),
+            [
+                (KeyCode::Char(']'), KeyModifiers::ALT),
+                (KeyCode::Char('x'), KeyModifiers::NONE)
+            ]
+        );
+        assert_eq!(keys(b"\x1b]"), [(KeyCode::Char(']'), KeyModifiers::ALT)]);
+        assert_eq!(keys(b"\x1b]11;rgb\r"), [(KeyCode::Enter, KeyModifiers::NONE)]);
+    }
+
+    #[test]
+    fn no_part_of_an_answer_is_a_key_however_late_it_comes() {
+        let cuts: Vec<_> = (0..=ANSWER_TEXT.len()).collect();
+        for &first in &cuts {
+            for &second in &cuts[first..] {
+                let mut decoder = Decoder::new(true);
+                let mut inputs = Vec::new();
+                for piece in [
+                    &ANSWER_TEXT[..first],
+                    &ANSWER_TEXT[first..second],
+                    &ANSWER_TEXT[second..],
+                ] {
+                    inputs.extend(decoder.feed(piece));
+                    // Nothing for a long time.
+                    inputs.extend(decoder.timeout());
+                }
+                // Right after an escape, it looks like the key.
+                let escape = key(KeyCode::Esc, KeyModifiers::NONE);
+                inputs.retain(|input| *input != escape);
+                assert_eq!(inputs, [Input::Ground(Ground::Light)], "{first} {second}");
+                assert!(!decoder.asked && !decoder.is_waiting());
+                assert_eq!(decoder.feed(b"a"), [key(KeyCode::Char('a'), KeyModifiers::NONE)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_never_answers_loses_no_key() {
+        let mut decoder = Decoder::new(true);
+        assert_eq!(decoder.feed(b"\x1b"), []);
+        assert_eq!(decoder.timeout(), [key(KeyCode::Esc, KeyModifiers::NONE)]);
+        assert_eq!(decoder.feed(b"x"), [key(KeyCode::Char('x'), KeyModifiers::NONE)]);
+        decoder.feed(b"\x1b");
+        decoder.timeout();
+        let mut typed = decoder.feed(b"[");
+        typed.extend(decoder.feed(b"y"));
+        let [bracket, y] = ['[', 'y'].map(|c| key(KeyCode::Char(c), KeyModifiers::NONE));
+        assert_eq!(typed, [bracket, y]);
     }
 
     #[test]

@@ -16,6 +16,17 @@ pub fn count(n: usize) -> String {
     out
 }
 
+/// `950`, `9.8K`, `884K`, `1.2M`
+#[must_use]
+pub fn short(n: usize) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..9_950 => format!("{:.1}K", n as f64 / 1e3),
+        9_950..999_500 => format!("{:.0}K", n as f64 / 1e3),
+        _ => format!("{:.1}M", n as f64 / 1e6),
+    }
+}
+
 /// `1 file`, `12 files`
 #[must_use]
 pub fn counted(n: usize, one: &str) -> String {
@@ -84,6 +95,11 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_048_576), "1,048,576");
+        let shorts = [0, 999, 1_000, 9_949, 9_950, 883_512, 999_499, 999_500, 1_048_576].map(short);
+        assert_eq!(
+            shorts,
+            ["0", "999", "1.0K", "9.9K", "10K", "884K", "999K", "1.0M", "1.0M"]
+        );
         assert_eq!(counted(1, "file"), "1 file");
         assert_eq!(counted(3402, "line"), "3,402 lines");
     }

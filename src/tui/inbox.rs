@@ -13,6 +13,7 @@ use super::app::Input;
 use super::clipboard::{self, Program};
 use super::completion::Entry;
 use super::editor::{self, Edited, Editing};
+use super::export::{self, Writing};
 use crate::conversation::Sink;
 
 /// A reason to wake up.
@@ -86,6 +87,19 @@ impl Inbox {
     }
 }
 
+impl Inbox {
+    /// Writes a file on a thread of its own, for its disk may be slow.
+    pub fn write(&self, mut writing: Writing) -> io::Result<()> {
+        let sender = self.sender.clone();
+        if let Some(path) = writing.path.to_str() {
+            writing.path = at_home(path).into();
+        }
+        spawn("export", move || {
+            let _ = sender.send(Message::Input(Input::Written(export::write(&writing))));
+        })
+    }
+}
+
 /// Entries of a folder that are looked at; who has more writes a part of the name.
 const ENTRIES: usize = 10_000;
 
@@ -138,7 +152,7 @@ pub use unix::{is_from_keyboard, suspend};
 mod unix {
     use std::io;
     use std::sync::mpsc::{self, RecvTimeoutError};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     use ratatui::crossterm::terminal;
     use ratatui::layout::Size;
@@ -149,20 +163,18 @@ mod unix {
     use super::super::decode::Decoder;
     use super::{Inbox, Message, Reading, spawn};
 
-    /// How long the rest of a sequence may take after an escape; longer, and it is the Escape key.
-    const ESCAPE: Duration = Duration::from_millis(30);
-
     impl Inbox {
-        /// Reads the terminal: one thread reads, another decodes. They end with the process.
-        pub fn read_terminal(&self) -> io::Result<Reading> {
+        /// Reads the terminal: one thread reads, another decodes. They end with the process. The terminal may have been
+        /// asked for its background.
+        pub fn read_terminal(&self, asked: bool) -> io::Result<Reading> {
             let (pieces, received) = mpsc::channel();
             let reading = Reading::of_terminal(pieces)?;
             let sender = self.sender.clone();
             spawn("terminal decoder", move || {
-                let mut decoder = Decoder::default();
+                let mut decoder = Decoder::new(asked);
                 loop {
                     let piece = if decoder.is_waiting() {
-                        received.recv_timeout(ESCAPE)
+                        received.recv_timeout(decoder.patience())
                     } else {
                         received.recv().map_err(|_| RecvTimeoutError::Disconnected)
                     };
@@ -262,7 +274,7 @@ mod other {
 
     impl Inbox {
         /// Reads the terminal; the thread ends with the process.
-        pub fn read_terminal(&self) -> io::Result<Reading> {
+        pub fn read_terminal(&self, _asked: bool) -> io::Result<Reading> {
             let sender = self.sender.clone();
             let wanted = Arc::new(AtomicBool::new(true));
             let ours = Arc::clone(&wanted);

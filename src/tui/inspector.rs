@@ -5,6 +5,7 @@
 
 mod draw;
 pub mod keys;
+pub mod ledger;
 
 use std::ops::Range;
 

@@ -53,6 +53,10 @@ contexts! {
     Plan = "plan",
     /// The help lies over everything.
     Help = "help",
+    /// The ledger lies over the conversation.
+    Ledger = "ledger",
+    /// What to search for is being written.
+    Search = "search",
     /// A line is being written: what to search for, a filter, a part of a command's name.
     Prompt = "prompt",
 }

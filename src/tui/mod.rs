@@ -26,6 +26,7 @@ mod composer;
 mod decode;
 mod documents;
 mod editor;
+mod export;
 mod fences;
 pub(crate) mod format;
 mod highlight;
@@ -33,23 +34,28 @@ mod inbox;
 mod inspector;
 mod keymap;
 mod links;
+mod look;
+mod notify;
 mod pace;
 mod palette;
 #[cfg(unix)]
 mod reading;
+mod search;
 mod select;
 mod terminal;
-mod text;
+pub(crate) mod text;
 mod theme;
 mod transcript;
 mod view;
 mod viewer;
-mod words;
+pub(crate) mod words;
 mod wrap;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
+
+use ratatui::crossterm::style::force_color_output;
 
 use crate::config::Config;
 use crate::conversation::{Event, Handle, Request, Sink};
@@ -59,14 +65,17 @@ use composer::store::{self, Store};
 use editor::{Edited, Editing};
 use highlight::Highlighter;
 use inbox::{Inbox, Message, Reading};
+use look::Look;
 use pace::{FRAME, Pace};
 use terminal::Screen;
+use theme::follow::Follower;
+use theme::ground;
 use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
 pub use keymap::Keymap;
-pub use theme::{Theme, ThemeError, description as theme_description, names as theme_names, source as theme_source};
+pub use theme::{Choice, Depth, Library, Theme, ThemeError};
 
 /// The exit code of a process that a hangup ended.
 const HANGUP: i32 = 129;
@@ -78,12 +87,12 @@ pub struct Options {
     pub model: String,
     /// A sentence about the model, shown at the start; may be empty.
     pub note: String,
+    /// What it runs on, for the status line; may be empty.
+    pub placement: String,
     /// What is being loaded, in words; may be empty.
     pub paths: String,
     /// What the person has set.
     pub settings: Config,
-    /// Whether to use colour; without it every theme is drawn with bold, dim and the like only.
-    pub colour: bool,
     /// What was said before, and is there from the first frame on.
     pub opening: Vec<Event>,
     /// The words of the command line that opens the same again, the program's name first; none if nothing does.
@@ -106,8 +115,6 @@ pub enum Error {
     Theme(#[from] ThemeError),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Keys(Vec<crate::config::Problem>),
-    #[error("theme {path}: {message}")]
-    ThemeFile { path: String, message: String },
 }
 
 /// Runs the application until the person leaves it or a signal ends it.
@@ -119,14 +126,17 @@ pub enum Error {
 /// # Errors
 /// If the theme is wrong, or the terminal cannot be used.
 pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outcome, Error> {
-    let theme = load_theme(&options.settings.ui.theme, options.colour)?;
     let (keymap, problems) = Keymap::with(&options.settings.keys);
     if !problems.is_empty() {
         return Err(Error::Keys(problems));
     }
     let inbox = Inbox::new();
+    let mut follower = Follower::new(Library::of_person(environment), inbox.sender.clone());
+    let look = Look::new(&options.settings, &mut follower)?;
+    // What the theme has is written, whatever else the environment says.
+    force_color_output(look.depth != Depth::None);
     let _signals = inbox.catch_signals()?;
-    let mut screen = Screen::take(options.settings.ui.mouse)?;
+    let mut screen = Screen::take(options.settings.ui.mouse, options.settings.ui.title)?;
     let sender = inbox.sender.clone();
     let guard = screen.guard_panics(move |message| {
         let _ = sender.send(Message::Panicked(message));
@@ -134,10 +144,12 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     let setup = Setup {
         model: options.model,
         note: options.note,
+        placement: options.placement,
         paths: options.paths,
-        theme,
+        theme: look.theme,
+        grounds: look.grounds,
+        depth: look.depth,
         settings: options.settings,
-        colour: options.colour,
         keymap,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
@@ -148,7 +160,15 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     } else {
         None
     };
-    let ended = drive(&mut app, &mut screen, &inbox, history.as_ref(), start);
+    let ended = drive(
+        &mut app,
+        &mut screen,
+        &inbox,
+        &mut follower,
+        look.ask,
+        history.as_ref(),
+        start,
+    );
     let left = screen.leave();
     drop(guard);
     // However it ended, and be the terminal gone: what was being written is not lost.
@@ -167,23 +187,8 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     Ok(outcome)
 }
 
-fn load_theme(name: &str, colour: bool) -> Result<Theme, Error> {
-    match name {
-        "auto" if !colour => Ok(Theme::built_in("mono")?),
-        "auto" => Ok(Theme::default()),
-        path if theme::is_path(path) => {
-            let source = read(Path::new(path)).map_err(|message| Error::ThemeFile {
-                path: path.to_owned(),
-                message,
-            })?;
-            Ok(Theme::parse(path, &source)?)
-        }
-        name => Ok(Theme::built_in(name)?),
-    }
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("{}: cannot be read: {error}", path.display()))
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// The file of what was written, read and written by a thread of its own.
@@ -200,16 +205,22 @@ fn drive(
     app: &mut App,
     screen: &mut Screen<impl Write>,
     inbox: &Inbox,
+    follower: &mut Follower,
+    ask: bool,
     history: Option<&Store>,
     start: impl FnOnce(Sink) -> Handle,
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
+    screen.set_title(&app.title());
     screen.draw(|area, buf| app.draw(area, buf))?;
+    if ask {
+        screen.send(ground::ASK)?;
+    }
     let mut pace = Pace::new();
     pace.drawn(began.elapsed());
     // Something was done by the person since the last frame.
     let mut urgent = false;
-    let mut reading = inbox.read_terminal()?;
+    let mut reading = inbox.read_terminal(ask)?;
     // The editor has the terminal: nothing is drawn, and what was typed before it came is not meant for us.
     let mut lent = false;
     let handle = start(inbox.sink());
@@ -221,9 +232,14 @@ fn drive(
         } else {
             app.next_tick().map(|tick| began + tick)
         };
-        let mut message = match wake.map(|wake| wake.saturating_duration_since(Instant::now())) {
-            None => inbox.receiver.recv().ok(),
-            Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
+        let mut message = if app.is_working() {
+            app.work();
+            inbox.receiver.try_recv().ok()
+        } else {
+            match wake.map(|wake| wake.saturating_duration_since(Instant::now())) {
+                None => inbox.receiver.recv().ok(),
+                Some(wait) => inbox.receiver.recv_timeout(wait).ok(),
+            }
         };
         if message.is_none() && (lent || !app.is_dirty()) {
             message = Some(Message::Input(Input::Tick));
@@ -269,6 +285,15 @@ fn drive(
                         ask_for_colours(&mut highlighter, inbox, wanted);
                         continue;
                     }
+                    Effect::LoadTheme(name) => {
+                        let theme = follower.load(&name).map_err(|error| error.to_string());
+                        app.handle(began.elapsed(), Input::ThemeLoaded(theme));
+                        continue;
+                    }
+                    Effect::ListThemes => {
+                        app.handle(began.elapsed(), Input::ThemesListed(follower.choices()));
+                        continue;
+                    }
                     Effect::Edit(editing) => {
                         lent = lend(editing, &mut reading, screen, inbox)?;
                         continue;
@@ -290,6 +315,7 @@ fn drive(
         }
         if !lent && app.is_dirty() && pace.wait(began.elapsed(), urgent).is_zero() {
             screen.shape_cursor(app.cursor_shape())?;
+            screen.set_title(&app.title());
             screen.draw(|area, buf| app.draw(area, buf))?;
             pace.drawn(began.elapsed());
             urgent = false;
@@ -369,7 +395,18 @@ fn carry_out(
             }
         }
         Effect::SendCopy(text) => send_copy(&text, app, screen, began)?,
+        Effect::Notify(notification) => {
+            let method = notify::Method::new(app.setup.settings.notify.method, environment);
+            let sequence = method.sequence(&notification);
+            let sequence = if method.is_for_terminal() {
+                Surroundings::of_process().passed(sequence)
+            } else {
+                sequence
+            };
+            screen.send(&sequence)?;
+        }
         Effect::CaptureMouse(capture) => screen.capture_mouse(capture)?,
+        Effect::Write(writing) => inbox.write(writing)?,
         Effect::Redraw => screen.redraw(),
         Effect::Suspend => {
             screen.leave()?;
@@ -377,12 +414,8 @@ fn carry_out(
             screen.take_again()?;
             app.handle(began.elapsed(), Input::Resize(screen.size()));
         }
-        Effect::ReadTheme(path) => {
-            let source = read(&path);
-            app.handle(began.elapsed(), Input::ThemeRead { path, source });
-        }
         // The loop has done it.
-        Effect::Highlight(_) | Effect::Edit(_) | Effect::Remember(_) => {}
+        Effect::Highlight(_) | Effect::Edit(_) | Effect::LoadTheme(_) | Effect::ListThemes | Effect::Remember(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

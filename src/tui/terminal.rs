@@ -25,6 +25,8 @@ use ratatui::crossterm::terminal::{
 use ratatui::crossterm::{execute, queue};
 use ratatui::layout::{Position, Rect, Size};
 
+use super::notify;
+
 /// Buttons, the wheel, and motion while a button is held, in the encoding without a limit on columns; no other motion,
 /// which would wake us at every move.
 const CAPTURE_MOUSE: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
@@ -39,6 +41,10 @@ pub enum CursorShape {
     Bar,
 }
 
+/// The title is kept on a stack of the terminal's; one that has none keeps ours.
+const KEEP_TITLE: &[u8] = b"\x1b[22;2t";
+const RESTORE_TITLE: &[u8] = b"\x1b[23;2t";
+
 /// Whether the terminal is ours; shared with the panic hook.
 #[derive(Debug, Clone)]
 struct Taken {
@@ -46,6 +52,7 @@ struct Taken {
     /// The cursor does not look as usual.
     shaped: Arc<AtomicBool>,
     raw: bool,
+    titled: bool,
 }
 
 impl Taken {
@@ -55,6 +62,9 @@ impl Taken {
         }
         if self.shaped.swap(false, Ordering::SeqCst) {
             execute!(out, SetCursorStyle::DefaultUserShape)?;
+        }
+        if self.titled {
+            out.write_all(RESTORE_TITLE)?;
         }
         let restored = execute!(
             out,
@@ -85,21 +95,24 @@ pub struct Screen<W: Write> {
     cursor: Option<Position>,
     shape: CursorShape,
     mouse: bool,
+    /// Whether the title of the terminal is ours, and what it was set to.
+    titled: bool,
+    title: String,
     /// What the terminal shows is not known.
     anew: bool,
 }
 
 impl Screen<io::Stdout> {
-    /// Takes over the process's terminal, with its mouse or without.
-    pub fn take(mouse: bool) -> io::Result<Self> {
+    /// Takes over the process's terminal, with its mouse and its title or without.
+    pub fn take(mouse: bool, titled: bool) -> io::Result<Self> {
         let (width, height) = terminal::size()?;
         terminal::enable_raw_mode()?;
-        Self::new(io::stdout(), true, mouse, Size { width, height })
+        Self::new(io::stdout(), true, mouse, titled, Size { width, height })
     }
 }
 
 impl<W: Write> Screen<W> {
-    fn new(out: W, raw: bool, mouse: bool, size: Size) -> io::Result<Self> {
+    fn new(out: W, raw: bool, mouse: bool, titled: bool, size: Size) -> io::Result<Self> {
         let area = Rect::from((Position::ORIGIN, size));
         let mut screen = Self {
             out,
@@ -108,12 +121,15 @@ impl<W: Write> Screen<W> {
                 ours: Arc::new(AtomicBool::new(true)),
                 shaped: Arc::new(AtomicBool::new(false)),
                 raw,
+                titled,
             },
             shown: Buffer::empty(area),
             next: Buffer::empty(area),
             cursor: None,
             shape: CursorShape::Usual,
             mouse,
+            titled,
+            title: String::new(),
             anew: true,
         };
         screen.enter()?;
@@ -128,6 +144,10 @@ impl<W: Write> Screen<W> {
             EnableFocusChange,
             Hide
         )?;
+        if self.titled {
+            self.pending.extend_from_slice(KEEP_TITLE);
+        }
+        self.title.clear();
         self.cursor = None;
         self.shape = CursorShape::Usual;
         self.anew = true;
@@ -158,6 +178,14 @@ impl<W: Write> Screen<W> {
             queue!(self.pending, DisableMouseCapture)?;
         }
         self.commit()
+    }
+
+    /// With the next frame the terminal is called so.
+    pub fn set_title(&mut self, title: &str) {
+        if self.titled && title != self.title {
+            self.pending.extend_from_slice(&notify::title(title));
+            title.clone_into(&mut self.title);
+        }
     }
 
     /// Says something to the terminal that is not drawn.

@@ -144,6 +144,22 @@ pub fn clip(text: &str, width: usize) -> String {
     text.to_owned()
 }
 
+/// `text` if it fits into `room` columns, else an ellipsis and its end.
+#[must_use]
+pub fn clip_start(text: &str, room: usize) -> String {
+    let all = width(text);
+    if all <= room {
+        return text.to_owned();
+    }
+    let mut column = 0;
+    let kept = clusters(text).find_map(|(at, cluster)| {
+        column += cells(cluster, column);
+        (all - column < room).then_some(at + cluster.len())
+    });
+    let rest = kept.map_or("", |kept| &text[kept..]);
+    if room == 0 { String::new() } else { format!("…{rest}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,18 +1,24 @@
 //! Colour themes: what each part of the screen looks like.
 //!
-//! A theme is a TOML file with an optional `inherit` (one of the built-in themes), a `[palette]` of named colours and
-//! `[styles]` for the parts in [`Part`]. A part that a theme does not mention looks as in the theme that it inherits. A
-//! mistake is an error that names the key: a theme that is half applied is hard to correct.
+//! A theme is a TOML file with an optional `inherit` (another theme), `syntax` (whose colours code has), a `[palette]` of named
+//! colours and `[styles]` for the parts in [`Part`]. A part that a theme does not mention looks as in the theme that it
+//! inherits. A mistake is an error that names the place: a theme that is half applied is hard to correct.
 //!
 //! The default uses the terminal's own sixteen colours and no background, so that it is right on any terminal without
 //! asking it. No meaning is carried by colour alone; `mono` proves it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::str::FromStr;
+mod depth;
+mod file;
+pub mod follow;
+pub mod ground;
+mod library;
+mod syntax;
 
-use ratatui::style::{Color, Modifier, Style};
-use serde::Deserialize;
+use ratatui::style::{Modifier, Style};
+
+use crate::config::Problem;
+pub use depth::Depth;
+pub use library::{Choice, Library, Loaded};
 
 macro_rules! parts {
     ($($part:ident = $name:literal,)*) => {
@@ -89,6 +95,7 @@ parts! {
     Heat5 = "heat-5",
 }
 
+#[cfg(test)]
 impl Part {
     fn name(self) -> &'static str {
         PARTS[self as usize].0
@@ -140,55 +147,20 @@ const BUILT_IN: &[(&str, &str)] = &[
 /// Why a theme could not be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ThemeError {
-    #[error("theme {theme}: {message}")]
-    Syntax { theme: String, message: String },
-    #[error("theme {theme}: {key}: {message}")]
-    Value {
-        theme: String,
-        key: String,
-        message: String,
-    },
-    #[error("there is no theme `{name}`; there are {}, or give the path of a theme file", names().collect::<Vec<_>>().join(", "))]
-    Unknown { name: String },
+    /// Something in it is wrong; each with its place.
+    #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Wrong { problems: Vec<Problem> },
+    #[error("there is no theme `{name}`; there are {there_are}")]
+    Unknown { name: String, there_are: String },
+    #[error("{path}: cannot be read: {message}")]
+    Unreadable { path: String, message: String },
 }
 
 /// A style for every part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theme {
     pub name: String,
-    styles: [Style; PARTS.len()],
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    inherit: Option<String>,
-    #[serde(default)]
-    palette: BTreeMap<String, String>,
-    #[serde(default)]
-    styles: BTreeMap<String, Entry>,
-}
-
-/// `part = "colour"` or `part = { fg = "colour", bg = "colour", mod = ["bold"] }`.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Entry {
-    Foreground(String),
-    Full(Full),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Full {
-    fg: Option<String>,
-    bg: Option<String>,
-    #[serde(default, rename = "mod")]
-    modifiers: Vec<String>,
-}
-
-/// Whether this is meant as the path of a theme file, not as a name.
-pub fn is_path(name: &str) -> bool {
-    name.contains('/') || Path::new(name).extension().is_some()
+    styles: Box<[Style; PARTS.len()]>,
 }
 
 /// The names of the built-in themes.
@@ -196,21 +168,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|&(name, _)| name)
 }
 
-/// The file of a built-in theme.
-///
-/// # Errors
-/// If there is no such theme.
-pub fn source(name: &str) -> Result<&'static str, ThemeError> {
-    let built_in = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
-    built_in
-        .map(|&(_, source)| source)
-        .ok_or_else(|| ThemeError::Unknown { name: name.to_owned() })
-}
-
 /// What a built-in theme says of itself.
 #[must_use]
 pub fn description(name: &str) -> Option<&'static str> {
-    source(name).ok()?.lines().next()?.strip_prefix("# ")
+    let (_, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+    text.lines().next()?.strip_prefix("# ")
 }
 
 impl Default for Theme {
@@ -223,75 +185,21 @@ impl Theme {
     /// # Errors
     /// If there is no such theme.
     pub fn built_in(name: &str) -> Result<Self, ThemeError> {
-        Self::parse(name, source(name)?)
+        Library::default().load(name).map(|loaded| loaded.theme)
     }
 
     /// Reads a theme file's text.
     ///
     /// # Errors
-    /// If something in it is unknown; the message names the key.
+    /// If something in it is wrong; the messages name the place and the key.
     pub fn parse(name: &str, source: &str) -> Result<Self, ThemeError> {
-        let syntax = |message: String| ThemeError::Syntax {
-            theme: name.to_owned(),
-            message,
-        };
-        let file: File = toml::from_str(source).map_err(|error| syntax(error.to_string()))?;
-        let mut theme = match file.inherit.as_deref() {
-            None => Self {
-                name: String::new(),
-                styles: [Style::new(); PARTS.len()],
-            },
-            Some(parent) if parent == name => return Err(syntax(format!("inherit: `{name}` cannot inherit itself"))),
-            Some(parent) => Self::built_in(parent).map_err(|error| syntax(format!("inherit: {error}")))?,
-        };
-        name.clone_into(&mut theme.name);
-        for (part, entry) in &file.styles {
-            let wrong = |key: &str, message: String| ThemeError::Value {
-                theme: name.to_owned(),
-                key: format!("styles.{part}{key}"),
-                message,
-            };
-            let known = PARTS.iter().find(|(known, _)| known == part).map(|&(_, known)| known);
-            let known = known.ok_or_else(|| {
-                let all: Vec<_> = PARTS.iter().map(|&(known, _)| known).collect();
-                wrong("", format!("there is no such part; there are {}", all.join(", ")))
-            })?;
-            let colour = |key: &str, value: &str| {
-                let value = file.palette.get(value).map_or(value, String::as_str);
-                Color::from_str(value)
-                    .map_err(|_| wrong(key, format!("`{value}` is neither in [palette] nor a colour")))
-            };
-            let mut style = Style::new();
-            match entry {
-                Entry::Foreground(value) => style.fg = Some(colour("", value)?),
-                Entry::Full(full) => {
-                    style.fg = full.fg.as_deref().map(|value| colour(".fg", value)).transpose()?;
-                    style.bg = full.bg.as_deref().map(|value| colour(".bg", value)).transpose()?;
-                    for modifier in &full.modifiers {
-                        style = style.add_modifier(
-                            self::modifier(modifier)
-                                .ok_or_else(|| wrong(".mod", format!("`{modifier}` is not one of {MODIFIERS}")))?,
-                        );
-                    }
-                }
-            }
-            theme.styles[known as usize] = style;
-        }
-        if file.inherit.is_none() {
-            for &(part, like, modifier) in OTHERWISE {
-                if !file.styles.contains_key(part.name()) {
-                    let like = like.map_or_else(Style::new, |like| theme.style(like));
-                    theme.styles[part as usize] = like.add_modifier(modifier);
-                }
-            }
-        }
-        Ok(theme)
+        Library::default().of_text(name, source)
     }
 
     /// The same theme without any colour.
     #[must_use]
     pub fn without_colour(mut self) -> Self {
-        for style in &mut self.styles {
+        for style in self.styles.iter_mut() {
             style.fg = None;
             style.bg = None;
         }
@@ -304,22 +212,10 @@ impl Theme {
     }
 }
 
-const MODIFIERS: &str = "bold, dim, italic, underlined, reversed, crossed-out";
-
-fn modifier(name: &str) -> Option<Modifier> {
-    Some(match name {
-        "bold" => Modifier::BOLD,
-        "dim" => Modifier::DIM,
-        "italic" => Modifier::ITALIC,
-        "underlined" => Modifier::UNDERLINED,
-        "reversed" => Modifier::REVERSED,
-        "crossed-out" => Modifier::CROSSED_OUT,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use ratatui::style::Color;
+
     use super::*;
 
     fn error(source: &str) -> String {
@@ -459,16 +355,16 @@ mod tests {
     fn mistakes_name_the_key() {
         assert_eq!(
             error("[styles]\nanswer = { fg = 'inkk' }"),
-            "theme mine: styles.answer.fg: `inkk` is neither in [palette] nor a colour"
+            "mine:2:17: styles.answer.fg: `inkk` is neither in [palette] nor a colour"
         );
-        assert!(error("[styles]\nanwser = 'red'").starts_with("theme mine: styles.anwser: there is no such part"));
+        assert!(error("[styles]\nanwser = 'red'").starts_with("mine:2:1: styles.anwser: there is no such part"));
         assert!(
             error("[styles]\nanswer = { mod = ['loud'] }").contains("styles.answer.mod: `loud` is not one of bold")
         );
         assert!(error("inherit = 'nowhere'").contains("inherit: there is no theme `nowhere`"));
         assert!(error("inherit = 'mine'").contains("cannot inherit itself"));
         assert!(error("colours = 1").contains("colours"));
-        assert!(error("[styles\n").contains("theme mine"));
+        assert!(error("[styles\n").contains("mine:1:"));
         assert!(
             Theme::built_in("nope")
                 .unwrap_err()

@@ -16,6 +16,7 @@ mod heights;
 pub mod keys;
 mod links;
 mod reading;
+mod reveal;
 mod segments;
 mod selection;
 #[cfg(test)]
@@ -26,10 +27,11 @@ mod turns;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-pub use block::{Block, Fold, Kind, Level, Thought, citation_text};
+pub use block::{Block, Fold, Folds, Kind, Level, Thought, citation_text};
 use block::{Row, Spot};
 pub use draw::text_width;
-use heights::Heights;
+pub use heights::Heights;
+pub use reveal::Bookmark;
 use selection::{Selection, Stretch};
 pub use thinking::{Account, sureness};
 

@@ -14,7 +14,9 @@ mod hints;
 mod palette;
 pub mod plan;
 mod progress;
+mod search;
 mod status;
+pub mod themes;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -206,6 +208,16 @@ fn over(app: &App) -> (Rect, Rect) {
 
 /// Draws everything, and returns where the cursor is to be.
 pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
+    let cursor = draw_below(app, area, buf);
+    if app.themes.picker.is_some() {
+        themes::draw(app, buf)
+    } else {
+        cursor
+    }
+}
+
+/// Everything but the list of themes, which may be over anything.
+fn draw_below(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     buf.set_style(area, app.setup.theme.style(Part::Background));
     let areas = areas(app);
     if app.size.width == 0 || app.size.height == 0 {
@@ -222,16 +234,25 @@ pub fn draw(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     } else {
         draw_inspector(app, &areas, buf)
     };
-    app.transcript
-        .draw(areas.transcript, buf, &app.setup.theme, app.thinking_account());
+    app.transcript.draw(
+        areas.transcript,
+        buf,
+        &app.setup.theme,
+        app.thinking_account(),
+        &app.search,
+    );
     draw_queue(app, areas.queue, buf);
     plan::draw(app, areas.plan, buf);
     progress::draw(app, areas.progress, buf);
     draw_rule(app, &areas, buf);
+    search::draw_pill(app, &areas, buf);
     let cursor = (!areas.composer.is_empty()).then(|| composer::draw(app, areas.composer, buf));
     status::draw(app, areas.status, buf);
     completion::draw(app, &areas, buf);
     hints::draw(app, &areas, buf);
+    if let Some(ledger) = &app.ledger {
+        ledger.draw(ledger_area(app), buf, &app.setup.theme);
+    }
     let filtered = if app.inspector.over {
         let title = "outline";
         frame::draw(
@@ -263,15 +284,31 @@ fn reading_cursor(app: &mut App, area: Rect) -> Option<Position> {
     })
 }
 
+/// Where the ledger is: over the conversation and the panes beside it.
+pub fn ledger_area(app: &App) -> Rect {
+    let areas = areas(app);
+    let bottom = areas
+        .transcript
+        .bottom()
+        .max(areas.documents.bottom().min(areas.composer.y));
+    Rect {
+        x: 0,
+        y: 0,
+        width: app.size.width,
+        height: bottom,
+    }
+}
+
 /// What lies over everything, if something does. Returns where the cursor is; `below`, if nothing does.
 fn draw_over(app: &App, area: Rect, buf: &mut Buffer, below: Option<Position>) -> Option<Position> {
     if app.help.is_some() {
         help::draw(app, area, buf);
         return None;
     }
-    match &app.palette {
-        Some(palette) => palette::draw(app, palette, area, buf),
-        None => below,
+    match (&app.palette, app.search.prompt()) {
+        (Some(palette), _) => palette::draw(app, palette, area, buf),
+        (None, Some(prompt)) => Some(search::draw(app, prompt, area, buf)),
+        (None, None) => below,
     }
 }
 

@@ -31,6 +31,7 @@ pub use rows::{Spot, Text};
 use search::Search;
 use selection::Selection;
 
+use super::search::Pattern;
 use super::select::Unit;
 use super::text::{cells, clusters, width};
 use crate::context::Pack;
@@ -206,6 +207,29 @@ impl Viewer {
     /// Whether there is more to search.
     pub fn is_searching(&self) -> bool {
         self.search.as_ref().is_some_and(|search| !search.is_done())
+    }
+
+    /// Searches for something, from a byte of the text on.
+    pub fn search_for(&mut self, pattern: &Pattern, offset: usize) {
+        self.prompt = None;
+        self.search = Some(Search::of(pattern, self.text.spot(offset)));
+        self.go_on();
+    }
+
+    /// Whether the cursor is on the last match of this, or on the first one.
+    pub fn is_at_edge(&self, pattern: &Pattern, forward: bool) -> bool {
+        let search = self
+            .search
+            .as_ref()
+            .filter(|search| search.is_done() && search.query == pattern.written());
+        search.is_some_and(|search| {
+            let edge = if forward {
+                search.found().len().checked_sub(1)
+            } else {
+                Some(0)
+            };
+            search.current.is_some() && search.current == edge
+        })
     }
 
     /// Searches a little further.

@@ -177,6 +177,39 @@ fn a_citation_opens_the_document_at_its_line_by_key_and_by_click() {
 }
 
 #[test]
+fn what_is_dragged_over_is_sent_to_the_terminal_over_ssh() {
+    let documents = documents();
+    let far = [
+        ("SSH_TTY", "/dev/pts/7"),
+        ("TMUX", ""),
+        ("STY", ""),
+        ("TERM", "xterm-256color"),
+    ];
+    let mut session = Session::start(documents.path(), &far, 80, 24);
+    ready(&session);
+    ask(&session);
+    let screen = session.screen();
+    let row = screen
+        .lines()
+        .position(|line| line.contains(&format!("❯ {QUESTION}")))
+        .unwrap()
+        + 1;
+    // From `needle_fn` on, by two words.
+    session.send(&format!(
+        "\u{1b}[<0;13;{row}M\u{1b}[<32;40;{row}M\u{1b}[<32;29;{row}M\u{1b}[<0;29;{row}m"
+    ));
+    session.send("y");
+    session.wait_for("what was done", |screen| {
+        screen.contains("sent 17 characters to the terminal (OSC 52)")
+    });
+    // "needle_fn` define"
+    assert!(session.has_written(b"\x1b]52;c;bmVlZGxlX2ZuYCBkZWZpbmU=\x07"));
+    session.send("i/quit\r");
+    assert_eq!(session.wait(), 0);
+    session.assert_given_back();
+}
+
+#[test]
 fn control_characters_of_documents_never_reach_the_terminal() {
     let documents = documents();
     let hostile = "let trap = \"\u{1b}]0;pwned\u{7}\u{1b}[2J\u{9b}31m\u{202e}\"; </think><eos>\n";

@@ -6,7 +6,7 @@ mod gemm;
 mod lightning;
 mod matmul;
 mod moe;
-mod simd;
+pub mod simd;
 
 use std::num::NonZero;
 use std::ops::Range;

@@ -37,6 +37,7 @@ impl App {
     /// Whether a line is being written that is not the question.
     pub(super) fn is_prompting(&self) -> bool {
         self.palette.is_some()
+            || self.search.is_prompting()
             || self.viewer.as_ref().is_some_and(Viewer::is_prompting)
             || (self.viewer.is_none()
                 && match self.focus {
@@ -53,7 +54,14 @@ impl App {
             return vec![Context::Help, Context::Global];
         }
         if self.is_prompting() {
-            return vec![Context::Prompt, Context::Global];
+            let of_search = (self.palette.is_none() && self.search.is_prompting()).then_some(Context::Search);
+            return of_search
+                .into_iter()
+                .chain([Context::Prompt, Context::Global])
+                .collect();
+        }
+        if self.ledger.is_some() && self.viewer.is_none() {
+            return vec![Context::Ledger, Context::Global];
         }
         if self.viewer.is_some() {
             return vec![Context::Viewer, Context::Global];
@@ -128,7 +136,9 @@ impl App {
 
     /// Esc while nothing runs: lets go of what is selected, else from writing to reading and back.
     pub(super) fn step_back(&mut self) -> Vec<Effect> {
-        if !self.leave_editing() && !self.transcript.let_go() {
+        if self.search.is_active() && self.focus == Focus::Conversation {
+            self.search.forget();
+        } else if !self.leave_editing() && !self.transcript.let_go() {
             self.focus_on(match self.focus {
                 Focus::Composer => Focus::Conversation,
                 Focus::Inspector if self.inspector.over => Focus::Conversation,

@@ -8,13 +8,16 @@ use super::super::keymap::{Chord, Context, Found};
 use super::super::transcript::Level;
 use super::super::view;
 use super::panes::Widths;
-use super::{App, Effect, Focus, LEAVING};
+use super::{App, Effect, Focus, LEAVING, themes};
 use crate::conversation::Change;
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         if key.kind == KeyEventKind::Release {
             return Vec::new();
+        }
+        if let Some(effects) = self.picker_key(key) {
+            return effects;
         }
         let chord = Chord::of(key);
         if self.begun.is_empty() && self.viewer_digit(chord) {
@@ -72,6 +75,9 @@ impl App {
         if self.palette.is_some() {
             return self.palette_action(action);
         }
+        if self.search_action(action) || self.ledger_action(action) {
+            return Vec::new();
+        }
         if self.composer.search.is_some() && self.focus == Focus::Composer && self.viewer.is_none() {
             self.history_action(action);
             return Vec::new();
@@ -106,6 +112,8 @@ impl App {
         if self.help.is_some() {
         } else if let Some(palette) = &mut self.palette {
             palette.write(text);
+        } else if self.search.is_prompting() {
+            self.write_search(text);
         } else if self.focus == Focus::Documents && self.documents.is_filtering() {
             self.documents.write_filter(text);
         } else if self.focus == Focus::Inspector && self.inspector.is_filtering() {
@@ -174,7 +182,11 @@ impl App {
             Action::Pane(command) => return self.documents_command(command),
             Action::Answer(answer) => return self.answer(answer),
             // In a prompt, which has taken it.
-            Action::Accept => {}
+            Action::Accept
+            | Action::SearchScope
+            | Action::SearchScopeBack
+            | Action::LedgerSort
+            | Action::LedgerReverse => {}
             Action::Load => {
                 return self.plan_of_words(argument, "load", |load| Change {
                     load,
@@ -194,7 +206,8 @@ impl App {
                 });
             }
             Action::Reload => return self.reload(),
-            Action::Theme => return self.choose_theme(argument),
+            Action::Theme => return themes::choose(argument),
+            Action::Notifications => self.toggle_notifications(),
             Action::Mouse => {
                 self.mouse = !self.mouse;
                 let text = if self.mouse {
@@ -236,6 +249,11 @@ impl App {
             Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
+            Action::Export => return self.export(argument),
+            Action::Ledger => self.toggle_ledger(),
+            Action::Search => self.open_search(argument),
+            Action::NextMatch => self.next_match(true),
+            Action::PreviousMatch => self.next_match(false),
             Action::ViewInEditor => return self.view_in_editor(argument),
             Action::Copy => return self.copy_named(argument),
             Action::CopyAnswer => return self.copy_answer(),

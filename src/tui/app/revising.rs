@@ -117,9 +117,13 @@ impl App {
         }
     }
 
-    /// The turn that `argument` names; the last one without it.
+    /// The turn that `argument` names; without it the one that is being read, or else the last.
     fn named_turn(&mut self, argument: &str) -> Option<(usize, String)> {
+        let reading = self.focus() == super::Focus::Conversation;
+        let read = reading.then(|| self.transcript.cursor_block());
+        let read = read.and_then(|block| self.revising.turns.iter().rfind(|put| put.block <= block));
         let found = match argument {
+            "" if read.is_some() => read,
             "" => self.revising.turns.last(),
             number => number.parse().ok().and_then(|number| self.revising.turn(number)),
         };

@@ -1,16 +1,21 @@
 //! The application without a terminal: inputs in, effects, state and frames out.
 
 pub mod any_order;
+mod attention;
 mod completion;
 mod composing;
 mod copying;
 mod documents;
 mod editing;
+mod exporting;
 mod keys;
+mod ledger;
 mod mouse;
 mod plans;
 mod revising;
 pub mod rig;
+mod searching;
+mod themes;
 mod thinking;
 mod turns;
 mod viewing;
@@ -18,7 +23,7 @@ mod viewing;
 use ratatui::crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEventKind};
 
 use super::super::activity::Phase;
-use super::super::theme::names;
+use super::super::theme::{Depth, Theme, names};
 use super::super::transcript::Block;
 use super::*;
 use crate::conversation::{Citation, Documents, Exclusion, Loading, Note, Question, Skipped, Verdict};
@@ -240,6 +245,8 @@ fn a_cancelled_prefill_of_a_question_says_that_what_was_read_is_kept() {
     }));
     rig.finish(StopReason::Cancelled);
     rig.shows("cancelled; what was read is kept");
+    rig.shows("next question: 41,133 tok ≈ ");
+    rig.app.size.width = 140;
     rig.shows("ctx 100/");
 }
 
@@ -346,15 +353,10 @@ fn slash_commands() {
     rig.key(KeyCode::Tab);
     assert_eq!(rig.app.composer.text(), "/theme ");
     rig.write("storm");
-    assert_eq!(rig.key(KeyCode::Enter), []);
-    assert_eq!(rig.app.setup.theme.name, "storm");
-    rig.ask("/theme nope");
-    rig.shows("! there is no theme `nope`");
-    assert_eq!(rig.ask("/theme my.toml"), [Effect::ReadTheme("my.toml".into())]);
-    rig.input(Input::ThemeRead {
-        path: "my.toml".into(),
-        source: Ok("[styles]\nwhat = 'red'".into()),
-    });
+    assert_eq!(rig.key(KeyCode::Enter), [Effect::LoadTheme("storm".into())]);
+    rig.input(Input::ThemeLoaded(
+        Theme::parse("x", "[styles]\nwhat = 1").map_err(|error| error.to_string()),
+    ));
     rig.shows("styles.what: there is no such part");
     assert_eq!(rig.ask("/mouse"), [Effect::CaptureMouse(false)]);
     assert_eq!(rig.ask("/nope"), []);
@@ -483,8 +485,8 @@ fn frames_at_the_usual_sizes_show_what_matters() {
 fn without_colour_no_theme_has_any() {
     for name in names() {
         let mut rig = Rig::ready(60, 20);
-        rig.app.setup.colour = false;
-        rig.ask(&format!("/theme {name}"));
+        rig.app.setup.depth = Depth::None;
+        rig.input(Input::ThemeLoaded(Ok(Theme::built_in(name).unwrap())));
         rig.reply("q");
         let buf = rig.buffer();
         let plain = |colour| matches!(colour, ratatui::style::Color::Reset);

@@ -18,6 +18,7 @@ impl App {
     /// Takes the documents; what is open stays open if it is still among them.
     pub(super) fn take_pack(&mut self, documents: &Documents) {
         self.linker = Linker::new(documents.pack.clone());
+        self.search.renew();
         if let Some(viewer) = &mut self.viewer {
             viewer.renew(&documents.pack);
         }
@@ -36,7 +37,7 @@ impl App {
         }
     }
 
-    fn show(&mut self, text: Text, first: usize, last: usize) {
+    pub(super) fn show(&mut self, text: Text, first: usize, last: usize) {
         let mut viewer = match self.viewer.take() {
             // The same document: what was searched for and its colours are kept.
             Some(viewer) if *viewer.text() == text => viewer,
@@ -112,6 +113,9 @@ impl App {
     }
 
     pub(super) fn view(&mut self, step: Step) -> Vec<Effect> {
+        if self.step_beyond_document(step) {
+            return Vec::new();
+        }
         let Some(viewer) = &mut self.viewer else {
             return Vec::new();
         };

@@ -142,7 +142,7 @@ proptest! {
     ) {
         let mut rig = Rig::new(width, height);
         rig.app.setup.theme = Theme::built_in(theme).expect("it is built in");
-        let mut screen = Screen::new(Vec::new(), false, true, Size { width, height }).expect("memory can be written");
+        let mut screen = Screen::new(Vec::new(), false, true, true, Size { width, height }).expect("memory can be written");
         let mut terminal = vt100::Parser::new(cells(height), cells(width), 0);
         for (input, skip) in inputs {
             rig.now += std::time::Duration::from_millis(40);

@@ -22,7 +22,7 @@ struct Rig {
 impl Rig {
     fn new(width: u16, height: u16) -> Self {
         let mut rig = Self {
-            screen: Screen::new(Vec::new(), false, true, Size { width, height }).unwrap(),
+            screen: Screen::new(Vec::new(), false, true, true, Size { width, height }).unwrap(),
             terminal: emulator(height, width),
             reports_focus: false,
         };
@@ -84,6 +84,28 @@ fn the_terminal_is_taken_and_given_back() {
     assert_eq!(screen.fgcolor(), vt100::Color::Default);
     rig.screen.leave().unwrap();
     assert!(rig.look().is_empty(), "given back once only");
+}
+
+#[test]
+fn the_title_is_set_when_it_changes_and_restored() {
+    let mut rig = Rig::new(30, 4);
+    let count = |bytes: &[u8], sequence: &[u8]| bytes.windows(sequence.len()).filter(|at| *at == sequence).count();
+    for (title, sets) in [("ready", 1), ("ready", 0), ("prefill 1%", 1)] {
+        rig.screen.set_title(title);
+        let bytes = rig.draw(&["x"], None);
+        assert_eq!(count(&bytes, b"\x1b]2;"), sets, "{title}");
+    }
+    rig.screen.leave().unwrap();
+    assert_eq!(count(&rig.look(), RESTORE_TITLE), 1);
+    rig.screen.take_again().unwrap();
+    rig.screen.set_title("prefill 1%");
+    let bytes = rig.draw(&["x"], None);
+    assert_eq!((count(&bytes, KEEP_TITLE), count(&bytes, b"\x1b]2;")), (1, 1));
+    let mut without = Screen::new(Vec::new(), false, true, false, Size::new(9, 2)).unwrap();
+    without.set_title("ready");
+    without.draw(|_, _| None).unwrap();
+    without.leave().unwrap();
+    assert_eq!(count(&without.out, b"\x1b]2;") + count(&without.out, RESTORE_TITLE), 0);
 }
 
 #[test]

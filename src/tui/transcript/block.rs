@@ -75,6 +75,15 @@ pub enum Fold {
     Full,
 }
 
+/// How a block has been folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Folds {
+    fold: Option<Fold>,
+    held: Option<usize>,
+    /// A segment, and whether it is folded.
+    segment: Option<(usize, bool)>,
+}
+
 /// A row of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row<'a> {
@@ -160,6 +169,29 @@ impl Block {
         let turns = self.turns();
         let after = turns.partition_point(|&turn| turn < range.start);
         turns.get(after).is_some_and(|&turn| turn < range.end)
+    }
+
+    /// How it is folded, and the segment that a byte lies in.
+    pub fn folds(&self, offset: usize) -> Folds {
+        let segment = self.segments().map(|segments| segments.segment_of(offset));
+        Folds {
+            fold: self.fold,
+            held: self.held,
+            segment: segment.map(|number| (number, self.is_segment_folded(number))),
+        }
+    }
+
+    pub fn set_folds(&mut self, folds: Folds) {
+        (self.fold, self.held) = (folds.fold, folds.held);
+        if let Some((number, folded)) = folds.segment {
+            self.fold_segments(number..number + 1, |_| folded);
+        }
+    }
+
+    /// Whether a byte of the source is in a row that shows it.
+    pub fn shows(&self, offset: usize) -> bool {
+        let folded = self.folds(offset).segment.is_some_and(|(_, folded)| folded);
+        !folded && (self.fold() == Fold::Full || self.shown_text().contains(&offset))
     }
 
     pub fn source(&self) -> &str {

@@ -8,10 +8,11 @@ use ratatui::style::Style;
 
 use super::super::format;
 use super::super::links::{Link, Mark, Target};
+use super::super::search::Search;
 use super::super::text::{clip, print, width};
 use super::super::theme::{Part, Theme};
 use super::thinking::{draw_gutter, draw_heat, folded as folded_account, header};
-use super::{Account, Block, Fold, Kind, Level, Row, Spot, Transcript, citation_text};
+use super::{Account, Block, Fold, Kind, Level, Place, Row, Spot, Transcript, citation_text};
 use crate::conversation::Verdict;
 
 /// Longest line of text: longer ones are hard to read.
@@ -27,7 +28,7 @@ pub fn text_width(width: u16) -> usize {
 
 impl Transcript {
     /// `account` is for what is live. Widths must have been set by [`Transcript::resize`].
-    pub fn draw(&mut self, area: Rect, buf: &mut Buffer, theme: &Theme, account: Account) {
+    pub fn draw(&mut self, area: Rect, buf: &mut Buffer, theme: &Theme, account: Account, search: &Search) {
         let area = area.intersection(buf.area);
         if area.is_empty() {
             return;
@@ -74,6 +75,7 @@ impl Transcript {
             }
             let link = self.link.filter(|link| link.block == place.block);
             draw_marks(block, place.row, link.map(|link| link.spot), line, buf, theme);
+            draw_matches(block, place, search, line, buf, theme);
             if let Some(range) = self.selected_in(place.block) {
                 draw_selection(block, place.row, &range, line, buf, theme);
             }
@@ -181,6 +183,27 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
             if matches!(kind, Kind::Thinking(_)) {
                 draw_gutter(block, row, Rect { width: margin, ..line }, buf, theme);
             }
+        }
+    }
+}
+
+/// Marks what is searched for.
+fn draw_matches(block: &Block, place: Place, search: &Search, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    let Some(bytes) = block.text_range(place.row) else {
+        return;
+    };
+    let margin = block.margin(usize::from(line.width)) as u16;
+    let room = usize::from(line.width - margin);
+    for (found, current) in search.within(place.block, &bytes) {
+        let part = if current { Part::MatchCurrent } else { Part::Match };
+        for (from, to) in block.columns_of(place.row, found) {
+            let (from, to) = (from.min(room) as u16, to.min(room) as u16);
+            let area = Rect {
+                x: line.x + margin + from,
+                width: to - from,
+                ..line
+            };
+            buf.set_style(area, theme.style(part));
         }
     }
 }

@@ -104,6 +104,11 @@ impl Transcript {
         self.extend_to_cursor();
     }
 
+    /// The block that the cursor is in.
+    pub fn cursor_block(&mut self) -> BlockId {
+        self.cursor_place().block
+    }
+
     /// The row that the cursor is in, which is in view.
     pub(super) fn cursor_place(&mut self) -> Place {
         let first = self.first();

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::super::search::Search;
 use super::super::theme::Theme;
 use super::block::WINDOW;
 use super::*;
@@ -20,7 +21,13 @@ const SECOND: Duration = Duration::from_secs(1);
 fn rows(transcript: &mut Transcript, width: u16, height: u16) -> Vec<String> {
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
-    transcript.draw(area, &mut buf, &Theme::default(), Account::default());
+    transcript.draw(
+        area,
+        &mut buf,
+        &Theme::default(),
+        Account::default(),
+        &Search::default(),
+    );
     area.rows()
         .map(|row| {
             let text: String = row.positions().map(|at| buf[at].symbol().to_owned()).collect();

@@ -97,7 +97,7 @@ fn draw_row(app: &App, row: usize, line: Rect, buf: &mut Buffer) {
     };
     app.composer.chips_in(row).for_each(|chip| mark(chip, Part::Chip));
     if let Some(selected) = app.composer.selected_in(row) {
-        mark(selected, Part::Selected);
+        mark(selected, Part::Selection);
     }
 }
 

@@ -1,4 +1,5 @@
-//! The last line: model, what it is doing, how full the context is, how fast it goes, and what Esc or Ctrl-C would do.
+//! The last line: model and what it runs on, what it is doing, how full the context is and of what, how fast it goes, what
+//! the next question has to wait for, and what Esc or Ctrl-C would do.
 
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::trace::Channel;
 
 /// What takes longer has its time shown, as a sign of life.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// So many tokens are worth saying even if nobody knows how long they take.
+const WORTH_SAYING: usize = 1_000;
 const SEPARATOR: &str = " · ";
 
 pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
@@ -23,7 +26,9 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     let room = usize::from(area.width);
     let model = app.setup.model.clone();
     let phase = phase(app);
-    let (context, short_context) = context(app);
+    let place = app.setup.placement.clone();
+    let (parts, context, short_context) = context(app);
+    let (next, short_next) = next_question(app);
     let rate = format::rate(app.activity.rate()).unwrap_or_default();
     let hint = hint(app);
 
@@ -33,9 +38,14 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     } else {
         (&[&phase, &short_context], "")
     };
-    let candidates: [(&[&str], &str); 8] = [
-        (&[&model, &phase, &context, &rate], hint),
-        (&[&model, &phase, &short_context, &rate], hint),
+    let candidates: [(&[&str], &str); 13] = [
+        (&[&model, &place, &phase, &parts, &rate, &next], hint),
+        (&[&model, &phase, &parts, &rate, &next], hint),
+        (&[&model, &phase, &context, &rate, &next], hint),
+        (&[&model, &phase, &short_context, &rate, &next], hint),
+        (&[&phase, &short_context, &rate, &next], hint),
+        (&[&phase, &short_context, &short_next], hint),
+        (&[&phase, &short_context, &short_next], ""),
         (&[&phase, &short_context, &rate], hint),
         (&[&phase, &short_context], hint),
         (&[&phase], hint),
@@ -98,14 +108,14 @@ fn phase(app: &App) -> String {
     }
 }
 
-/// `ctx 41,233/1,048,576 (4%)`, `ctx 4%`
-fn context(app: &App) -> (String, String) {
-    match app.activity.context() {
-        (0, None) => (String::new(), String::new()),
-        (used, None) => (
-            format!("ctx {}", format::count(used)),
-            format!("ctx {}", format::count(used)),
-        ),
+/// `ctx 41,233/1,048,576 (4%) · docs 39K · chat 2.1K`, `ctx 41,233/1,048,576 (4%)`, `ctx 4%`
+fn context(app: &App) -> (String, String, String) {
+    let (whole, share) = match app.activity.context() {
+        (0, None) => return (String::new(), String::new(), String::new()),
+        (used, None) => {
+            let used = format!("ctx {}", format::count(used));
+            (used.clone(), used)
+        }
         (used, Some(limit)) => {
             let share = format::percent(used, limit);
             (
@@ -113,7 +123,29 @@ fn context(app: &App) -> (String, String) {
                 format!("ctx {share}%"),
             )
         }
+    };
+    let (documents, chat) = app.activity.parts();
+    let parts = format!(
+        "{whole} · docs {} · chat {}",
+        format::short(documents),
+        format::short(chat)
+    );
+    (parts, whole, share)
+}
+
+/// `next question: 41,200 tok ≈ 0:04`, `next question: 41,200 tok`; nothing if it need not wait.
+fn next_question(app: &App) -> (String, String) {
+    let tokens = app.activity.unread();
+    let time = app.activity.prefill_time(tokens);
+    if tokens < WORTH_SAYING && time.is_none_or(|time| time < PATIENCE) {
+        return (String::new(), String::new());
     }
+    let short = format!("next question: {} tok", format::count(tokens));
+    let long = match time {
+        Some(time) => format!("{short} ≈ {}", format::duration(time)),
+        None => short.clone(),
+    };
+    (long, short)
 }
 
 fn hint(app: &App) -> &'static str {

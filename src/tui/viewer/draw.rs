@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use super::super::format;
-use super::super::text::{clip, print, width};
+use super::super::text::{clip, clip_start, print, width};
 use super::super::theme::{Part, Theme};
 use super::rows::Row;
 use super::{Viewer, columns};
@@ -344,16 +344,4 @@ impl Viewer {
             x = print(buf, x + 1, area.y, area.width, meaning, theme.style(Part::Status));
         }
     }
-}
-
-/// `text` if it fits into `room` columns, else an ellipsis and its end.
-fn clip_start(text: &str, room: usize) -> String {
-    let all = width(text);
-    if all <= room {
-        return text.to_owned();
-    }
-    let rest = columns(text)
-        .find(|(.., to)| all - to < room)
-        .map_or("", |(at, cluster, ..)| &text[at + cluster.len()..]);
-    if room == 0 { String::new() } else { format!("…{rest}") }
 }

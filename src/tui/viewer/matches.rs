@@ -23,7 +23,7 @@ impl Viewer {
     }
 
     fn found(&self) -> usize {
-        self.search.as_ref().map_or(0, |search| search.found.len())
+        self.search.as_ref().map_or(0, |search| search.found().len())
     }
 
     fn from(&self, offset: usize, forward: bool) -> Option<usize> {
@@ -37,7 +37,7 @@ impl Viewer {
 
     /// Whether the cursor is in the row of this match.
     fn on_match(&self, index: usize) -> bool {
-        let found = self.search.as_ref().and_then(|search| search.found.get(index));
+        let found = self.search.as_ref().and_then(|search| search.found().get(index));
         found.is_some_and(|found| self.row(self.text.spot(found.start)).spot() == self.row(self.cursor).spot())
     }
 
@@ -55,7 +55,7 @@ impl Viewer {
         let Some(search) = &mut self.search else {
             return;
         };
-        let Some(found) = search.found.get(index).cloned() else {
+        let Some(found) = search.found().get(index).cloned() else {
             return;
         };
         search.current = Some(index);

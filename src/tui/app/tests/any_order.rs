@@ -8,10 +8,12 @@ use super::super::super::completion::Entry;
 use super::super::super::composer::store::Told;
 use super::super::super::documents::testing::pack;
 use super::super::super::editor::{Edited, Purpose};
+use super::super::super::theme::ground::Ground;
+use super::super::super::theme::{Choice, Theme};
 use super::super::super::viewer::testing::document;
 use super::*;
 use crate::context::{Pack, Section, SectionKind};
-use crate::conversation::{Cause, Planned};
+use crate::conversation::{Cause, Ending, Estimated, Planned};
 
 pub fn any_input() -> impl Strategy<Value = Input> {
     let key = prop_oneof![
@@ -107,6 +109,16 @@ pub fn any_input() -> impl Strategy<Value = Input> {
         2 => text.prop_map(token(Channel::Thinking)),
         2 => text.prop_map(token(Channel::Answer)),
         1 => text.prop_map(|text| Input::Conversation(Event::Question(Question { asked_as: Some(text.clone()), text, ..Question::default() }))),
+        1 => (0usize..5, prop::option::of(0usize..5), text).prop_map(|(turn, revises, text)| {
+            Input::Conversation(Event::Question(Question { turn, revises, text, asked_as: None }))
+        }),
+        1 => (0usize..5).prop_map(|turn| Input::Conversation(Event::Continued { turn })),
+        1 => Just(Input::Conversation(Event::ThinkingEnded { by: Ending::Asked })),
+        1 => (0usize..5, numbers.clone(), numbers.clone()).prop_map(|(turn, tokens, kept)| {
+            Input::Conversation(Event::Estimated(Estimated { turn, tokens, kept }))
+        }),
+        1 => text.prop_map(|message| Input::Conversation(Event::Refused { message })),
+        1 => prop_oneof![Just("/retry"), Just("/edit"), Just("/continue"), Just("/answer")].prop_map(|text| Input::Paste(text.into())),
         1 => text.prop_map(|message| Input::Conversation(Event::Failed { message })),
         1 => (numbers.clone(), numbers.clone(), prop::num::f64::ANY).prop_map(|(done, total, rate)| {
             Input::Conversation(Event::Prefill(Prefill { done, total, cached: done, rate }))
@@ -135,6 +147,12 @@ pub fn any_input() -> impl Strategy<Value = Input> {
             prefill: Duration::ZERO,
             decode: Duration::MAX,
         }))),
+        1 => any::<bool>().prop_map(|broken| {
+            let theme = |name: &str| if broken { Err("broken".into()) } else { Ok(Theme::built_in(name).unwrap()) };
+            let names = ["ember", "storm"].map(|name| Choice { name: name.into(), about: "é你".into(), theme: theme(name) });
+            Input::ThemesListed(names.into())
+        }),
+        1 => any::<bool>().prop_map(|light| Input::Ground(if light { Ground::Light } else { Ground::Dark })),
         1 => Just(Input::Tick),
         1 => Just(Input::ConversationEnded(None)),
     ]

@@ -1,5 +1,7 @@
 //! Writing in the application: pastes, history, undo, the editor, vim's keys.
 
+use ratatui::style::Modifier;
+
 use super::super::super::composer::store::Told;
 use super::super::super::composer::vim::Mode;
 use super::super::super::editor::{Edited, Editing, Purpose};
@@ -218,8 +220,7 @@ fn commands_are_offered_with_what_they_do() {
     rig.shows("  ember ");
     rig.write("sto");
     rig.key(KeyCode::Tab);
-    rig.key(KeyCode::Enter);
-    assert_eq!(rig.app.setup.theme.name, "storm");
+    assert_eq!(rig.key(KeyCode::Enter), [Effect::LoadTheme("storm".into())]);
     rig.write("/mo");
     assert_eq!(
         rig.key(KeyCode::Enter),
@@ -278,8 +279,12 @@ fn vim_s_keys_are_there_when_they_are_wanted() {
     rig.shows("─ normal d2 ─");
     rig.write("w");
     assert_eq!(text(&rig), "three");
-    rig.write("uv");
+    rig.write("uvl");
     rig.shows("─ visual ─");
+    let buf = rig.buffer();
+    let row = rig.frame().iter().position(|row| row.starts_with("❮ one")).unwrap() as u16;
+    let reversed = |x: u16| buf[(x, row)].style().add_modifier.contains(Modifier::REVERSED);
+    assert_eq!([2, 3, 4].map(reversed), [true, true, false], "what is selected is seen");
     rig.key(KeyCode::Esc);
     rig.ctrl('r');
     assert_eq!(text(&rig), "three");

@@ -139,6 +139,28 @@ fn a_question_is_written_again_and_all_after_it_is_past() {
 }
 
 #[test]
+fn while_reading_the_turn_that_is_read_is_meant() {
+    let mut rig = talked(80, 24);
+    rig.key(KeyCode::Esc);
+    rig.key(KeyCode::Char('g'));
+    rig.key(KeyCode::Char('g'));
+    assert_eq!(
+        rig.key(KeyCode::Char('R')),
+        estimate(2, None),
+        "above all questions the last one is meant"
+    );
+    let blocks = rig.app.transcript.blocks();
+    let first = blocks
+        .iter()
+        .position(|block| block.source() == "the first reply")
+        .unwrap();
+    while rig.app.transcript.cursor_block() < first {
+        rig.key(KeyCode::Char('j'));
+    }
+    assert_eq!(rig.key(KeyCode::Char('R')), estimate(1, None));
+}
+
+#[test]
 fn what_was_written_is_not_lost_when_it_is_not_wanted_or_not_possible() {
     let mut rig = talked(80, 24);
     rig.ask("/edit");

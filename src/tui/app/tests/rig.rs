@@ -21,7 +21,6 @@ impl Rig {
             model: "pico".into(),
             note: "pico: a demonstration".into(),
             paths: "docs/".into(),
-            colour: true,
             ..Setup::default()
         };
         Self {

@@ -220,8 +220,8 @@ fn a_quoted_word_is_not_taken_for_a_part_of_another() {
 fn without_colour_an_open_document_has_none() {
     for name in names() {
         let mut rig = loaded(60, 14);
-        rig.app.setup.colour = false;
-        rig.ask(&format!("/theme {name}"));
+        rig.app.setup.depth = Depth::None;
+        rig.input(Input::ThemeLoaded(Ok(Theme::built_in(name).unwrap())));
         rig.reply("q");
         rig.ctrl('o');
         rig.key(KeyCode::Char('/'));
@@ -348,7 +348,7 @@ fn a_large_document_is_searched_between_frames() {
     rig.input(Input::Paste("needle".into()));
     rig.shows("line 1/150,001");
     assert_eq!(rig.app.next_tick(), Some(rig.now), "more is searched at once");
-    for _ in 0..5 {
+    for _ in 0..12 {
         rig.wait(0);
     }
     rig.shows("❯ 150001 needle");

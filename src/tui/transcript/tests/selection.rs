@@ -13,7 +13,7 @@ fn marked(transcript: &mut Transcript, width: u16, height: u16) -> Vec<String> {
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
     let theme = Theme::parse("plain", "[styles]\nselection = { mod = ['crossed-out'] }").unwrap();
-    transcript.draw(area, &mut buf, &theme, Account::default());
+    transcript.draw(area, &mut buf, &theme, Account::default(), &Search::default());
     let marked = area.rows().map(|row| {
         let mut text = String::new();
         let mut covered = 0;
