@@ -196,7 +196,7 @@ fn what_a_long_thought_costs() {
     let text = |index: usize| match index % 100 {
         0 => "\n\nWait,".to_owned(),
         50 => ".\n\n".to_owned(),
-        _ if index % 12 == 0 => ". The".to_owned(),
+        _ if index.is_multiple_of(12) => ". The".to_owned(),
         _ => format!(" w{}", index % 977),
     };
     let began = Instant::now();
