@@ -36,6 +36,7 @@ mod keymap;
 mod links;
 mod look;
 mod notify;
+mod offscreen;
 mod pace;
 mod palette;
 #[cfg(unix)]
@@ -75,6 +76,7 @@ use viewer::Wanted;
 pub(crate) use transcript::citation_text;
 
 pub use keymap::Keymap;
+pub use offscreen::Offscreen;
 pub use theme::{Choice, Depth, Library, Theme, ThemeError};
 
 /// The exit code of a process that a hangup ended.
