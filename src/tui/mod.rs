@@ -35,6 +35,7 @@ mod inspector;
 mod keymap;
 mod links;
 mod look;
+mod markdown;
 mod notify;
 mod offscreen;
 mod pace;

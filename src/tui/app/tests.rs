@@ -10,6 +10,7 @@ mod editing;
 mod exporting;
 mod keys;
 mod ledger;
+mod markdown;
 mod mouse;
 mod plans;
 mod revising;
