@@ -155,7 +155,9 @@ fn place(folder: &Path, line: &str) -> (String, usize) {
 /// What is asked about: all of the source but the terminal, which would make it too long for the model's context.
 fn rooms(root: &Path) -> Vec<PathBuf> {
     let all = std::fs::read_dir(root.join("src")).unwrap();
-    let rooms = all.map(|entry| entry.unwrap().path()).filter(|path| !path.ends_with("tui"));
+    let rooms = all
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.ends_with("tui"));
     let mut rooms: Vec<PathBuf> = rooms.collect();
     rooms.sort();
     rooms
