@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench that fails has failed")]
 
+#[allow(dead_code, reason = "each bench uses its part")]
 mod common;
 
 use common::{Documents, bytes};

@@ -48,6 +48,20 @@ impl Documents {
         }
     }
 
+    /// One document of a million tokens.
+    pub fn whole() -> Self {
+        let mut documents = Self::new();
+        let tree = &documents.selection.paths[0];
+        let file = documents.scratch.join("whole.rs");
+        let text: String = files(tree)
+            .iter()
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect();
+        fs::write(&file, text).unwrap();
+        documents.selection = Selection::of(vec![file]);
+        documents
+    }
+
     pub fn load(&self, kept: bool) -> Pack {
         let cache = kept.then(|| Cache::open(&self.scratch.join("cache")));
         let loader = Loader {
@@ -71,21 +85,31 @@ pub fn bytes(pack: &Pack) -> usize {
     pack.documents.iter().map(|document| document.text.len()).sum()
 }
 
-/// About as many tokens of source code as a context holds, no two files alike.
-fn copies(to: &Path) -> PathBuf {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = Vec::new();
-    let mut folders = vec![from];
+/// All files of a folder, in order.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
             } else {
-                sources.push(fs::read_to_string(path).unwrap());
+                files.push(path);
             }
         }
     }
+    files.sort();
+    files
+}
+
+/// About as many tokens of source code as a context holds, no two files alike.
+fn copies(to: &Path) -> PathBuf {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources: Vec<String> = files(&from)
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
     sources.sort();
     // The bundled tokenizer takes about two tokens for three bytes, with the numbers of lines.
     let mut left = TOKENS * 2;

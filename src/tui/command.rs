@@ -47,6 +47,7 @@ pub enum Action {
     Panic,
     CycleFold,
     SelectThinking,
+    ToggleMarkdown,
     ThinkingDefault,
     Heat,
     Outline,
@@ -442,6 +443,17 @@ pub const COMMANDS: &[Command] = &{
             "select-thinking",
             &[(Panes, "shift-tab")],
             "select earlier thinking",
+        ),
+        slash(
+            "raw",
+            None,
+            command(
+                Reading,
+                A::ToggleMarkdown,
+                "toggle-markdown",
+                &[(Panes, "leader .")],
+                "show answers as they are written, or their Markdown as it is meant",
+            ),
         ),
         command(
             Thinking,

@@ -36,7 +36,9 @@ mod inspector;
 mod keymap;
 mod links;
 mod look;
+mod markdown;
 mod notify;
+mod offscreen;
 mod pace;
 mod palette;
 #[cfg(unix)]
@@ -76,6 +78,7 @@ use viewer::Wanted;
 pub(crate) use transcript::citation_text;
 
 pub use keymap::Keymap;
+pub use offscreen::Offscreen;
 pub use theme::{Choice, Depth, Library, Theme, ThemeError};
 
 /// The exit code of a process that a hangup ended.

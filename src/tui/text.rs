@@ -104,8 +104,16 @@ pub fn print(buf: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: St
             column = limit;
             break;
         }
-        if cluster != "\t" {
-            buf.set_stringn(x + column as u16, y, cluster, wide, style);
+        let at = x + column as u16;
+        match cluster {
+            "\t" => {}
+            // Most of what is drawn, and most of the time that drawing takes.
+            cluster if cluster.len() == 1 => {
+                buf[(at, y)].set_symbol(cluster).set_style(style);
+            }
+            cluster => {
+                buf.set_stringn(at, y, cluster, wide, style);
+            }
         }
         column += wide;
     }

@@ -29,6 +29,9 @@ use std::ops::Range;
 
 pub use block::{Block, Fold, Folds, Kind, Level, Thought, citation_text};
 use block::{Row, Spot};
+#[cfg(test)]
+pub(super) use body::Body;
+pub(super) use body::{Parts, Piece};
 pub use draw::text_width;
 pub use heights::Heights;
 pub use reveal::Bookmark;
@@ -59,7 +62,9 @@ pub struct Transcript {
     width: usize,
     /// Rows in view.
     view: usize,
-    /// Blocks whose rows are of another width than the current one.
+    /// Whether everything is shown as it is written.
+    raw: bool,
+    /// Blocks whose rows are of another width than the current one, or of the other look.
     stale: BTreeSet<BlockId>,
     /// Where the view begins; following if there is none.
     top: Option<Anchor>,
@@ -92,6 +97,7 @@ impl Default for Transcript {
             heights: Heights::default(),
             width: 80,
             view: 24,
+            raw: false,
             stale: BTreeSet::new(),
             top: None,
             seen: None,
@@ -115,7 +121,7 @@ impl Transcript {
             (&kind, self.blocks.last().map(|last| &last.kind)),
             (_, None) | (Kind::Notice(Level::Detail), _) | (Kind::Citation { .. }, Some(Kind::Citation { .. }))
         );
-        let mut block = Block::new(kind, &source.into(), !joined, self.width);
+        let mut block = Block::new(kind, &source.into(), !joined, self.width, self.raw);
         block.set_default(self.default_fold);
         self.heights.push(block.height());
         self.blocks.push(block);
@@ -162,10 +168,16 @@ impl Transcript {
         }
     }
 
+    /// Shows everything as it is written, or as it is meant again. What is read stays in view.
+    pub fn toggle_raw(&mut self) {
+        self.raw = !self.raw;
+        self.stale = (0..self.blocks.len()).collect();
+    }
+
     /// Makes sure that a block's rows are those of the current width, and returns how many they are.
     fn measure(&mut self, id: BlockId) -> usize {
         if self.stale.remove(&id) {
-            self.blocks[id].set_width(self.width);
+            self.blocks[id].set_width(self.width, self.raw);
             self.heights.set(id, self.blocks[id].height());
         }
         self.heights.get(id)

@@ -111,35 +111,69 @@ impl Rows {
 
 /// Where the row after the one that begins at `from` begins, if there is one.
 pub fn next_row(text: &str, from: usize, width: usize) -> Option<usize> {
-    let mut column = 0;
-    let mut break_at = None;
-    let mut after_wide = false;
+    let mut breaker = Breaker::new(width);
     for (at, cluster) in clusters(&text[from..]) {
-        let end = from + at + cluster.len();
+        let (at, end) = (from + at, from + at + cluster.len());
         if matches!(cluster, "\n" | "\r\n") {
             return Some(end);
         }
-        let wide = cells(cluster, column);
-        if is_space(cluster) {
-            column += wide;
-            break_at = Some(end);
-            after_wide = false;
-            continue;
+        let wide = cells(cluster, breaker.column());
+        if let Some(next) = breaker.feed(at, end, wide, is_space(cluster)) {
+            return Some(next);
         }
-        if (after_wide || wide > 1) && at > 0 {
-            break_at = Some(from + at);
-        }
-        if column + wide > width && at > 0 {
-            return Some(break_at.unwrap_or(from + at));
-        }
-        column += wide;
-        after_wide = wide > 1;
     }
     None
 }
 
+/// Finds where a row ends, from what it is made of, one after the other. A place is whatever tells where something is.
+pub struct Breaker<P> {
+    width: usize,
+    column: usize,
+    /// The last place where the row may end.
+    may_end: Option<P>,
+    after_wide: bool,
+    is_empty: bool,
+}
+
+impl<P: Copy> Breaker<P> {
+    pub fn new(width: usize) -> Self {
+        Self {
+            width,
+            column: 0,
+            may_end: None,
+            after_wide: false,
+            is_empty: true,
+        }
+    }
+
+    /// Where what comes next would be drawn.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
+    /// The place where the next row begins, if this cannot stand in the row any more.
+    pub fn feed(&mut self, at: P, end: P, wide: usize, space: bool) -> Option<P> {
+        let is_first = std::mem::take(&mut self.is_empty);
+        if space {
+            self.column += wide;
+            self.may_end = Some(end);
+            self.after_wide = false;
+            return None;
+        }
+        if (self.after_wide || wide > 1) && !is_first {
+            self.may_end = Some(at);
+        }
+        if self.column + wide > self.width && !is_first {
+            return Some(self.may_end.unwrap_or(at));
+        }
+        self.column += wide;
+        self.after_wide = wide > 1;
+        None
+    }
+}
+
 /// White space that a row may end with. A no-break space may not, and a space that carries a mark is not white.
-fn is_space(cluster: &str) -> bool {
+pub fn is_space(cluster: &str) -> bool {
     let mut chars = cluster.chars();
     match (chars.next(), chars.next()) {
         (Some('\u{a0}' | '\u{202f}'), None) => false,

@@ -229,6 +229,9 @@ impl App {
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
             Action::Panic => return vec![Effect::Panic],
+            Action::ToggleMarkdown => {
+                self.transcript.toggle_raw();
+            }
             Action::CycleFold => {
                 let here = self.here().map(|(block, _)| block);
                 let here = here.filter(|&id| self.transcript.blocks()[id].thought().is_some());

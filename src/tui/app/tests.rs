@@ -11,6 +11,7 @@ mod editing;
 mod exporting;
 mod keys;
 mod ledger;
+mod markdown;
 mod mouse;
 mod plans;
 mod revising;

@@ -96,7 +96,6 @@ fn a_match_in_a_fold_opens_it_and_folds_it_back_when_left() {
     step(&mut search, &mut transcript, false);
     // Who folds it otherwise meanwhile is not corrected.
     transcript.cycle_fold(first);
-    transcript.cycle_fold(first);
     let chosen = transcript.blocks()[first].folds(0);
     step(&mut search, &mut transcript, false);
     assert_eq!(transcript.blocks()[first].folds(0), chosen);

@@ -123,6 +123,8 @@ pub struct Block {
     /// follow again, so that nobody loses the line that they are reading.
     held: Option<usize>,
     body: Body,
+    /// Whether it is shown as it is written.
+    raw: bool,
     /// The rows of the body without blank ones at the beginning and at the end.
     solid: Range<usize>,
     /// Marked stretches of the source, in order.
@@ -133,15 +135,17 @@ pub struct Block {
 
 impl Block {
     /// `gap`: an empty row separates it from the block before.
-    pub fn new(kind: Kind, text: &str, gap: bool, width: usize) -> Self {
+    pub fn new(kind: Kind, text: &str, gap: bool, width: usize, raw: bool) -> Self {
         let body = match kind {
             Kind::Thinking(_) => Body::Segments(Segments::new(1)),
+            Kind::Answer if !raw => Body::markdown("", 1),
             _ => Body::plain("", 1),
         };
         let mut block = Self {
             kind,
             body,
             text: String::new(),
+            raw,
             gap,
             past: false,
             fold: None,
@@ -227,16 +231,22 @@ impl Block {
         self.find_solid(changed);
     }
 
-    /// Wraps at another width; nothing to do at the same.
-    pub fn set_width(&mut self, width: usize) {
-        if self.text_width(width) != self.body.width() {
+    /// Wraps at another width, as it is written or as it is meant; nothing to do if both are as they were.
+    pub fn set_width(&mut self, width: usize, raw: bool) {
+        if self.text_width(width) != self.body.width() || raw != self.raw {
+            self.raw = raw;
             self.wrap(width);
         }
     }
 
     fn wrap(&mut self, width: usize) {
         let width = self.text_width(width);
-        self.body.set_width(source(&self.kind, &self.text), width);
+        let source = source(&self.kind, &self.text);
+        match self.kind {
+            Kind::Answer if self.raw => self.body = Body::plain(source, width),
+            Kind::Answer => self.body = Body::markdown(source, width),
+            _ => self.body.set_width(source, width),
+        }
         self.find_solid(0);
     }
 
@@ -303,7 +313,7 @@ impl Block {
     pub(super) fn segments(&self) -> Option<&Segments> {
         match &self.body {
             Body::Segments(segments) => Some(segments),
-            Body::Plain(_) => None,
+            Body::Plain(_) | Body::Markdown(_) => None,
         }
     }
 

@@ -10,6 +10,7 @@
 
 use std::ops::Range;
 
+use super::super::markdown::Markdown;
 use super::super::text::{cells, clusters, width};
 use super::super::theme::Part;
 use super::super::wrap::Rows;
@@ -18,9 +19,16 @@ use crate::trace::Trace;
 
 /// How a piece differs from the text of its block: the styles of these parts, one over the other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Parts([Option<Part>; 6]);
+pub struct Parts([Option<Part>; 7]);
 
 impl Parts {
+    /// The same with one more on top; of more than there is room for, the last ones count.
+    pub fn with(mut self, part: Part) -> Self {
+        let free = self.0.iter().position(Option::is_none).unwrap_or(self.0.len() - 1);
+        self.0[free] = Some(part);
+        self
+    }
+
     /// In the order in which they are laid one over the other.
     pub fn iter(&self) -> impl Iterator<Item = Part> {
         self.0.iter().copied().flatten()
@@ -38,8 +46,8 @@ pub struct Piece<'a> {
 
 impl Piece<'_> {
     /// Whether it is the source as it is written, so that each cluster of it stands for itself.
-    fn is_verbatim(&self) -> bool {
-        self.text.len() == self.at.len()
+    fn is_verbatim(&self, source: &str) -> bool {
+        source.get(self.at.clone()) == Some(self.text)
     }
 }
 
@@ -47,6 +55,7 @@ impl Piece<'_> {
 pub enum Body {
     /// As it is written.
     Plain(Rows),
+    Markdown(Box<Markdown>),
     /// Thinking.
     Segments(Segments),
 }
@@ -56,9 +65,14 @@ impl Body {
         Self::Plain(Rows::of(source, width))
     }
 
+    pub fn markdown(source: &str, width: usize) -> Self {
+        Self::Markdown(Box::new(Markdown::of(source, width)))
+    }
+
     pub fn width(&self) -> usize {
         match self {
             Self::Plain(rows) => rows.width(),
+            Self::Markdown(markdown) => markdown.width(),
             Self::Segments(segments) => segments.width(),
         }
     }
@@ -67,6 +81,7 @@ impl Body {
     pub fn set_width(&mut self, source: &str, width: usize) {
         match self {
             Self::Plain(rows) => *rows = Rows::of(source, width),
+            Self::Markdown(markdown) => **markdown = Markdown::of(source, width),
             Self::Segments(segments) => segments.set_width(source, width),
         }
     }
@@ -80,6 +95,7 @@ impl Body {
                 rows.extend(source);
                 before.saturating_sub(2)
             }
+            Self::Markdown(markdown) => markdown.extend(source),
             Self::Segments(segments) => trace.map_or(0, |trace| segments.extend(trace)),
         }
     }
@@ -88,6 +104,7 @@ impl Body {
     pub fn count(&self) -> usize {
         match self {
             Self::Plain(rows) => rows.count(),
+            Self::Markdown(markdown) => markdown.count(),
             Self::Segments(segments) => segments.count(),
         }
     }
@@ -97,6 +114,7 @@ impl Body {
     pub fn range(&self, row: usize) -> Range<usize> {
         match self {
             Self::Plain(rows) => rows.range(row),
+            Self::Markdown(markdown) => markdown.range(row),
             Self::Segments(segments) => segments.range(row),
         }
     }
@@ -105,6 +123,7 @@ impl Body {
     pub fn start(&self, row: usize) -> usize {
         match self {
             Self::Plain(rows) => rows.range(row).start,
+            Self::Markdown(markdown) => markdown.start(row),
             Self::Segments(segments) => segments.range(row).start,
         }
     }
@@ -112,6 +131,7 @@ impl Body {
     pub fn row_of(&self, offset: usize) -> usize {
         match self {
             Self::Plain(rows) => rows.row_of(offset),
+            Self::Markdown(markdown) => markdown.row_of(offset),
             Self::Segments(segments) => segments.row_of(offset),
         }
     }
@@ -127,6 +147,7 @@ impl Body {
                     parts: Parts::default(),
                 }]
             }
+            Self::Markdown(markdown) => markdown.pieces(source, row),
             Self::Segments(segments) => segments.pieces(source, row),
         }
     }
@@ -135,6 +156,7 @@ impl Body {
     pub fn is_blank(&self, source: &str, row: usize) -> bool {
         match self {
             Self::Plain(rows) => source[rows.range(row)].trim().is_empty(),
+            Self::Markdown(markdown) => markdown.is_blank(source, row),
             Self::Segments(segments) => segments.is_blank(source, row),
         }
     }
@@ -157,25 +179,28 @@ impl Body {
     pub fn drawn_at(&self, source: &str, row: usize, column: usize) -> Option<usize> {
         let mut found = None;
         self.walk(source, row, |cell| {
-            if cell.from <= column && column < cell.to {
+            if cell.from <= column && column < cell.to && !cell.at.is_empty() {
                 found = Some(cell.at.start);
             }
         });
         found
     }
 
-    /// The offset at a column of a row: of what is drawn there, and beyond it, where what is drawn of the row ends.
+    /// The offset at a column of a row: of what is drawn there, else the end of what is drawn before it.
     #[cfg_attr(not(test), expect(dead_code, reason = "selecting and the reading cursor need it"))]
     pub fn offset_at(&self, source: &str, row: usize, column: usize) -> usize {
-        self.drawn_at(source, row, column).unwrap_or_else(|| {
-            let mut end = self.start(row);
-            self.walk(source, row, |cell| {
-                if cell.from < cell.to && !cell.at.is_empty() {
-                    end = end.max(cell.at.end);
-                }
-            });
-            end
-        })
+        let mut found = None;
+        self.walk(source, row, |cell| {
+            if cell.from == cell.to || cell.at.is_empty() {
+                return;
+            }
+            if cell.to <= column {
+                found = Some(cell.at.end);
+            } else if found.is_none() || cell.from <= column {
+                found = Some(cell.at.start);
+            }
+        });
+        found.unwrap_or_else(|| self.start(row))
     }
 
     /// The column of a row where an offset is drawn; where it is hidden, that of what is drawn after it.
@@ -196,7 +221,7 @@ impl Body {
         let mut begin = 0;
         for piece in self.pieces(source, row) {
             let mut column = 0;
-            if piece.is_verbatim() {
+            if piece.is_verbatim(source) {
                 for (at, cluster) in clusters(piece.text) {
                     let wide = cells(cluster, column);
                     let (at, from) = (piece.at.start + at, begin + column);

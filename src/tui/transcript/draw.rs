@@ -229,11 +229,13 @@ fn draw_selection(block: &Block, row: usize, range: &Range<usize>, line: Rect, b
     let covers = |part: Range<usize>| !part.is_empty() && range.start <= part.start && part.end <= range.end;
     match block.row(row) {
         Row::Text(_) => {
-            for (from, to) in block.columns_of(row, range) {
-                select(text, from, to);
-            }
-            if block.row_start(row).is_some_and(|start| range.contains(&start)) && block.cells(row).is_empty() {
+            let columns = block.columns_of(row, range);
+            let shows_nothing = columns.iter().all(|(from, to)| from == to);
+            if shows_nothing && block.row_start(row).is_some_and(|start| range.contains(&start)) {
                 select(text, 0, 1);
+            }
+            for (from, to) in columns {
+                select(text, from, to);
             }
         }
         Row::Hidden(_) if covers(0..block.shown_text().start) => select(text, 0, usize::MAX),

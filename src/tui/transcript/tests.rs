@@ -370,8 +370,8 @@ proptest! {
             for (block, source) in transcript.blocks.iter().zip(&sources) {
                 prop_assert_eq!(block.source(), source);
                 let mut again = Block::clone(block);
-                again.set_width(1);
-                again.set_width(transcript.width);
+                again.set_width(1, false);
+                again.set_width(transcript.width, false);
                 prop_assert_eq!(again.height(), block.height());
                 for row in 0..block.height() {
                     prop_assert_eq!(again.row(row), block.row(row));

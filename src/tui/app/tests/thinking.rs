@@ -1,8 +1,9 @@
 //! Thinking by its segments: marked, folded, found in the outline and in the map.
 
+use std::time::Instant;
+
 use ratatui::style::Modifier;
 
-use super::super::super::theme::Part;
 use super::*;
 
 /// A long thought of segments, the third of which turns, and the answer after it.
@@ -139,50 +140,98 @@ fn heat_is_seen_without_colour_and_goes_again() {
     rig.key(KeyCode::Char('h'));
     let sure = rig.buffer();
     assert_eq!(before, sure, "what is sure looks as always");
-    for (least, part) in [(0.95, Part::Heat1), (0.1, Part::Heat5)] {
-        let style = rig.app.setup.theme.style(part);
-        assert_eq!(style.add_modifier.contains(Modifier::REVERSED), least < 0.5);
+    rig.key(KeyCode::Char('G'));
+    rig.question("again?");
+    for (index, probability) in [0.95, 0.8, 0.6, 0.3, 0.1].into_iter().enumerate() {
+        rig.event(unsure(index, "token ", probability));
     }
+    let frame = rig.frame();
+    let row = frame
+        .iter()
+        .position(|row| row.contains("token token"))
+        .expect("it is shown") as u16;
+    let buffer = rig.buffer();
+    let column = |token: u16| &buffer[(4 + token * 6, row)].modifier;
+    assert!(column(1).contains(Modifier::ITALIC) && column(2).contains(Modifier::UNDERLINED));
+    assert!(column(3).contains(Modifier::BOLD) && column(4).contains(Modifier::REVERSED));
+    assert!(!column(0).intersects(Modifier::ITALIC | Modifier::UNDERLINED | Modifier::REVERSED));
 }
 
-#[test]
-fn all_thinking_is_shown_as_chosen_but_what_was_chosen_for_one() {
-    let mut rig = thought(80, 24);
-    rig.shows("▸ thought");
-    rig.lacks("Part 5");
-    for text in [
-        "folded, with its last rows",
-        "in a window",
-        "in full",
-        "in a window while it is live",
-    ] {
-        rig.ctrl('x');
-        rig.key(KeyCode::Char('t'));
-        rig.shows(&format!("thinking is shown {text}"));
-    }
-    rig.key(KeyCode::Tab);
-    rig.ctrl('x');
-    rig.key(KeyCode::Char('t'));
-    rig.key(KeyCode::Home);
-    rig.shows("▾ thought");
+fn unsure(index: usize, text: &str, probability: f32) -> Event {
+    Event::Token(Token {
+        index,
+        id: 7,
+        text: text.into(),
+        channel: Channel::Thinking,
+        probability,
+        entropy: 1.0 - probability,
+        elapsed: Duration::from_millis(10 * index as u64),
+        forced: false,
+    })
 }
 
+/// `cargo test --release --lib -- --ignored --nocapture what_a_long_thought_costs`
 #[test]
-fn a_loop_is_told_while_it_grows() {
-    let mut rig = Rig::ready(100, 24);
+#[ignore = "measures, and promises nothing"]
+fn what_a_long_thought_costs() {
+    const TOKENS: usize = 80_000;
+    let mut rig = Rig::ready(200, 60);
+    let times = |rig: &mut Rig, mut step: Box<dyn FnMut(&mut Rig)>| {
+        let mut times: Vec<Duration> = (0..200)
+            .map(|_| {
+                step(rig);
+                let began = Instant::now();
+                rig.buffer();
+                began.elapsed()
+            })
+            .collect();
+        times.sort();
+        (times[0], times[100], times[197])
+    };
+    println!("a frame of nothing {:?}", times(&mut rig, Box::new(|_| ())));
+    rig.press(KeyCode::Char('3'), KeyModifiers::ALT);
+    println!("with inspector {:?}", times(&mut rig, Box::new(|_| ())));
+    rig.app.transcript.set_heat(true);
     rig.question("why?");
-    for index in 0..250 {
-        rig.event(Event::Token(Token {
-            index,
-            id: 7,
-            text: "again ".into(),
-            channel: Channel::Thinking,
-            probability: 0.999,
-            entropy: 0.0,
-            elapsed: Duration::from_millis(10 * index as u64),
-            forced: false,
-        }));
+    let text = |index: usize| match index % 100 {
+        0 => "\n\nWait,".to_owned(),
+        50 => ".\n\n".to_owned(),
+        _ if index.is_multiple_of(12) => ". The".to_owned(),
+        _ => format!(" w{}", index % 977),
+    };
+    let began = Instant::now();
+    for index in 0..TOKENS {
+        rig.event(unsure(index, &text(index), (index % 97) as f32 / 97.0));
     }
-    rig.shows("250/80,000 tok");
-    rig.shows("250/3,000 certain in a row");
+    let append = began.elapsed() / TOKENS as u32;
+    let live = times(&mut rig, Box::new(|rig| rig.event(unsure(TOKENS, " more", 0.5))));
+    rig.finish(StopReason::EndOfSequence);
+    rig.press(KeyCode::Esc, KeyModifiers::NONE);
+    rig.app
+        .transcript
+        .set_default_fold(Some(crate::tui::transcript::Fold::Full));
+    let trace = &rig
+        .app
+        .transcript
+        .blocks()
+        .iter()
+        .find_map(Block::thought)
+        .unwrap()
+        .trace;
+    let (bytes, memory, segments) = (trace.text().len(), trace.memory(), trace.segment_count());
+    println!("{segments} segments, {bytes} bytes; beside the text {memory} bytes");
+    println!("append {append:?} a token; a frame while it grows {live:?} (least, median, p99)");
+    for heat in [true, false] {
+        let mut at = 0;
+        let go = move |rig: &mut Rig| {
+            rig.app.transcript.set_heat(heat);
+            at = (at + 7919 * 61) % bytes;
+            let id = rig.app.transcript.thinking().unwrap();
+            rig.app.transcript.go_to_byte(id, at);
+        };
+        println!(
+            "a frame anywhere, with heat {heat}: {:?}",
+            times(&mut rig, Box::new(go))
+        );
+    }
 }

@@ -243,3 +243,49 @@ proptest! {
         prop_assert_eq!(drawn, wanted);
     }
 }
+
+/// `cargo test --lib -- --ignored --nocapture what_a_drag_costs`
+#[test]
+#[ignore = "measures, and promises nothing"]
+fn what_a_drag_costs() {
+    let text = "It may be that the row after this one is where it stands, or not.\n\n".repeat(5_000);
+    let mut transcript = sized(200, 60);
+    let id = thinking(&mut transcript, &text, Some(SECOND));
+    while transcript.blocks[id].fold() != Fold::Full {
+        transcript.cycle_fold(id);
+    }
+    transcript.go_to_start();
+    transcript.scroll(1_000);
+    transcript.press(5, 50, Unit::Character);
+    let area = Rect::new(0, 0, 200, 60);
+    let (mut buf, theme) = (Buffer::empty(area), Theme::default());
+    let mut spent = [Duration::ZERO; 4];
+    let steps = 500;
+    for step in 0..steps {
+        let mut timed = |index: usize, work: &mut dyn FnMut()| {
+            let began = std::time::Instant::now();
+            work();
+            spent[index] += began.elapsed();
+        };
+        timed(0, &mut || transcript.scroll(-1));
+        timed(1, &mut || transcript.drag(step % 90, 0));
+        timed(2, &mut || transcript.go(Motion::NextWord));
+        timed(3, &mut || {
+            transcript.draw(area, &mut buf, &theme, Account::default(), &Search::default());
+        });
+    }
+    let [scroll, drag, word, frame] = spent.map(|spent| spent / steps as u32);
+    println!(
+        "{} bytes: scroll {scroll:?}, drag {drag:?}, word {word:?}, frame of 200x60 {frame:?}",
+        text.len()
+    );
+    let selection = transcript.selection.take();
+    let began = std::time::Instant::now();
+    transcript.draw(area, &mut buf, &theme, Account::default(), &Search::default());
+    println!("a frame without a selection {:?}", began.elapsed());
+    transcript.selection = selection;
+    let began = std::time::Instant::now();
+    transcript.go(Motion::End);
+    let copied = transcript.selected_text().unwrap_or_default().len();
+    println!("{copied} bytes copied in {:?}", began.elapsed());
+}
