@@ -130,7 +130,7 @@ impl App {
     fn go_to_compared(&mut self) {
         if let Some(compare) = self.compare.take() {
             let (block, byte) = compare.chosen();
-            self.transcript.go_to_byte(block, byte);
+            self.transcript.read_from(block, byte);
             self.focus_on(Focus::Conversation);
         }
     }

@@ -172,22 +172,17 @@ fn draw_title(compare: &Compare, side: Side, transcript: &Transcript, now: Durat
     }
 }
 
-/// `1,248 tok · 0:42 · 31 seg · 5 ↺`
+/// `1,248 tok · 0:42 · 31 seg · 5 ↺`, `48 tok · 0.4 s · still growing, 1 of 2 seg compared`
 fn numbers(compare: &Compare, side: Side, thought: &Thought, now: Duration) -> String {
     let all = thought.trace.statistics();
     let took = thought.took.unwrap_or_else(|| now.saturating_sub(thought.began));
-    let mut text = format!(
-        "{} tok · {} · {} seg · {} ↺",
-        format::count(all.tokens),
-        format::duration(took),
-        format::count(all.segments),
-        format::count(all.turning_points)
-    );
+    let (tokens, took) = (format::count(all.tokens), format::duration(took));
+    let (segments, turns) = (format::count(all.segments), format::count(all.turning_points));
     if thought.is_live() {
         let known = format::count(compare.compared(side).segments.len());
-        text.push_str(&format!(" · still growing: the first {known} seg are compared"));
+        return format!("{tokens} tok · {took} · still growing, {known} of {segments} seg compared");
     }
-    text
+    format!("{tokens} tok · {took} · {segments} seg · {turns} ↺")
 }
 
 /// How many pairs have which mark, and the keys.

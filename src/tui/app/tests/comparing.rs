@@ -170,7 +170,7 @@ fn what_still_grows_is_told_and_nothing_is_written_meanwhile() {
     rig.token(Channel::Thinking, "# Let me see\n\n");
     rig.ask("/compare 4 5");
     rig.token(Channel::Thinking, "# Much more\n\n");
-    rig.shows("2 seg · 0 ↺ · still growing: the first 1 seg are compared");
+    rig.shows("still growing, 1 of 2 seg compared");
     rig.lacks("Much more");
     rig.key(KeyCode::Char('x'));
     assert!(rig.app.composer.is_empty());
