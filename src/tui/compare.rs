@@ -309,11 +309,11 @@ impl Compare {
         self.top = self.top.clamp(least, begin);
     }
 
-    pub fn to_start(&mut self, transcript: &Transcript) {
+    pub fn go_to_start(&mut self, transcript: &Transcript) {
         self.go(0, transcript);
     }
 
-    pub fn to_end(&mut self, transcript: &Transcript) {
+    pub fn go_to_end(&mut self, transcript: &Transcript) {
         self.cursor = self.last();
         self.top = self.last_top(transcript);
     }
@@ -350,8 +350,8 @@ impl Compare {
     /// The thought and the byte of it that the cursor is on: where it has nothing on its side, the nearest thing before.
     pub fn chosen(&self) -> (BlockId, usize) {
         let compared = self.compared(self.side);
-        let until = self.pairs.iter().take(self.cursor + 1).rev();
-        let number = until.filter_map(|pair| self.side.of(pair)).next().unwrap_or(0);
+        let mut until = self.pairs.iter().take(self.cursor + 1).rev();
+        let number = until.find_map(|pair| self.side.of(pair)).unwrap_or(0);
         (
             compared.block,
             compared.segments.get(number).map_or(0, |bytes| bytes.start),

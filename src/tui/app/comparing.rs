@@ -108,8 +108,8 @@ impl App {
             Action::RowDown => compare.step(true, transcript),
             Action::PageUp => compare.scroll(-page, transcript),
             Action::PageDown => compare.scroll(page, transcript),
-            Action::ToStart => compare.to_start(transcript),
-            Action::Follow => compare.to_end(transcript),
+            Action::ToStart => compare.go_to_start(transcript),
+            Action::Follow => compare.go_to_end(transcript),
             Action::NextDifference => {
                 compare.next_difference(true, transcript);
             }
