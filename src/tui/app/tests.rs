@@ -2,6 +2,7 @@
 
 pub mod any_order;
 mod attention;
+mod comparing;
 mod completion;
 mod composing;
 mod copying;
