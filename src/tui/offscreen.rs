@@ -61,9 +61,12 @@ impl Offscreen {
         }
     }
 
-    /// Waits for the colours of what is in view.
+    /// Waits for the colours of what is in view, and until what is searched for is found.
     pub fn settle(&mut self, now: Duration) {
         self.input(now, Input::Tick);
+        while self.app.is_working() {
+            self.app.work();
+        }
         if self.highlighter.is_none() {
             return;
         }

@@ -367,6 +367,14 @@ fn thoughts() {
 }
 
 #[test]
+fn comparing() {
+    frames("compare", |rig| {
+        talked(rig);
+        leader(rig, 'm');
+    });
+}
+
+#[test]
 fn documents() {
     frames("documents", |rig| {
         tree(rig);
