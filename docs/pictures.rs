@@ -38,7 +38,7 @@ const PICTURES: &[Picture] = &[
         name: "thinking",
         theme: "storm",
         size: (160, 45),
-        until: Duration::from_secs(600),
+        until: Duration::from_mins(10),
         keys: &[(KeyModifiers::ALT, "3")],
     },
     Picture {
