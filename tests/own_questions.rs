@@ -13,7 +13,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -152,9 +152,20 @@ fn place(folder: &Path, line: &str) -> (String, usize) {
     found.remove(0)
 }
 
+/// What is asked about: all of the source but the terminal, which would make it too long for the model's context.
+fn rooms(root: &Path) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(root.join("src")).unwrap();
+    let rooms = all
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| !path.ends_with("tui"));
+    let mut rooms: Vec<PathBuf> = rooms.collect();
+    rooms.sort();
+    rooms
+}
+
 fn ask_all(root: &Path, questions: &[Question], grounded: bool, tokens: &mut usize) -> Vec<Reply> {
     let (send, events) = channel();
-    let handle = talk(&[root.join("src")], grounded, move |event| {
+    let handle = talk(&rooms(root), grounded, move |event| {
         let _ = send.send(event);
     });
     for question in questions {

@@ -107,7 +107,7 @@ fn thinking_is_seen_while_it_is_written_and_can_be_stopped() {
     ready(&session);
     session.send(&format!("{QUESTION}\r"));
     session.wait_for("thinking under way", |screen| {
-        screen.contains("▾ thinking") && screen.contains("│ ") && screen.contains("tok/s")
+        screen.contains("▾ thinking") && screen.contains("tok/s") && screen.contains("  ┊ ")
     });
     session.send("\u{1b}");
     session.wait_for("the end of it", |screen| {
@@ -115,7 +115,7 @@ fn thinking_is_seen_while_it_is_written_and_can_be_stopped() {
     });
     session.send("\t");
     session.wait_for("what was written", |screen| {
-        screen.contains("▾ thought") && screen.contains("│ ")
+        screen.contains("▾ thought") && screen.contains("  ┊ ")
     });
     session.send("/quit\r");
     assert_eq!(session.wait(), 0);
@@ -266,6 +266,8 @@ fn the_documents_are_shown_as_a_tree_with_their_tokens() {
     session.send("\t@srcx\t");
     session.wait_for("a name that is completed", |screen| screen.contains("❯ @src/x.rs"));
     session.send("\u{15}/docs\r");
+    // What comes as fast as no one types could be a paste, and its line end a line of it.
+    session.wait_for("the keys with the documents", |screen| screen.contains("? keys"));
     session.send("q");
     session.wait_for("no tree", |screen| !screen.contains("● x.rs"));
     session.send("/load s");

@@ -13,8 +13,6 @@ const FAST: Duration = Duration::from_millis(8);
 pub const QUIET: Duration = Duration::from_millis(30);
 /// From so many characters on, it is a paste without a line end too.
 const LONG: usize = 200;
-/// From so many on, keys among them mean characters.
-const SOME: usize = 3;
 
 #[derive(Debug, Default)]
 pub struct Burst {
@@ -110,9 +108,10 @@ impl Burst {
         self.paste || self.run >= LONG
     }
 
-    /// Whether characters come as fast as in a paste, so that keys among them mean characters.
+    /// Whether this is a paste so far as can be told: a line end came among characters, and they still come as fast. What a
+    /// person types may come in one piece too, over a slow line.
     pub fn is_running(&self, now: Duration) -> bool {
-        self.is_fast(now) && self.run >= SOME
+        self.is_fast(now) && (self.paste || self.held)
     }
 }
 
