@@ -273,6 +273,7 @@ fn draw_below(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
         filtered
     };
     let cursor = match app.focus() {
+        _ if app.ledger.is_some() => None,
         Focus::Composer => cursor,
         Focus::Documents => written,
         Focus::Inspector => filtered,
@@ -296,7 +297,7 @@ pub fn ledger_area(app: &App) -> Rect {
     let bottom = areas
         .transcript
         .bottom()
-        .max(areas.documents.bottom().min(areas.composer.y));
+        .max(areas.documents.bottom().min(areas.rule.y));
     Rect {
         x: 0,
         y: 0,

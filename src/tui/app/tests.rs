@@ -9,6 +9,7 @@ mod copying;
 mod documents;
 mod editing;
 mod exporting;
+mod frames;
 mod keys;
 mod ledger;
 mod markdown;

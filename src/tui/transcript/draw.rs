@@ -54,6 +54,7 @@ impl Transcript {
                 theme,
                 account,
             );
+            draw_colours(block, place.row, line, buf, theme);
             if self.heat {
                 let margin = block.margin(usize::from(line.width)) as u16;
                 let text = Rect {
@@ -172,18 +173,49 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
             });
             let end = line.right() - width(&after) as u16;
             let mut x = line.x + margin;
-            for piece in block.pieces(row) {
+            let pieces = block.pieces(row);
+            let wide: usize = pieces.iter().map(|piece| width(piece.text)).sum();
+            let is_cut = !after.is_empty() && wide > usize::from(end.saturating_sub(x));
+            let end = end.saturating_sub(u16::from(is_cut));
+            for piece in pieces {
                 let style = piece
                     .parts
                     .iter()
                     .fold(style, |style, part| style.patch(theme.style(part)));
-                x = print(buf, x, line.y, end - x, piece.text, style);
+                x = print(buf, x, line.y, end.saturating_sub(x), piece.text, style);
+            }
+            if is_cut {
+                x = print(buf, x, line.y, line.right() - x, "…", theme.style(Part::Detail));
             }
             print(buf, x, line.y, line.right() - x, &after, theme.style(Part::Detail));
             if matches!(kind, Kind::Thinking(_)) {
                 draw_gutter(block, row, Rect { width: margin, ..line }, buf, theme);
             }
         }
+    }
+}
+
+/// Colours code. A cluster has one colour, and blanks that stand for a tab have the tab's.
+fn draw_colours(block: &Block, row: usize, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    let colours = block.colours_in(row);
+    if colours.is_empty() {
+        return;
+    }
+    let margin = block.margin(usize::from(line.width)) as u16;
+    let room = usize::from(line.width - margin);
+    let mut colours = colours.iter().peekable();
+    for cell in block.cells(row) {
+        while colours.next_if(|(at, _)| at.end <= cell.at.start).is_some() {}
+        let Some((_, part)) = colours.peek().filter(|(at, _)| at.start <= cell.at.start) else {
+            continue;
+        };
+        let (from, to) = (cell.from.min(room) as u16, cell.to.min(room) as u16);
+        let area = Rect {
+            x: line.x + margin + from,
+            width: to - from,
+            ..line
+        };
+        buf.set_style(area, theme.style(*part));
     }
 }
 
