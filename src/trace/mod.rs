@@ -2,6 +2,7 @@
 //!
 //! This room depends on nothing: the engine uses it to tell thinking from answer while it decodes.
 
+mod align;
 mod columns;
 mod line;
 mod phrases;
@@ -10,6 +11,7 @@ mod scan;
 mod think;
 mod turning;
 
+pub use align::{Pair, align};
 pub use reasoning::{Bucket, CERTAIN, Mean, Piece, Segment, Statistics, Trace};
 pub use scan::SegmentKind;
 pub use think::{CLOSE_TAG, Channel, OPEN_TAG, Span, ThinkSplitter};

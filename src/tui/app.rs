@@ -5,6 +5,7 @@
 //! a terminal, an engine or a wait.
 
 mod attention;
+mod comparing;
 mod completion;
 mod composing;
 mod conversation;
@@ -39,6 +40,7 @@ use ratatui::layout::{Position, Rect, Size};
 
 use super::activity::Activity;
 use super::clipboard::Copied;
+use super::compare::Compare;
 use super::completion::{Completion, Entry};
 use super::composer::Composer;
 use super::composer::store::Told;
@@ -222,6 +224,8 @@ pub struct App {
     pub(super) viewer: Option<Viewer>,
     pub(super) search: Search,
     pub(super) ledger: Option<Ledger>,
+    /// Two thoughts side by side, over everything but what lies over all.
+    pub(super) compare: Option<Compare>,
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
@@ -271,6 +275,7 @@ impl App {
             viewer: None,
             search: Search::default(),
             ledger: None,
+            compare: None,
             linker: Linker::default(),
             turning: setup.settings.thinking.turning.turning(),
             said: None,
@@ -407,6 +412,7 @@ impl App {
                 ledger.see(&self.transcript, self.now, area);
             }
         }
+        self.fit_compare();
         self.documents
             .resize(usize::from(pane - super::documents::frame_rows(pane)));
         // What is covered is not wrapped anew.

@@ -55,6 +55,8 @@ contexts! {
     Help = "help",
     /// The ledger lies over the conversation.
     Ledger = "ledger",
+    /// Two thoughts lie side by side over everything.
+    Compare = "compare",
     /// What to search for is being written.
     Search = "search",
     /// A line is being written: what to search for, a filter, a part of a command's name.

@@ -21,6 +21,7 @@ mod again;
 mod app;
 mod clipboard;
 mod command;
+mod compare;
 mod completion;
 mod composer;
 mod decode;

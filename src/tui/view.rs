@@ -228,6 +228,12 @@ fn draw_below(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
         let cursor = viewer.draw(area, buf, &app.setup.theme, hint);
         return draw_over(app, area, buf, cursor);
     }
+    if let Some(compare) = &mut app.compare {
+        super::compare::draw(compare, &app.transcript, app.now, buf, &app.setup.theme);
+        status::draw(app, areas.status, buf);
+        hints::draw(app, &areas, buf);
+        return draw_over(app, area, buf, None);
+    }
     let written = draw_documents(app, &areas, buf);
     let filtered = if app.inspector.over {
         None
@@ -267,6 +273,7 @@ fn draw_below(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
         filtered
     };
     let cursor = match app.focus() {
+        _ if app.ledger.is_some() => None,
         Focus::Composer => cursor,
         Focus::Documents => written,
         Focus::Inspector => filtered,
@@ -290,7 +297,7 @@ pub fn ledger_area(app: &App) -> Rect {
     let bottom = areas
         .transcript
         .bottom()
-        .max(areas.documents.bottom().min(areas.composer.y));
+        .max(areas.documents.bottom().min(areas.rule.y));
     Rect {
         x: 0,
         y: 0,

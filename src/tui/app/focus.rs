@@ -60,6 +60,9 @@ impl App {
                 .chain([Context::Prompt, Context::Global])
                 .collect();
         }
+        if self.compare.is_some() && self.viewer.is_none() {
+            return vec![Context::Compare, Context::Global];
+        }
         if self.ledger.is_some() && self.viewer.is_none() {
             return vec![Context::Ledger, Context::Global];
         }

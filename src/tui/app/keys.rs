@@ -75,7 +75,7 @@ impl App {
         if self.palette.is_some() {
             return self.palette_action(action);
         }
-        if self.search_action(action) || self.ledger_action(action) {
+        if self.search_action(action) || self.compare_action(action) || self.ledger_action(action) {
             return Vec::new();
         }
         if self.composer.search.is_some() && self.focus == Focus::Composer && self.viewer.is_none() {
@@ -118,6 +118,7 @@ impl App {
             self.documents.write_filter(text);
         } else if self.focus == Focus::Inspector && self.inspector.is_filtering() {
             self.inspector.write_filter(text);
+        } else if self.compare.is_some() {
         } else if self.focus == Focus::Composer {
             self.compose(text);
         }
@@ -132,6 +133,7 @@ impl App {
         if self.is_prompting() {
             self.write(text);
         } else {
+            self.compare = None;
             self.focus_on(Focus::Composer);
             self.composer.paste(text);
         }
@@ -186,7 +188,13 @@ impl App {
             | Action::SearchScope
             | Action::SearchScopeBack
             | Action::LedgerSort
-            | Action::LedgerReverse => {}
+            | Action::LedgerReverse
+            | Action::LedgerMark
+            | Action::NextDifference
+            | Action::PreviousDifference
+            | Action::CompareOther
+            | Action::CompareLeft
+            | Action::CompareRight => {}
             Action::Load => {
                 return self.plan_of_words(argument, "load", |load| Change {
                     load,
@@ -254,6 +262,7 @@ impl App {
             Action::Open => self.open_written(argument),
             Action::Export => return self.export(argument),
             Action::Ledger => self.toggle_ledger(),
+            Action::Compare => return self.compare(argument),
             Action::Search => self.open_search(argument),
             Action::NextMatch => self.next_match(true),
             Action::PreviousMatch => self.next_match(false),

@@ -30,6 +30,11 @@ impl App {
             Action::Follow => ledger.step(isize::MAX),
             Action::LedgerSort => ledger.sort_by_next(),
             Action::LedgerReverse => ledger.reverse(),
+            Action::LedgerMark => {
+                if let Some((left, right)) = ledger.mark() {
+                    self.compare_blocks(left, right);
+                }
+            }
             Action::Accept => self.go_to_chosen(),
             Action::Cancel | Action::Ledger => self.ledger = None,
             _ => {}

@@ -76,6 +76,7 @@ impl App {
             self.help = Some(scrolled.saturating_add_signed(rows).min(view::help::last_scroll(self)));
         } else if let Some(viewer) = &mut self.viewer {
             viewer.scroll(rows);
+        } else if self.compare_wheel(rows) {
         } else if let Some(ledger) = &mut self.ledger {
             ledger.step(rows);
         } else if !self.documents_wheel(at, rows) && !self.inspector_wheel(at, rows) {
@@ -100,7 +101,7 @@ impl App {
     }
 
     fn press(&mut self, at: Position, modifiers: KeyModifiers) -> Vec<Effect> {
-        if self.help.is_none() && self.viewer.is_none() && self.ledger_click(at) {
+        if self.help.is_none() && self.viewer.is_none() && (self.compare_click(at) || self.ledger_click(at)) {
             return Vec::new();
         }
         self.pointer.held = None;

@@ -51,6 +51,30 @@ impl Revising {
         self.turns.iter().rfind(|put| put.turn == number)
     }
 
+    /// The blocks of a question with its reply: the first, and the first of the next one, if there is one.
+    pub fn blocks(&self, turn: usize) -> Option<(BlockId, Option<BlockId>)> {
+        let at = self.turns.iter().rposition(|put| put.turn == turn)?;
+        Some((self.turns[at].block, self.turns.get(at + 1).map(|next| next.block)))
+    }
+
+    /// The question that a block belongs to, and what it was.
+    pub fn turn_of(&self, block: BlockId) -> Option<(usize, &str)> {
+        let put = self.turns.iter().rfind(|put| put.block <= block)?;
+        Some((put.turn, &put.text))
+    }
+
+    /// The questions that took each other's place, the oldest first; those last that were put again last.
+    pub fn versions(&self) -> Vec<Vec<usize>> {
+        let mut groups: Vec<(Option<usize>, Vec<usize>)> = Vec::new();
+        for put in &self.turns {
+            let at = groups.iter().position(|(parent, _)| *parent == put.parent);
+            let mut group = at.map_or((put.parent, Vec::new()), |at| groups.remove(at));
+            group.1.push(put.turn);
+            groups.push(group);
+        }
+        groups.into_iter().map(|(_, turns)| turns).collect()
+    }
+
     /// What the person wrote, of a question that takes the place of another.
     pub fn written(&mut self, question: &Question) -> Option<String> {
         let revised = question.revises?;

@@ -2,12 +2,14 @@
 
 pub mod any_order;
 mod attention;
+mod comparing;
 mod completion;
 mod composing;
 mod copying;
 mod documents;
 mod editing;
 mod exporting;
+mod frames;
 mod keys;
 mod ledger;
 mod markdown;

@@ -140,6 +140,8 @@ pub struct Ledger {
     descending: bool,
     /// The thought that the cursor is on.
     cursor: Option<BlockId>,
+    /// The thought that another is to be compared with.
+    marked: Option<BlockId>,
     top: usize,
     height: usize,
 }
@@ -152,6 +154,7 @@ impl Ledger {
             sorted_by: Column::Turn,
             descending: false,
             cursor,
+            marked: None,
             top: 0,
             height: 1,
         }
@@ -223,6 +226,22 @@ impl Ledger {
         let row = self.row().saturating_add_signed(rows).min(last);
         self.cursor = self.lines.get(row).map(|line| line.block);
         self.show_cursor();
+    }
+
+    /// Marks the thought that the cursor is on, or lets go of it; the marked one and this one, if it is another.
+    pub fn mark(&mut self) -> Option<(BlockId, BlockId)> {
+        let chosen = self.chosen()?;
+        match self.marked {
+            Some(marked) if marked != chosen => Some((marked.min(chosen), marked.max(chosen))),
+            Some(_) => {
+                self.marked = None;
+                None
+            }
+            None => {
+                self.marked = Some(chosen);
+                None
+            }
+        }
     }
 
     pub fn page(&self) -> isize {
@@ -311,7 +330,11 @@ impl Ledger {
                 } else {
                     Part::ThinkingHeader
                 };
-                put(buf, row, from, wide, column, &line.cell(column), theme, part);
+                let mut cell = line.cell(column);
+                if column == Column::Turn && self.marked == Some(line.block) {
+                    cell.insert(0, '*');
+                }
+                put(buf, row, from, wide, column, &cell, theme, part);
             }
             if index == cursor {
                 buf.set_style(row, theme.style(Part::Cursor));

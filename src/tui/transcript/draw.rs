@@ -172,12 +172,19 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
             });
             let end = line.right() - width(&after) as u16;
             let mut x = line.x + margin;
-            for piece in block.pieces(row) {
+            let pieces = block.pieces(row);
+            let wide: usize = pieces.iter().map(|piece| width(piece.text)).sum();
+            let is_cut = !after.is_empty() && wide > usize::from(end.saturating_sub(x));
+            let end = end.saturating_sub(u16::from(is_cut));
+            for piece in pieces {
                 let style = piece
                     .parts
                     .iter()
                     .fold(style, |style, part| style.patch(theme.style(part)));
-                x = print(buf, x, line.y, end - x, piece.text, style);
+                x = print(buf, x, line.y, end.saturating_sub(x), piece.text, style);
+            }
+            if is_cut {
+                x = print(buf, x, line.y, line.right() - x, "…", theme.style(Part::Detail));
             }
             print(buf, x, line.y, line.right() - x, &after, theme.style(Part::Detail));
             if matches!(kind, Kind::Thinking(_)) {

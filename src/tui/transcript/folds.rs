@@ -141,6 +141,15 @@ impl Transcript {
         }
     }
 
+    /// Brings a byte of a block into view, and the reading cursor to it.
+    pub fn read_from(&mut self, id: BlockId, offset: usize) {
+        self.go_to_byte(id, offset);
+        self.read_at(Anchor {
+            block: id,
+            spot: Spot::Text(offset),
+        });
+    }
+
     fn segment_bytes(&self, id: BlockId, number: usize) -> Option<Range<usize>> {
         let trace = &self.blocks.get(id)?.thought()?.trace;
         (number < trace.segment_count()).then(|| trace.segment_bytes(number))

@@ -57,7 +57,12 @@ pub fn draw((frame, inner): (Rect, Rect), title: &str, keys: &str, buf: &mut Buf
         &format!(" {title} "),
         theme.style(Part::HelpTitle),
     );
-    let keys = format!(" {keys} ");
+    // With little room, what is said last, which is how to leave.
+    let items = std::iter::successors(Some(keys), |keys| Some(keys.split_once(" · ")?.1));
+    let keys = items
+        .into_iter()
+        .find(|keys| width(keys) <= usize::from(room.saturating_sub(2)));
+    let keys = keys.map_or(String::new(), |keys| format!(" {keys} "));
     let x = frame.right().saturating_sub(width(&keys) as u16 + 2).max(frame.x + 2);
     print(buf, x, bottom, frame.right() - 1 - x, &keys, style);
 }

@@ -63,7 +63,7 @@ pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
         let text = x + width(&key).max(4) as u16;
         print(buf, x, row.y, column, &key, theme.style(Part::HelpKey));
         let room = (x + column).saturating_sub(text + 1);
-        let help = action.map_or("…", |action| command::of(action).help);
+        let help = action.map_or("…", |action| brief(command::of(action).help));
         print(
             buf,
             text,
@@ -73,4 +73,10 @@ pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
             theme.style(Part::Candidate),
         );
     }
+}
+
+/// What a command does, without what is to be known besides.
+fn brief(help: &str) -> &str {
+    let end = help.find([';', ':', ',', '(']).unwrap_or(help.len());
+    help[..end].trim_end()
 }

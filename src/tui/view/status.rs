@@ -151,6 +151,8 @@ fn next_question(app: &App) -> (String, String) {
 fn hint(app: &App) -> &'static str {
     if app.is_leaving() {
         "Ctrl-C again leaves"
+    } else if app.ledger.is_some() {
+        "Enter goes · Esc closes"
     } else if app.focus() == Focus::Documents {
         "? keys · Tab back"
     } else if app.composer.search.is_some() {
