@@ -47,6 +47,7 @@ use super::composer::store::Told;
 use super::documents::Pane;
 use super::editor::{Edited, Editing};
 use super::export::{Writing, Written};
+use super::highlight::{Found, Wish};
 use super::inspector::Inspector;
 use super::inspector::ledger::Ledger;
 use super::keymap::{Chord, Keymap};
@@ -58,7 +59,7 @@ use super::theme::ground::Ground;
 use super::theme::{Choice, Depth, Theme};
 use super::transcript::{Kind, Level, Transcript};
 use super::view;
-use super::viewer::{Highlighted, Viewer, Wanted};
+use super::viewer::Viewer;
 use crate::config::Config;
 use crate::conversation::{Change, Event, Revision};
 use crate::engine::Token;
@@ -103,7 +104,7 @@ pub enum Input {
         entries: Vec<Entry>,
     },
     /// Colours that were asked for.
-    Highlighted(Highlighted),
+    Highlighted(Found),
     /// The editor is done.
     Edited(Edited),
     /// What became of a file that was to be written.
@@ -147,7 +148,7 @@ pub enum Effect {
     /// To the clipboard of whoever sits at the terminal.
     SendCopy(String),
     /// Find the colours of what is in view.
-    Highlight(Wanted),
+    Highlight(Wish),
     /// Write a file.
     Write(Writing),
     /// Give the terminal to the person's editor, with a text.

@@ -1,4 +1,4 @@
-//! Colours of code, found on a thread of their own.
+//! Colours of code, found on a thread of their own: of documents that are looked at, and of what an answer has of code.
 //!
 //! A line's colours depend on all lines before it, so the state of the parser is kept at every chunk; what lies behind a
 //! state is never parsed again. Far beyond the last of them a guess comes first, from a little above, and then the truth,
@@ -6,8 +6,10 @@
 //! model: farther than that the guess is all. A newer wish ends the older one between two chunks. Nothing is loaded before
 //! the first wish, and files that are too large, and lines that are too long, stay plain.
 
+mod code;
 mod scopes;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -15,12 +17,14 @@ use std::thread;
 use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 
 use super::viewer::{CHUNK, Highlighted, Paint, Text, Wanted};
+use code::Codes;
+pub use code::{CodeHighlighted, CodeWanted};
 use scopes::Scopes;
 
 /// A larger file stays plain.
 const LARGEST: usize = 32 * 1024 * 1024;
 /// A longer line stays plain, and is taken for one without effect on those after it.
-const LONGEST_LINE: usize = 2048;
+pub const LONGEST_LINE: usize = 2048;
 /// So many chunks are parsed before a wish is answered; farther, and a guess comes first.
 const NEAR: usize = 16;
 /// So many chunks are parsed after a guess, at most.
@@ -28,12 +32,28 @@ const FAR: usize = 160;
 /// A guess begins so many chunks above.
 const RUN_UP: usize = 4;
 
+/// What is to be coloured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// A newer one of this kind ends it.
+    Document(Wanted),
+    /// It is always answered.
+    Code(CodeWanted),
+}
+
+/// What has been coloured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    Document(Highlighted),
+    Code(CodeHighlighted),
+}
+
 /// The thread that colours. It ends with this.
-pub struct Highlighter(Sender<Wanted>);
+pub struct Highlighter(Sender<Wish>);
 
 impl Highlighter {
     /// `send` is called with what is found, on the thread.
-    pub fn start(send: impl FnMut(Highlighted) + Send + 'static) -> std::io::Result<Self> {
+    pub fn start(send: impl FnMut(Found) + Send + 'static) -> std::io::Result<Self> {
         let (wishes, received) = channel();
         thread::Builder::new()
             .name("highlighter".into())
@@ -41,34 +61,62 @@ impl Highlighter {
         Ok(Self(wishes))
     }
 
-    pub fn ask(&self, wanted: Wanted) {
+    pub fn ask(&self, wish: Wish) {
         // If the thread is gone, everything stays plain.
-        let _ = self.0.send(wanted);
+        let _ = self.0.send(wish);
     }
 }
 
-fn work(wishes: &Receiver<Wanted>, mut send: impl FnMut(Highlighted)) {
-    let Ok(mut wanted) = wishes.recv() else {
+/// What is still to be done.
+#[derive(Default)]
+struct Waiting {
+    document: Option<Wanted>,
+    code: VecDeque<CodeWanted>,
+}
+
+impl Waiting {
+    fn take(&mut self, wish: Wish) {
+        match wish {
+            Wish::Document(wanted) => self.document = Some(wanted),
+            Wish::Code(wanted) => self.code.push_back(wanted),
+        }
+    }
+
+    fn take_all(&mut self, wishes: &Receiver<Wish>) {
+        for wish in wishes.try_iter() {
+            self.take(wish);
+        }
+    }
+}
+
+fn work(wishes: &Receiver<Wish>, mut send: impl FnMut(Found)) {
+    let mut waiting = Waiting::default();
+    let Ok(first) = wishes.recv() else {
         return;
     };
+    waiting.take(first);
     let syntaxes = two_face::syntax::extra_newlines();
+    let mut codes = Codes::new(&syntaxes);
     let mut document: Option<Document<'_>> = None;
     loop {
-        wanted = wishes.try_iter().last().unwrap_or(wanted);
-        let mut current = match document.take() {
-            Some(document) if document.text == wanted.text => document,
-            _ => Document::new(wanted.text.clone(), &syntaxes),
-        };
-        let mut newer = None;
-        current.highlight(wanted.chunks.clone(), &mut send, &mut || {
-            newer = wishes.try_iter().last();
-            newer.is_some()
-        });
-        document = Some(current);
-        wanted = match newer.map_or_else(|| wishes.recv().ok(), Some) {
-            Some(next) => next,
-            None => return,
-        };
+        waiting.take_all(wishes);
+        if let Some(code) = waiting.code.pop_front() {
+            send(Found::Code(codes.highlight(&code)));
+        } else if let Some(wanted) = waiting.document.take() {
+            let mut current = match document.take() {
+                Some(document) if document.text == wanted.text => document,
+                _ => Document::new(wanted.text.clone(), &syntaxes),
+            };
+            current.highlight(wanted.chunks, &mut |found| send(Found::Document(found)), &mut || {
+                waiting.take_all(wishes);
+                waiting.document.is_some()
+            });
+            document = Some(current);
+        } else if let Ok(wish) = wishes.recv() {
+            waiting.take(wish);
+        } else {
+            return;
+        }
     }
 }
 

@@ -13,7 +13,8 @@ mod table;
 use std::ops::Range;
 
 use page::Page;
-use reader::{CodeLine, Reader, State};
+pub use reader::CodeLine;
+use reader::{Reader, State};
 
 use super::transcript::Piece;
 
@@ -84,6 +85,18 @@ impl Markdown {
     pub fn is_blank(&self, source: &str, row: usize) -> bool {
         let inks = self.page.inks(row);
         inks.iter().all(|ink| ink.text(source).trim().is_empty())
+    }
+
+    /// All lines of code, in order.
+    pub fn code(&self) -> &[CodeLine] {
+        &self.code
+    }
+
+    /// Which lines of code a part of the source has.
+    pub fn code_in(&self, range: &Range<usize>) -> Range<usize> {
+        let first = self.code.partition_point(|line| line.text.end < range.start);
+        let end = self.code.partition_point(|line| line.text.start < range.end);
+        first..end.max(first)
     }
 
     pub fn pieces<'a>(&'a self, source: &'a str, row: usize) -> Vec<Piece<'a>> {

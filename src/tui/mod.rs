@@ -66,14 +66,13 @@ use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
 use composer::store::{self, Store};
 use editor::{Edited, Editing};
-use highlight::Highlighter;
+use highlight::{Highlighter, Wish};
 use inbox::{Inbox, Message, Reading};
 use look::Look;
 use pace::{FRAME, Pace};
 use terminal::Screen;
 use theme::follow::Follower;
 use theme::ground;
-use viewer::Wanted;
 
 pub(crate) use transcript::citation_text;
 
@@ -285,8 +284,8 @@ fn drive(
             }
             for effect in app.handle(came, input) {
                 match effect {
-                    Effect::Highlight(wanted) => {
-                        ask_for_colours(&mut highlighter, inbox, wanted);
+                    Effect::Highlight(wish) => {
+                        ask_for_colours(&mut highlighter, inbox, wish);
                         continue;
                     }
                     Effect::LoadTheme(name) => {
@@ -328,7 +327,7 @@ fn drive(
 }
 
 /// The thread that colours is started when it is needed first. Without it everything stays plain.
-fn ask_for_colours(highlighter: &mut Option<Highlighter>, inbox: &Inbox, wanted: Wanted) {
+fn ask_for_colours(highlighter: &mut Option<Highlighter>, inbox: &Inbox, wish: Wish) {
     if highlighter.is_none() {
         let sender = inbox.sender.clone();
         *highlighter = Highlighter::start(move |highlighted| {
@@ -337,7 +336,7 @@ fn ask_for_colours(highlighter: &mut Option<Highlighter>, inbox: &Inbox, wanted:
         .ok();
     }
     if let Some(highlighter) = highlighter {
-        highlighter.ask(wanted);
+        highlighter.ask(wish);
     }
 }
 

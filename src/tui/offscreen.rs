@@ -55,8 +55,8 @@ impl Offscreen {
 
     fn input(&mut self, now: Duration, input: Input) {
         for effect in self.app.handle(now, input) {
-            if let Effect::Highlight(wanted) = effect {
-                ask_for_colours(&mut self.highlighter, &self.inbox, wanted);
+            if let Effect::Highlight(wish) = effect {
+                ask_for_colours(&mut self.highlighter, &self.inbox, wish);
             }
         }
     }

@@ -9,6 +9,7 @@
 
 mod block;
 mod body;
+mod colours;
 mod copying;
 mod draw;
 mod folds;
@@ -88,6 +89,8 @@ pub struct Transcript {
     default_fold: Option<Fold>,
     /// Every token of thinking looks as sure as the model was of it.
     heat: bool,
+    /// Colours have been asked for, and have not come.
+    colouring: bool,
 }
 
 impl Default for Transcript {
@@ -111,6 +114,7 @@ impl Default for Transcript {
             held: None,
             default_fold: None,
             heat: false,
+            colouring: false,
         }
     }
 }

@@ -3,11 +3,12 @@
 //! The viewer lies over the conversation, which goes on beneath it; closing it shows everything as it was.
 
 use super::super::command::{Action, Group};
+use super::super::highlight::{Found, Wish};
 use super::super::keymap::Chord;
 use super::super::links::{self, Linker, Mark, Target};
 use super::super::transcript::Level;
 use super::super::view;
-use super::super::viewer::{Highlighted, Step, Text, Viewer};
+use super::super::viewer::{Step, Text, Viewer};
 use super::{App, Effect, Focus};
 use crate::conversation::{Citation, Documents, Verdict};
 
@@ -175,15 +176,27 @@ impl App {
         chord.character().is_some_and(|c| viewer.digit(c))
     }
 
-    pub(super) fn highlighted(&mut self, highlighted: Highlighted) {
-        if let Some(viewer) = &mut self.viewer {
-            viewer.highlighted(highlighted);
+    pub(super) fn highlighted(&mut self, found: Found) {
+        match found {
+            Found::Document(found) => {
+                if let Some(viewer) = &mut self.viewer {
+                    viewer.highlighted(found);
+                }
+            }
+            Found::Code(found) => self.transcript.coloured(found),
         }
     }
 
     /// What has come into view without its colours.
     pub(super) fn highlight(&mut self) -> Option<Effect> {
-        self.viewer.as_mut()?.wanted().map(Effect::Highlight)
+        if let Some(viewer) = &mut self.viewer {
+            return viewer.wanted().map(|wanted| Effect::Highlight(Wish::Document(wanted)));
+        }
+        if view::is_covered(self) {
+            return None;
+        }
+        let wanted = self.transcript.wanted_colours(self.reply.is_some())?;
+        Some(Effect::Highlight(Wish::Code(wanted)))
     }
 
     /// Looks for links in what a reply has said so far.

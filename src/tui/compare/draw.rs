@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::super::format;
-use super::super::text::{clip, print};
+use super::super::text::{clip, print, width};
 use super::super::theme::{Part, Theme};
 use super::super::transcript::{Thought, Transcript};
 use super::{Compare, Line, Side};
@@ -194,19 +194,31 @@ fn draw_foot(compare: &Compare, area: Rect, buf: &mut Buffer, theme: &Theme) {
     for pair in &compare.pairs {
         counts[mark(pair)] += 1;
     }
-    let told = MARKS.iter().zip(counts).filter(|(_, count)| *count > 0);
-    let told: Vec<_> = told
-        .map(|((mark, meaning), count)| format!("{mark} {} {meaning}", format::count(count)))
-        .collect();
+    let told = |meant: bool| {
+        let told = MARKS.iter().zip(counts).filter(|(_, count)| *count > 0);
+        let told = told.map(|((mark, meaning), count)| {
+            let count = format::count(count);
+            if meant {
+                format!(" · {mark} {count} {meaning}")
+            } else {
+                format!(" {mark} {count}")
+            }
+        });
+        told.collect::<Vec<_>>().concat()
+    };
+    let all = compare.pairs.len();
     let at = format!(
         "{}/{}",
-        format::count((compare.cursor + 1).min(compare.pairs.len())),
-        format::count(compare.pairs.len())
+        format::count((compare.cursor + 1).min(all)),
+        format::count(all)
     );
     let keys = "n N differences · Tab other side · Enter goes there · Esc closes";
-    let text = clip(
-        &format!("{at} · {} · {keys}", told.join(" · ")),
-        usize::from(area.width),
-    );
+    let room = usize::from(area.width);
+    let with_meanings = format!("{at}{} · {keys}", told(true));
+    let text = if width(&with_meanings) <= room {
+        with_meanings
+    } else {
+        clip(&format!("{at} ·{} · {keys}", told(false)), room)
+    };
     print(buf, area.x, area.y, area.width, &text, theme.style(Part::Status));
 }

@@ -115,15 +115,48 @@ fn a_newer_wish_ends_an_older_one() {
 }
 
 #[test]
+fn no_wish_for_code_is_lost_among_others() {
+    let (send, found) = channel();
+    let highlighter = Highlighter::start(move |found| drop(send.send(found))).unwrap();
+    let text = text_of("x.rs", &"fn f() {}\n".repeat(40 * CHUNK));
+    for first in 0..20 {
+        highlighter.ask(Wish::Document(Wanted {
+            text: text.clone(),
+            chunks: 0..40,
+        }));
+        highlighter.ask(Wish::Code(CodeWanted {
+            block: 1,
+            code: 3,
+            info: "rust".into(),
+            first,
+            lines: "/* a\n".into(),
+        }));
+    }
+    drop(highlighter);
+    let found = found.into_iter().filter_map(|found| match found {
+        Found::Code(code) => Some((code.first, code.lines)),
+        Found::Document(_) => None,
+    });
+    let comment = Paint {
+        from: 0,
+        to: 4,
+        part: Part::SyntaxComment,
+    };
+    assert!(found.eq((0..20).map(|first| (first, vec![vec![comment]]))));
+}
+
+#[test]
 fn the_thread_answers() {
     let (send, found) = channel();
     let highlighter = Highlighter::start(move |highlighted| drop(send.send(highlighted))).unwrap();
     let text = text_of("x.rs", "fn main() {}\n");
-    highlighter.ask(Wanted {
+    highlighter.ask(Wish::Document(Wanted {
         text: text.clone(),
         chunks: 0..1,
-    });
-    let highlighted = found.recv().unwrap();
+    }));
+    let Found::Document(highlighted) = found.recv().unwrap() else {
+        panic!("colours of a document");
+    };
     assert!(highlighted.text == text && highlighted.settled && !highlighted.lines[0].is_empty());
     drop(highlighter);
     assert!(found.recv().is_err(), "it ends");

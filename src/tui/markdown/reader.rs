@@ -77,8 +77,8 @@ struct Paragraph {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeLine {
     pub text: Range<usize>,
-    /// Where its block begins.
-    pub block: usize,
+    /// What its block says of itself after the fence; no other block's begins here.
+    pub info: Range<usize>,
     /// From 0.
     pub number: usize,
 }
@@ -87,8 +87,7 @@ pub struct CodeLine {
 struct Code {
     /// None: it is indented.
     fence: Option<(Fence, usize)>,
-    /// Where it begins.
-    block: usize,
+    info: Range<usize>,
     lines: usize,
     carry: Option<Carry>,
 }
@@ -246,7 +245,7 @@ impl Reader<'_> {
                 line.take_columns(4);
                 self.state.leaf = Leaf::Code(Code {
                     fence: None,
-                    block: from,
+                    info: from..from,
                     lines: 0,
                     carry: None,
                 });
@@ -437,11 +436,11 @@ impl Reader<'_> {
         if self.has_edge() {
             inks.push(Ink::instead(language.start..language.start, "╭ ", edge));
         }
-        inks.push(Ink::source(language, edge));
+        inks.push(Ink::source(language.clone(), edge));
         self.lay(from, &inks, &[], &[]);
         self.state.leaf = Leaf::Code(Code {
             fence: Some((fence, indent)),
-            block: from,
+            info: language,
             lines: 0,
             carry: None,
         });
@@ -493,7 +492,7 @@ impl Reader<'_> {
         };
         self.code.push(CodeLine {
             text: line.at..line.end,
-            block: code.block,
+            info: code.info.clone(),
             number: code.lines,
         });
         code.lines += 1;

@@ -7,9 +7,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::super::highlight;
 use super::super::links::Link;
 use super::super::text::clip;
+use super::super::theme::Part;
 use super::body::{Body, Cell, Piece};
+use super::colours::Colours;
 use super::segments::Segments;
 use crate::conversation::{Citation, Verdict};
 use crate::trace::Trace;
@@ -131,6 +134,8 @@ pub struct Block {
     pub(super) links: Vec<Link>,
     /// Bytes of the source in which links have been looked for.
     pub(super) linked: usize,
+    /// Of the code in it.
+    pub(super) colours: Colours,
 }
 
 impl Block {
@@ -154,6 +159,7 @@ impl Block {
             solid: 0..0,
             links: Vec::new(),
             linked: 0,
+            colours: Colours::default(),
         };
         block.wrap(width);
         block.append(text);
@@ -455,6 +461,31 @@ impl Block {
     pub(super) fn pieces(&self, index: usize) -> Vec<Piece<'_>> {
         self.text_row(index)
             .map_or_else(Vec::new, |row| self.body.pieces(self.source(), row))
+    }
+
+    /// What to ask for so that the code in these rows has its colours. `live`: the source may grow.
+    pub(super) fn wanted_colours(&self, rows: Range<usize>, live: bool) -> Option<highlight::CodeWanted> {
+        let Body::Markdown(markdown) = &self.body else {
+            return None;
+        };
+        let from = rows.clone().find_map(|row| self.text_range(row))?.start;
+        let to = rows.rev().find_map(|row| self.text_range(row))?.end;
+        let shown = markdown.code_in(&(from..to));
+        self.colours.wanted(self.source(), markdown.code(), shown, live)
+    }
+
+    /// The stretches of the source that have a colour in a row, in order.
+    pub(super) fn colours_in(&self, index: usize) -> Vec<(Range<usize>, Part)> {
+        let (Body::Markdown(markdown), Some(range)) = (&self.body, self.text_range(index)) else {
+            return Vec::new();
+        };
+        let lines = &markdown.code()[markdown.code_in(&range)];
+        let paints = lines.iter().flat_map(|line| {
+            let at = line.text.start;
+            let paints = self.colours.of(line).iter();
+            paints.map(move |paint| (at + paint.from as usize..at + paint.to as usize, paint.part))
+        });
+        paints.collect()
     }
 
     /// The offset of what is drawn at a column after the margin, if a row of text has anything there.

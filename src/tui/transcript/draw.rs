@@ -54,6 +54,7 @@ impl Transcript {
                 theme,
                 account,
             );
+            draw_colours(block, place.row, line, buf, theme);
             if self.heat {
                 let margin = block.margin(usize::from(line.width)) as u16;
                 let text = Rect {
@@ -191,6 +192,30 @@ fn draw_row(block: &Block, row: usize, selected: bool, line: Rect, buf: &mut Buf
                 draw_gutter(block, row, Rect { width: margin, ..line }, buf, theme);
             }
         }
+    }
+}
+
+/// Colours code. A cluster has one colour, and blanks that stand for a tab have the tab's.
+fn draw_colours(block: &Block, row: usize, line: Rect, buf: &mut Buffer, theme: &Theme) {
+    let colours = block.colours_in(row);
+    if colours.is_empty() {
+        return;
+    }
+    let margin = block.margin(usize::from(line.width)) as u16;
+    let room = usize::from(line.width - margin);
+    let mut colours = colours.iter().peekable();
+    for cell in block.cells(row) {
+        while colours.next_if(|(at, _)| at.end <= cell.at.start).is_some() {}
+        let Some((_, part)) = colours.peek().filter(|(at, _)| at.start <= cell.at.start) else {
+            continue;
+        };
+        let (from, to) = (cell.from.min(room) as u16, cell.to.min(room) as u16);
+        let area = Rect {
+            x: line.x + margin + from,
+            width: to - from,
+            ..line
+        };
+        buf.set_style(area, theme.style(*part));
     }
 }
 

@@ -73,6 +73,8 @@ fn the_newest_versions_of_a_question_are_compared_segment_by_segment() {
     assert_eq!(rig.marks("Elephants"), "<");
     assert_eq!(rig.marks("nineteenth"), "=");
     assert!(row("telegram") < row("captain") && row("captain") < row("Elephants"));
+    rig.shows("1/5 · = 2 ~ 1 < 1 > 1 · n N differences · Tab other side");
+    rig.input(Input::Resize(Size { width: 160, height: 24 }));
     rig.shows("1/5 · = 2 the same · ~ 1 changed · < 1 only left · > 1 only right · n N");
     rig.key(KeyCode::Char('n'));
     rig.shows("2/5 · ");
@@ -84,7 +86,7 @@ fn the_newest_versions_of_a_question_are_compared_segment_by_segment() {
     rig.shows("3/5 · ");
     rig.key(KeyCode::Char('q'));
     assert!(rig.app.compare.is_none());
-    rig.lacks("only left");
+    rig.lacks("differences");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The application with a clock and a screen, in words that read like what a person does and sees.
 
 use super::super::super::documents::testing::pack;
+use super::super::super::highlight::{CodeWanted, Wish};
 use super::*;
 
 /// An application with a clock and a screen.
@@ -10,6 +11,8 @@ pub struct Rig {
     pub decoded: usize,
     /// What was to be kept for later runs; it is no effect of which most tests want to know.
     pub remembered: Vec<String>,
+    /// Colours of code that were asked for.
+    pub uncoloured: Vec<CodeWanted>,
 }
 
 /// From one key to the next: fast, but not faster than anyone types.
@@ -28,6 +31,7 @@ impl Rig {
             now: Duration::ZERO,
             decoded: 0,
             remembered: Vec::new(),
+            uncoloured: Vec::new(),
         }
     }
 
@@ -44,6 +48,10 @@ impl Rig {
         effects.retain(|effect| match effect {
             Effect::Remember(text) => {
                 self.remembered.push(text.clone());
+                false
+            }
+            Effect::Highlight(Wish::Code(wanted)) => {
+                self.uncoloured.push(wanted.clone());
                 false
             }
             _ => true,

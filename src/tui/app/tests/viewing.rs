@@ -2,6 +2,7 @@
 
 use ratatui::style::Modifier;
 
+use super::super::super::highlight::Found;
 use super::super::super::theme::Part;
 use super::super::super::viewer::testing::pack;
 use super::super::super::viewer::{Highlighted, Paint};
@@ -228,12 +229,12 @@ fn without_colour_an_open_document_has_none() {
         rig.key(KeyCode::Char('l'));
         let text = rig.app.viewer.as_ref().unwrap().text().clone();
         let part = Part::SyntaxString;
-        rig.input(Input::Highlighted(Highlighted {
+        rig.input(Input::Highlighted(Found::Document(Highlighted {
             text,
             chunk: 0,
             lines: vec![vec![Paint { from: 0, to: 9, part }]; 44],
             settled: true,
-        }));
+        })));
         let buf = rig.buffer();
         let plain = |colour| matches!(colour, ratatui::style::Color::Reset);
         let coloured = buf.content.iter().find(|cell| !plain(cell.fg) || !plain(cell.bg));
@@ -372,12 +373,12 @@ fn colours_come_when_they_are_ready_and_only_for_what_is_open() {
         rig.buffer()[(6, row)].style().fg
     };
     let before = colour(&mut rig);
-    let found = Input::Highlighted(Highlighted {
+    let found = Input::Highlighted(Found::Document(Highlighted {
         text,
         chunk: 0,
         lines,
         settled: true,
-    });
+    }));
     assert_eq!(rig.input(found.clone()), [], "nothing more is wanted");
     assert_ne!(colour(&mut rig), before);
     assert_eq!(colour(&mut rig), rig.app.setup.theme.style(Part::SyntaxKeyword).fg);
