@@ -136,11 +136,15 @@ impl Checkpoint {
     #[must_use]
     pub fn unused_ids(&self) -> Vec<u32> {
         let table = &self.weights.embedding;
-        // A zero has no bit set but, in a negative zero, the sign: the top bit of the last byte.
-        let size = table.dtype().size();
-        let is_zero = |element: &[u8]| matches!(element, [low @ .., 0 | 0x80] if low.iter().all(|b| *b == 0));
+        let dtype = table.dtype();
+        let mut values = vec![0.0; dtype.block()];
+        // Block by block: nearly every row is decided by its first.
+        let mut is_zero = |block: &[u8]| {
+            dtype.widen(block, &mut values);
+            values.iter().all(|v| *v == 0.0)
+        };
         (0..self.config.vocab)
-            .filter(|&id| table.row(id).chunks_exact(size).all(is_zero))
+            .filter(|&id| table.row(id).chunks_exact(dtype.block_bytes()).all(&mut is_zero))
             .map(|id| id as u32)
             .collect()
     }

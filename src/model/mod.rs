@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod json;
 mod minimax;
+mod quant;
 mod safetensors;
 mod tensor;
 mod tokenizer;
@@ -21,7 +22,7 @@ pub use chat_template::{ChatTemplate, Message, Role};
 pub use checkpoint::{Checkpoint, SamplingDefaults};
 pub use config::{FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes};
 pub use error::ModelError;
-pub use tensor::{Dtype, TensorView};
+pub use tensor::{Dtype, TensorView, Unrepresentable};
 pub use tokenizer::Tokenizer;
 pub use weights::{
     ExpertWeights, LayerWeights, LightningWeights, MixerWeights, ModelWeights, MoeWeights, SoftmaxWeights,
