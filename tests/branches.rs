@@ -19,8 +19,8 @@ use thunderhead::compute::cpu::Cpu;
 use thunderhead::context::{Layout, Selection, Template};
 use thunderhead::conversation::{EngineEvents, Event, Handle, Request, Revision, Setup, start};
 use thunderhead::engine::{
-    self, Command, Engine, EngineOptions, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason, Submit,
-    Ticket, Token, Vocabulary,
+    self, Command, Cut, Engine, EngineOptions, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason,
+    Submit, Ticket, Token, Vocabulary,
 };
 use thunderhead::model::{ChatTemplate, Tokenizer};
 use thunderhead::trace::Channel;
@@ -46,7 +46,7 @@ fn model_engine(events: EngineEvents) -> Engine {
         unused: (26..VOCAB as u32).collect(),
     };
     let options = EngineOptions {
-        tile: 16,
+        cut: Cut { tile: 16, slab: 48 },
         context_limit: 10_000,
     };
     Engine::start(network, vocabulary, &options, events).unwrap()

@@ -15,8 +15,8 @@ use common::models::{letters, random_model, table_model};
 use thunderhead::compute::Interrupt;
 use thunderhead::compute::cpu::Cpu;
 use thunderhead::engine::{
-    Allowed, Command, Engine, EngineOptions, Estimate, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker,
-    Network, Prefill, Sampling, StopReason, Submit, Ticket, Token, Vocabulary,
+    Allowed, Command, Cut, Engine, EngineOptions, Estimate, Event, EventKind, Finished, GenerateOptions, Guide,
+    GuideMaker, Network, Prefill, Sampling, StopReason, Submit, Ticket, Token, Vocabulary,
 };
 use thunderhead::model::{ModelConfig, ModelWeights, TensorView};
 use thunderhead::trace::Channel;
@@ -84,7 +84,7 @@ impl Talk {
             model,
             vocabulary(),
             &EngineOptions {
-                tile: 16,
+                cut: Cut { tile: 16, slab: 48 },
                 context_limit: 1000,
             },
             |_| {},
@@ -246,7 +246,7 @@ fn max_tokens_and_the_context_are_limits() {
     assert_eq!((outcome.reason(), outcome.tokens.len()), (StopReason::MaxTokens, 7));
 
     let options = EngineOptions {
-        tile: 16,
+        cut: Cut { tile: 16, slab: 48 },
         context_limit: 10,
     };
     let talk = Talk::with(follows(&[0, 1, 2]), vocabulary(), &options, |_| {});
@@ -295,7 +295,7 @@ fn the_thinking_budget_closes_the_tag_and_the_answer_follows() {
         model(),
         spelt,
         &EngineOptions {
-            tile: 16,
+            cut: Cut { tile: 16, slab: 48 },
             context_limit: 1000,
         },
         |_| {},
@@ -337,7 +337,7 @@ fn unused_ids_are_never_produced() {
         ..vocabulary()
     };
     let options = EngineOptions {
-        tile: 16,
+        cut: Cut { tile: 16, slab: 48 },
         context_limit: 1000,
     };
     let talk = Talk::with(
@@ -463,7 +463,14 @@ fn nothing_is_prefilled_twice_and_reuse_changes_nothing() {
 }
 
 #[test]
-fn cancelling_a_prefill_keeps_the_tiles_that_are_done() {
+fn cancelling_a_prefill_keeps_what_has_been_done() {
+    // At the end of a slab, and in the middle of one.
+    for at in [48, 70] {
+        cancel_a_prefill(at);
+    }
+}
+
+fn cancel_a_prefill(at: usize) {
     let flag: Arc<OnceLock<Interrupt>> = Arc::default();
     let raise = flag.clone();
     let (gate, wait): (Sender<()>, Receiver<()>) = channel();
@@ -471,14 +478,14 @@ fn cancelling_a_prefill_keeps_the_tiles_that_are_done() {
         random_model(2, "ls", VOCAB),
         vocabulary(),
         &EngineOptions {
-            tile: 16,
+            cut: Cut { tile: 16, slab: 48 },
             context_limit: 1000,
         },
         move |event| {
             match &event.kind {
                 // The first event waits until the test holds the ticket.
                 EventKind::Prefill(p) if p.done == 0 => wait.recv().unwrap(),
-                EventKind::Prefill(p) if p.done == 48 => raise.get().unwrap().raise(),
+                EventKind::Prefill(p) if p.done >= at && p.done < 200 => raise.get().unwrap().raise(),
                 _ => {}
             }
         },
@@ -492,10 +499,11 @@ fn cancelling_a_prefill_keeps_the_tiles_that_are_done() {
     gate.send(()).unwrap();
     let outcome = talk.collect(&ticket);
     assert_eq!(outcome.reason(), StopReason::Cancelled);
-    assert_eq!(outcome.prefill.last().unwrap().done, 48);
+    let done = outcome.prefill.last().unwrap().done;
+    assert!((at..at + 32).contains(&done), "it went on to {done}");
 
     let outcome = talk.prefill(&documents);
-    assert_eq!(outcome.finished().cached_tokens, 48);
+    assert_eq!(outcome.finished().cached_tokens, done);
     let options = || GenerateOptions {
         max_tokens: 8,
         ..Default::default()
@@ -516,7 +524,7 @@ fn cancelling_a_reply_keeps_what_was_said() {
         follows(&[0, 1, 2]),
         vocabulary(),
         &EngineOptions {
-            tile: 16,
+            cut: Cut { tile: 16, slab: 48 },
             context_limit: 1000,
         },
         move |event| match &event.kind {
@@ -555,7 +563,7 @@ fn an_answer_that_is_asked_for_comes_at_the_next_token() {
     let raise = flag.clone();
     let (gate, wait) = channel::<()>();
     let options = EngineOptions {
-        tile: 16,
+        cut: Cut { tile: 16, slab: 48 },
         context_limit: 1000,
     };
     let talk = Talk::with(thinker(), vocabulary(), &options, move |event| match &event.kind {
@@ -652,7 +660,7 @@ fn a_reply_that_was_cancelled_goes_on_without_prefill() {
     let raise = flag.clone();
     let (gate, wait) = channel::<()>();
     let engine = EngineOptions {
-        tile: 16,
+        cut: Cut { tile: 16, slab: 48 },
         context_limit: 1000,
     };
     let options = |resumed| GenerateOptions {

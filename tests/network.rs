@@ -9,15 +9,16 @@ mod common;
 
 use common::models::random_model;
 use proptest::prelude::*;
-use thunderhead::compute::cpu::Cpu;
+use thunderhead::compute::cpu::{Cpu, KvType};
 use thunderhead::compute::{Backend, ComputeError, Interrupt};
-use thunderhead::engine::{Network, State};
+use thunderhead::engine::{Cut, Mark, Network, State};
 
 const VOCAB: usize = 40;
 
 fn network(seed: u64, kinds: &str) -> Network<Cpu> {
     let (config, weights) = random_model(seed, kinds, VOCAB);
-    Network::new(Cpu::new(2).unwrap(), config, weights).unwrap()
+    let cpu = Cpu::new(2).unwrap().with_kv_cache(KvType::F32);
+    Network::new(cpu, config, weights).unwrap()
 }
 
 /// Appends `ids`, asking for all logits.
@@ -38,6 +39,53 @@ fn assert_close(a: &[Vec<f32>], b: &[Vec<f32>]) {
         let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 2e-4 * scale, "token {i}: off by {worst} of {scale}");
     }
+}
+
+/// Appends `ids` slab by slab, stopping and going on after each of `stops` steps, and returns the marks that were made.
+fn prefill(
+    network: &Network<Cpu>,
+    state: &mut State<Cpu>,
+    ids: &[u32],
+    cut: Cut,
+    marks: &[usize],
+    stops: &[usize],
+) -> Vec<Mark<Cpu>> {
+    let mut made = Vec::new();
+    let mut stops = stops.iter().copied();
+    let before = state.position();
+    while state.position() - before < ids.len() {
+        let here = state.position() - before;
+        let ahead: Vec<usize> = marks.iter().filter(|m| **m > here).map(|m| m - here).collect();
+        let rest = &ids[here..];
+        let interrupt = Interrupt::new();
+        let mut left = stops.next().unwrap_or(usize::MAX);
+        let mut last = network.begun(state, rest);
+        let mut progress = |done: usize| {
+            assert!(done >= last, "progress goes back from {last} to {done}");
+            last = done;
+            left = left.saturating_sub(1);
+            if left == 0 {
+                interrupt.raise();
+            }
+        };
+        match network.prefill(state, rest, cut, &ahead, &interrupt, &mut progress) {
+            Ok(done) => made.extend(done.marks),
+            Err(ComputeError::Interrupted(_)) => {
+                assert_eq!(
+                    state.position() - before,
+                    here,
+                    "a slab is part of the state only when it is done"
+                );
+                assert_eq!(network.begun(state, rest), last, "what was done is still there");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    made
+}
+
+fn cuts() -> impl Strategy<Value = Cut> {
+    (1usize..60, 1usize..300).prop_map(|(tile, slab)| Cut { tile, slab })
 }
 
 fn kinds() -> impl Strategy<Value = String> {
@@ -92,6 +140,56 @@ proptest! {
         detour.rewind(&mark, &network).unwrap();
         prop_assert_eq!(detour.position(), kept.len());
         prop_assert_eq!(advance(&network, &mut straight, &next), advance(&network, &mut detour, &next));
+    }
+
+    #[test]
+    fn layer_by_layer_is_token_by_token(seed: u64, kinds in kinds(), before in ids(0..40), ids in ids(1..400), cut in cuts(), stops in prop::collection::vec(1usize..9, 0..40), next in ids(1..9)) {
+        let network = network(seed, &kinds);
+        let mut whole = State::new(&network).unwrap();
+        advance(&network, &mut whole, &before);
+        let mut slabs = State::new(&network).unwrap();
+        advance(&network, &mut slabs, &before);
+        advance(&network, &mut whole, &ids);
+        prefill(&network, &mut slabs, &ids, cut, &[], &stops);
+        prop_assert_eq!(slabs.position(), before.len() + ids.len());
+        assert_close(&advance(&network, &mut whole, &next), &advance(&network, &mut slabs, &next));
+    }
+
+    #[test]
+    fn marks_within_a_slab_are_places_to_go_back_to(seed: u64, kinds in kinds(), ids in ids(2..300), cut in cuts(), places in prop::collection::btree_set(1usize..300, 0..6), stops in prop::collection::vec(1usize..9, 0..20), next in ids(1..9)) {
+        let network = network(seed, &kinds);
+        let places: Vec<usize> = places.into_iter().filter(|p| *p <= ids.len()).collect();
+        let mut state = State::new(&network).unwrap();
+        let marks = prefill(&network, &mut state, &ids, cut, &places, &stops);
+        prop_assert_eq!(marks.iter().map(Mark::position).collect::<Vec<_>>(), places);
+        for mark in marks.iter().rev() {
+            state.rewind(mark, &network).unwrap();
+            let mut straight = State::new(&network).unwrap();
+            advance(&network, &mut straight, &ids[..mark.position()]);
+            assert_close(&advance(&network, &mut straight, &next), &advance(&network, &mut state, &next));
+            state.rewind(mark, &network).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_slab_that_was_left_is_given_up_for_other_tokens(seed: u64, kinds in kinds(), before in ids(1..40), left in ids(2..200), other in ids(1..100), steps in 1usize..8, next in ids(1..9)) {
+        let network = network(seed, &kinds);
+        let cut = Cut { tile: 16, slab: 100 };
+        let mut state = State::new(&network).unwrap();
+        advance(&network, &mut state, &before);
+        let interrupt = Interrupt::new();
+        let mut count = 0;
+        let _ = network.prefill(&mut state, &left, cut, &[], &interrupt, &mut |_| {
+            count += 1;
+            if count == steps { interrupt.raise(); }
+        });
+        let mut straight = State::new(&network).unwrap();
+        advance(&network, &mut straight, &before);
+        let took = state.position() - before.len();
+        advance(&network, &mut straight, &left[..took]);
+        prefill(&network, &mut state, &other, cut, &[], &[]);
+        advance(&network, &mut straight, &other);
+        assert_close(&advance(&network, &mut straight, &next), &advance(&network, &mut state, &next));
     }
 
     #[test]

@@ -383,8 +383,22 @@ pub struct ModelArgs {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
     /// Tokens of a prefill tile. Any size gives the same result; larger ones are faster and take more memory.
-    #[arg(long, default_value_t = 1024, value_name = "T", value_parser = tile_size)]
+    #[arg(long, default_value_t = 2048, value_name = "T", value_parser = tile_size)]
     pub tile: usize,
+    /// Memory for the activations of a prompt on its way through the layers, in MiB [default: 64, or a quarter of the memory
+    /// if the weights are mapped].
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    pub activation_memory: Option<u64>,
+    /// How keys and values are stored; `auto` is bf16 for the first 131,072 tokens and q8 beyond.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub kv_cache: KvCacheName,
+    /// How quantised weights are held: `packed` copies them into the order that products read, `mapped` uses them where
+    /// they lie in the file; `auto` packs what fits in the memory that is free.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub weights: WeightsName,
+    /// Instructions to use; `auto` is the best that the machine has.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub simd: SimdName,
 }
 
 fn tile_size(text: &str) -> Result<usize, String> {
@@ -398,6 +412,29 @@ fn tile_size(text: &str) -> Result<usize, String> {
 pub enum BackendName {
     Cpu,
     Reference,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KvCacheName {
+    Auto,
+    F32,
+    Bf16,
+    Q8,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WeightsName {
+    Auto,
+    Packed,
+    Mapped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SimdName {
+    Auto,
+    Avx512,
+    Avx2,
+    Portable,
 }
 
 #[derive(Debug, Args)]

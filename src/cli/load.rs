@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::CliError;
-use super::selection;
-use crate::compute::cpu::Cpu;
-use crate::compute::cpu::simd::Isa;
+use super::{memory, selection};
+use crate::compute::cpu::{Cpu, Isa, KvType};
 use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
 use crate::config::{self, Config, Count, Reply};
 use crate::conversation::{EngineEvents, QuoteModel, Setup};
-use crate::engine::{Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
+use crate::engine::{Cut, Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
 use crate::model::{Checkpoint, SamplingDefaults, bundled};
 use crate::tui::format;
 
 /// Memory for the places in the documents that a change to them can go on from, in bytes.
 const PLACES_MEMORY: usize = 1 << 30;
 const MOST_PLACES: usize = 64;
+/// Memory for the activations of a slab if nothing is said, in bytes.
+const ACTIVATION_MEMORY: usize = 64 << 20;
 
 /// The model in `directory`, or the bundled one.
 pub(super) fn checkpoint(directory: Option<&Path>) -> Result<Checkpoint, CliError> {
@@ -37,19 +38,72 @@ pub(super) enum AnyNetwork {
 pub(super) fn network(model: &config::Model, checkpoint: &Checkpoint) -> Result<AnyNetwork, ComputeError> {
     let (config, weights) = (checkpoint.config.clone(), checkpoint.weights.clone());
     Ok(match model.backend {
-        config::Backend::Cpu => AnyNetwork::Cpu(Box::new(Network::new(
-            Cpu::new(model.threads.size())?,
-            config,
-            weights,
-        )?)),
+        config::Backend::Cpu => AnyNetwork::Cpu(Box::new(Network::new(cpu(model, checkpoint)?, config, weights)?)),
         config::Backend::Reference => AnyNetwork::Reference(Box::new(Network::new(Reference, config, weights)?)),
     })
+}
+
+/// The CPU as it is set up.
+fn cpu(model: &config::Model, checkpoint: &Checkpoint) -> Result<Cpu, ComputeError> {
+    let cpu = Cpu::new(model.threads.size())?
+        .with_isa(isa(model))
+        .with_kv_cache(match model.kv_cache {
+            config::KvCache::Auto => KvType::Auto,
+            config::KvCache::F32 => KvType::F32,
+            config::KvCache::Bf16 => KvType::Bf16,
+            config::KvCache::Q8 => KvType::Q8,
+        });
+    Ok(if is_mapped(model, checkpoint) {
+        cpu.in_place()
+    } else {
+        cpu
+    })
+}
+
+/// Instructions to use; what this architecture does not have is taken as `auto`.
+fn isa(model: &config::Model) -> Isa {
+    match model.simd {
+        config::Simd::Portable => Isa::Portable,
+        #[cfg(target_arch = "x86_64")]
+        config::Simd::Avx512 => Isa::Avx512,
+        #[cfg(target_arch = "x86_64")]
+        config::Simd::Avx2 => Isa::Avx2,
+        _ => Isa::detect(),
+    }
+}
+
+/// Whether quantised weights are used where they lie.
+fn is_mapped(model: &config::Model, checkpoint: &Checkpoint) -> bool {
+    match model.weights {
+        config::Weights::Packed => false,
+        config::Weights::Mapped => true,
+        config::Weights::Auto => {
+            // A quarter is left for keys and values, activations and the rest of the program.
+            let free = memory::available().unwrap_or(usize::MAX);
+            checkpoint.weights.bytes() > free / 4 * 3
+        }
+    }
 }
 
 /// The longest context: as set, else what the model was made for.
 pub(super) fn context_limit(model: &config::Model, checkpoint: &Checkpoint) -> usize {
     let set = model.max_context.given().map(Count::size);
     set.unwrap_or(checkpoint.config.max_positions)
+}
+
+/// Slabs as long as the activations may take memory for.
+pub(super) fn cut(model: &config::Model, checkpoint: &Checkpoint) -> Cut {
+    let tile = model.tile.size();
+    let memory = match model.activation_memory.given() {
+        Some(mib) => mib.size().saturating_mul(1 << 20),
+        None if is_mapped(model, checkpoint) => memory::available().unwrap_or(0) / 4,
+        None => ACTIVATION_MEMORY,
+    };
+    let token = checkpoint.config.hidden * size_of::<f32>();
+    Cut {
+        tile,
+        slab: (memory / token.max(1)).max(tile),
+    }
 }
 
 /// What the model runs on, in words.
@@ -61,7 +115,11 @@ pub(super) fn placement(model: &config::Model) -> String {
                 0 => std::thread::available_parallelism().map_or(1, NonZero::get),
                 threads => threads,
             };
-            format!("{}, {}", format::counted(threads, "thread"), Isa::detect().name())
+            format!(
+                "{}, {}",
+                format::counted(threads, "thread"),
+                isa(model).or_best().name()
+            )
         }
     }
 }
@@ -97,7 +155,7 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
             unused: checkpoint.unused_ids(),
         };
         let options = EngineOptions {
-            tile: model.tile.size(),
+            cut: cut(&model, &checkpoint),
             context_limit,
         };
         match network {

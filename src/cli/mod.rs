@@ -8,6 +8,7 @@ mod error;
 mod generate;
 mod keys;
 mod load;
+mod memory;
 mod pack;
 mod plain;
 mod progress;

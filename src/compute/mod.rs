@@ -15,7 +15,9 @@ pub use interrupt::{Interrupt, Interrupted};
 
 use std::ops::Range;
 
-use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorView};
+use crate::model::{
+    Lightning, LightningWeights, Moe, MoeWeights, Residual, Softmax, SoftmaxWeights, TensorRole, TensorView,
+};
 
 /// Why an operation did not finish.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +40,32 @@ pub struct Tile<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// What stands around a mixer or a feed-forward `f`: `h = norm(x)`, `x ← alpha·r + beta·f(h)`, where `r` is `h` or `x`.
+///
+/// `norm(x) = x / sqrt(mean(x²) + eps) ⊙ weight`, a row at a time.
+#[derive(Debug)]
+pub struct Block<'a, T> {
+    /// `[hidden]`
+    pub norm: &'a T,
+    pub eps: f64,
+    pub residual: Residual,
+}
+
+impl<T> Clone for Block<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Block<'_, T> {}
+
 /// The operations of a layer. Error bounds are against exact arithmetic on the stored weights, for inputs of unit
-/// scale: every implementation with f32 activations keeps 1e-4 relative to the largest output of the operation.
+/// scale. With weights in a floating-point type and a cache in f32 every implementation keeps 1e-4 relative to the largest
+/// output of the operation. Quantised weights may be multiplied with activations in 8 bits (one scale for 32 of them):
+/// 2e-2 then; `cpu::KvType` says what a smaller cache costs.
+///
+/// An operation that fails leaves `x` as it was. What it has done to a state it was to write is undefined, and a cache
+/// may have grown.
 pub trait Backend: Send + Sync + 'static {
     /// A weight as the implementation holds it.
     type Tensor: Send + Sync;
@@ -49,9 +75,14 @@ pub trait Backend: Send + Sync + 'static {
     type LightningState: Send;
     /// Keys and values of one softmax layer, `[tokens, kv_heads, head_dim]` each; keys are stored rotated.
     type KvCache: Send;
+    /// Buffers that the operations on one sequence use again and again. It holds no state: any will do, one at a time.
+    type Workspace: Send;
 
     /// Takes a weight in.
-    fn load(&self, tensor: TensorView) -> Result<Self::Tensor, ComputeError>;
+    fn load(&self, tensor: TensorView, role: TensorRole) -> Result<Self::Tensor, ComputeError>;
+
+    /// Empty buffers.
+    fn workspace(&self) -> Result<Self::Workspace, ComputeError>;
 
     /// `[tokens, width]` activations from host memory.
     fn upload(&self, values: &[f32], width: usize) -> Result<Self::Rows, ComputeError>;
@@ -78,53 +109,61 @@ pub trait Backend: Send + Sync + 'static {
     /// Forgets all tokens of the cache from `len` on; a shorter cache stays as it is.
     fn truncate_kv_cache(&self, cache: &mut Self::KvCache, len: usize) -> Result<(), ComputeError>;
 
-    /// Rows `ids` of `table` `[vocab, hidden]`: `[ids, hidden]`. Every id is below `vocab`.
-    fn embed(&self, table: &Self::Tensor, ids: &[u32]) -> Result<Self::Rows, ComputeError>;
+    /// Makes `x` the rows `ids` of `table` `[vocab, hidden]`: `[ids, hidden]`. Every id is below `vocab`.
+    fn embed(&self, table: &Self::Tensor, ids: &[u32], x: &mut Self::Rows) -> Result<(), ComputeError>;
 
-    /// `x / sqrt(mean(x²) + eps) ⊙ weight`, a row at a time.
-    fn rms_norm(&self, x: &Self::Rows, weight: &Self::Tensor, eps: f64) -> Result<Self::Rows, ComputeError>;
-
-    /// The rows of `range`.
-    fn slice_rows(&self, x: &Self::Rows, range: Range<usize>) -> Result<Self::Rows, ComputeError>;
-
-    /// `alpha·x + beta·f`.
-    fn residual(&self, alpha: f64, x: &Self::Rows, beta: f64, f: &Self::Rows) -> Result<Self::Rows, ComputeError>;
-
-    /// A lightning-attention block on normed input `h` `[tokens, hidden]`: projection with `SiLU`, the recurrence from
-    /// `state` (see [`Lightning`]), norm over all heads, gate, output projection. Writes the state after the last token
-    /// to `next` and returns `[tile.outputs, hidden]`. Any tile size gives the same result within rounding.
+    /// A lightning-attention block on `x` `[tokens, hidden]`, which becomes `[tile.outputs, hidden]`. `f(h)` is the projection
+    /// with `SiLU`, the recurrence from `state` (see [`Lightning`]), norm over all heads, gate, output projection. Writes
+    /// the state after the last token to `next`. Any tile size gives the same result within rounding.
+    #[allow(clippy::too_many_arguments, reason = "each is one thing of the equation")]
     fn lightning(
         &self,
+        workspace: &mut Self::Workspace,
+        block: Block<'_, Self::Tensor>,
         spec: &Lightning,
         weights: &LightningWeights<Self::Tensor>,
-        h: &Self::Rows,
+        x: &mut Self::Rows,
         state: &Self::LightningState,
         next: &mut Self::LightningState,
         tile: Tile<'_>,
-    ) -> Result<Self::Rows, ComputeError>;
+    ) -> Result<(), ComputeError>;
 
-    /// A causal softmax-attention block on normed input `h` `[tokens, hidden]`: appends the tile's keys and values to
-    /// `cache`, which holds exactly `tile.position` tokens on entry, and returns `[tile.outputs, hidden]`.
-    /// Scale `head_dim^-½`; query head `i` reads kv head `i / (heads / kv_heads)`.
+    /// A causal softmax-attention block on `x` `[tokens, hidden]`, which becomes `[tile.outputs, hidden]`. Appends the
+    /// tile's keys and values to `cache`, which holds exactly `tile.position` tokens on entry. Scale `head_dim^-½`;
+    /// query head `i` reads kv head `i / (heads / kv_heads)`.
+    #[allow(clippy::too_many_arguments, reason = "each is one thing of the equation")]
     fn softmax(
         &self,
+        workspace: &mut Self::Workspace,
+        block: Block<'_, Self::Tensor>,
         spec: &Softmax,
         weights: &SoftmaxWeights<Self::Tensor>,
-        h: &Self::Rows,
+        x: &mut Self::Rows,
         cache: &mut Self::KvCache,
         tile: Tile<'_>,
-    ) -> Result<Self::Rows, ComputeError>;
+    ) -> Result<(), ComputeError>;
 
-    /// A mixture-of-experts block on normed input `h`: `[tokens, hidden]` (see [`Moe`]). Of equal probabilities the
-    /// lower index goes first.
+    /// A mixture-of-experts block on `x` `[tokens, hidden]` (see [`Moe`]). Of equal probabilities the lower index goes first.
     fn moe(
         &self,
+        workspace: &mut Self::Workspace,
+        block: Block<'_, Self::Tensor>,
         spec: &Moe,
         weights: &MoeWeights<Self::Tensor>,
-        h: &Self::Rows,
+        x: &mut Self::Rows,
         interrupt: &Interrupt,
-    ) -> Result<Self::Rows, ComputeError>;
+    ) -> Result<(), ComputeError>;
 
-    /// Logits `head·h` in f32, `[tokens, vocab]`, row-major.
-    fn head(&self, head: &Self::Tensor, h: &Self::Rows, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError>;
+    /// Makes `logits` `head·norm(x)` of the rows `rows` of `x`, in f32: `[rows, vocab]`, row-major.
+    #[allow(clippy::too_many_arguments, reason = "each is one thing of the equation")]
+    fn head(
+        &self,
+        workspace: &mut Self::Workspace,
+        norm: (&Self::Tensor, f64),
+        head: &Self::Tensor,
+        x: &Self::Rows,
+        rows: Range<usize>,
+        logits: &mut Vec<f32>,
+        interrupt: &Interrupt,
+    ) -> Result<(), ComputeError>;
 }

@@ -23,8 +23,8 @@ pub use file::File;
 pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
 pub use table::{
-    Backend, Background, Colour, Composer, Config, Documents, FileOrder, Model, Notify, NotifyMethod, Plain,
-    PlainThinking, Reply, SETTINGS, Screen, Setting, Thinking, ThinkingFold, Ui, sections,
+    Backend, Background, Colour, Composer, Config, Documents, FileOrder, KvCache, Model, Notify, NotifyMethod, Plain,
+    PlainThinking, Reply, SETTINGS, Screen, Setting, Simd, Thinking, ThinkingFold, Ui, Weights, sections,
 };
 pub use theme::ThemeChoice;
 pub use turning::Phrases;

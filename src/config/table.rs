@@ -114,6 +114,12 @@ macro_rules! settings {
 choices! {
     /// The implementation of the model's operations.
     Backend { Cpu = "cpu", Reference = "reference", }
+    /// Instructions that the model's operations are compiled for.
+    Simd { Auto = "auto", Avx512 = "avx512", Avx2 = "avx2", Portable = "portable", }
+    /// How quantised weights are held.
+    Weights { Auto = "auto", Packed = "packed", Mapped = "mapped", }
+    /// How keys and values are stored.
+    KvCache { Auto = "auto", F32 = "f32", Bf16 = "bf16", Q8 = "q8", }
     /// The order of files in a folder.
     FileOrder { History = "history", Path = "path", }
     /// How many colours are used.
@@ -141,7 +147,17 @@ settings! {
         /// Threads for the model; 0 takes one for each core.
         threads: Count = Count(0), flag "threads";
         /// Tokens of a prefill tile. Any size gives the same result; larger ones are faster and take more memory.
-        tile: Count<1, 1_048_576> = Count(1024), flag "tile";
+        tile: Count<1, 1_048_576> = Count(2048), flag "tile";
+        /// Memory for the activations of a prompt on its way through the layers, in MiB. So many tokens pass all layers
+        /// together, and every weight is read once for them. `auto` is 64, or a quarter of the memory if the weights are `mapped`.
+        activation_memory: Auto<Count<1>> = Auto::Auto, flag "activation-memory";
+        /// How keys and values are stored: `f32`, `bf16` or `q8`; `auto` is bf16 for the first 131,072 tokens and q8 beyond.
+        kv_cache: KvCache = KvCache::Auto, flag "kv-cache";
+        /// How quantised weights are held: `packed` copies them into the order that products read, which is fastest;
+        /// `mapped` uses them where they lie in the file; `auto` packs what fits in the memory that is free.
+        weights: Weights = Weights::Auto, flag "weights";
+        /// Instructions to use: `avx512`, `avx2` or `portable`; `auto` is the best that the machine has.
+        simd: Simd = Simd::Auto, flag "simd";
         /// Longest context in tokens, documents, questions and replies together; `auto` is what the model was made for.
         max_context: Auto<Count> = Auto::Auto, flag "max-context";
     }

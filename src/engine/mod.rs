@@ -9,9 +9,11 @@ mod guide;
 mod network;
 mod sampler;
 mod score;
+mod slab;
 mod state;
 mod submit;
 mod timeline;
+mod versions;
 mod worker;
 
 pub use event::{
@@ -19,7 +21,7 @@ pub use event::{
 };
 pub use generate::Vocabulary;
 pub use guide::{Allowed, Guide, GuideMaker};
-pub use network::Network;
+pub use network::{Cut, Network, Prefilled};
 pub use sampler::{Choice, NotANumber, Sampler};
 pub use score::{Score, ScoreError, score};
 pub use state::{Mark, State};

@@ -7,12 +7,15 @@
 //! ```
 //! **Only what is read is computed.** In the last layer a token whose logits nobody asks for needs its state update or
 //! its keys and values, and no output: with softmax last, as in the 7:1 pattern, prefill of one period is linear.
+//!
+//! **Layer by layer.** A prompt passes in slabs: all its tiles through one layer, then through the next (see `slab`).
 
 use std::fmt;
 
-use super::state::{LayerState, State};
-use crate::compute::{Backend, ComputeError, Interrupt, Tile};
-use crate::model::{FeedForward, LayerWeights, Mixer, MixerWeights, ModelConfig, ModelWeights, Residual, TensorView};
+use super::slab::{Half, Slab, SlabTile};
+use super::state::{LayerState, Mark, State};
+use crate::compute::{Backend, Block, ComputeError, Interrupt, Tile};
+use crate::model::{FeedForward, Mixer, MixerWeights, ModelConfig, ModelWeights, Residual, TensorView};
 
 /// Rows of logits computed at once: 64 of a 200,064-word vocabulary are 51 MB.
 const HEAD_ROWS: usize = 64;
@@ -24,10 +27,26 @@ pub struct Network<B: Backend> {
     weights: ModelWeights<B::Tensor>,
 }
 
+/// How a prompt is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Tokens that pass a layer together.
+    pub tile: usize,
+    /// Tokens that pass all layers together.
+    pub slab: usize,
+}
+
+/// What one slab has added to a sequence.
+#[derive(Debug)]
+pub struct Prefilled<B: Backend> {
+    pub tokens: usize,
+    pub marks: Vec<Mark<B>>,
+}
+
 impl<B: Backend> Network<B> {
     /// Hands the weights to the backend.
     pub fn new(backend: B, config: ModelConfig, weights: ModelWeights<TensorView>) -> Result<Self, ComputeError> {
-        let weights = weights.try_map(|tensor| backend.load(tensor))?;
+        let weights = weights.try_map(|tensor, role| backend.load(tensor, role))?;
         Ok(Self {
             backend,
             config,
@@ -41,7 +60,7 @@ impl<B: Backend> Network<B> {
     }
 
     /// Appends `ids` to the sequence as one tile and hands the logits of the last `outputs` of them, in order, to `sink`
-    /// with their index among the outputs.
+    /// with their index among the outputs. A slab that was left is given up.
     ///
     /// # Errors
     /// If an id is outside of the vocabulary, if `interrupt` is raised, or if the backend fails; the state is then what
@@ -57,18 +76,12 @@ impl<B: Backend> Network<B> {
         if ids.is_empty() {
             return Ok(());
         }
-        if let Some(id) = ids.iter().find(|id| **id as usize >= self.config.vocab) {
-            let vocab = self.config.vocab;
-            return Err(ComputeError::Backend(format!(
-                "token id {id} is outside of the vocabulary of {vocab}"
-            )));
+        self.check(ids)?;
+        if state.slab.is_some() {
+            state.roll_back(&self.backend)?;
         }
         let outputs = outputs.min(ids.len());
-        let done = self.forward(state, ids, outputs, interrupt).and_then(|x| match x {
-            Some(x) => self.logits(&x, outputs, interrupt, &mut sink),
-            None => Ok(()),
-        });
-        match done {
+        match self.forward(state, ids, outputs, interrupt, &mut sink) {
             Ok(()) => {
                 state.commit(ids.len());
                 Ok(())
@@ -80,85 +93,253 @@ impl<B: Backend> Network<B> {
         }
     }
 
-    /// The last layer's output for the last `outputs` tokens; none if there are none.
+    fn check(&self, ids: &[u32]) -> Result<(), ComputeError> {
+        let vocab = self.config.vocab;
+        match ids.iter().find(|id| **id as usize >= vocab) {
+            Some(id) => Err(ComputeError::Backend(format!(
+                "token id {id} is outside of the vocabulary of {vocab}"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn forward(
         &self,
         state: &mut State<B>,
         ids: &[u32],
         outputs: usize,
         interrupt: &Interrupt,
-    ) -> Result<Option<B::Rows>, ComputeError> {
+        sink: &mut impl FnMut(usize, &[f32]),
+    ) -> Result<(), ComputeError> {
         let position = state.position();
-        let mut x = self.backend.embed(&self.weights.embedding, ids)?;
+        let State {
+            layers, workspace, x, ..
+        } = state;
+        self.backend.embed(&self.weights.embedding, ids, x)?;
         let last = self.config.layers.len() - 1;
-        for (index, (weights, layer_state)) in self.weights.layers.iter().zip(&mut state.layers).enumerate() {
+        for (index, layer) in layers.iter_mut().enumerate() {
             let tile = Tile {
                 position,
                 outputs: if index == last { outputs } else { ids.len() },
                 interrupt,
             };
-            match self.layer(index, weights, layer_state, &x, ids.len(), tile)? {
-                Some(next) => x = next,
-                None => return Ok(None),
+            self.mixer(index, workspace, layer, x, tile)?;
+            if tile.outputs > 0 {
+                self.feed_forward(index, workspace, x, interrupt)?;
             }
         }
-        Ok(Some(x))
+        if outputs > 0 {
+            self.logits(state, outputs, interrupt, sink)?;
+        }
+        Ok(())
     }
 
-    fn layer(
+    /// Appends the first of `ids` without logits, as one slab that passes the model layer by layer, and remembers the places
+    /// `marks` in it: ascending numbers of `ids` before them. `progress` hears how many tokens are done, by the share of the
+    /// layers they have passed.
+    ///
+    /// # Errors
+    /// If an id is outside of the vocabulary, or if the backend fails; the state is then what it was. If `interrupt` is
+    /// raised, what has been done stays beside the state, and the same call goes on with it.
+    pub fn prefill(
+        &self,
+        state: &mut State<B>,
+        ids: &[u32],
+        cut: Cut,
+        marks: &[usize],
+        interrupt: &Interrupt,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Prefilled<B>, ComputeError> {
+        self.check(ids)?;
+        let tokens = self.take_up(state, ids, cut, marks)?;
+        match self.pass_layers(state, interrupt, progress) {
+            Ok(marks) => {
+                state.commit(tokens);
+                Ok(Prefilled { tokens, marks })
+            }
+            Err(error @ ComputeError::Interrupted(_)) => Err(error),
+            Err(error) => {
+                state.roll_back(&self.backend)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Tokens that a slab left beside the state adds to it, if the sequence goes on with `ids`.
+    pub fn begun(&self, state: &State<B>, ids: &[u32]) -> usize {
+        match &state.slab {
+            Some(slab) if ids.starts_with(&slab.ids) => slab.done(self.config.layers.len()),
+            _ => 0,
+        }
+    }
+
+    /// The slab that was left, if it is the beginning of `ids` with the same marks, else a new one. Returns its tokens.
+    fn take_up(&self, state: &mut State<B>, ids: &[u32], cut: Cut, marks: &[usize]) -> Result<usize, ComputeError> {
+        let within = |tokens: usize| -> Vec<usize> {
+            let marks = marks.iter().copied();
+            marks.filter(|mark| (1..=tokens).contains(mark)).collect()
+        };
+        if let Some(slab) = &state.slab {
+            let tokens = slab.ids.len();
+            let places = slab.marks.iter().map(|mark| mark.position() - state.position());
+            if ids.starts_with(&slab.ids) && places.eq(within(tokens)) {
+                return Ok(tokens);
+            }
+            state.roll_back(&self.backend)?;
+        }
+        let tokens = ids.len().min(cut.slab.max(1));
+        let marks = within(tokens);
+        let ids = &ids[..tokens];
+        let tiles = Slab::<B>::cut(tokens, cut.tile.max(1), &marks)
+            .into_iter()
+            .map(|(start, end, mark)| {
+                let mut x = self.backend.upload(&[], self.config.hidden)?;
+                self.backend.embed(&self.weights.embedding, &ids[start..end], &mut x)?;
+                Ok(SlabTile { start, end, x, mark })
+            })
+            .collect::<Result<_, ComputeError>>()?;
+        state.slab = Some(Slab {
+            ids: ids.to_vec(),
+            tiles,
+            layer: 0,
+            half: Half::Mixer,
+            tile: 0,
+            marks: marks.iter().map(|mark| Mark::new(state.position() + mark)).collect(),
+        });
+        Ok(tokens)
+    }
+
+    /// Takes the slab through what is left of the layers. An interrupted step is as if it had not begun.
+    fn pass_layers(
+        &self,
+        state: &mut State<B>,
+        interrupt: &Interrupt,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Mark<B>>, ComputeError> {
+        let position = state.position();
+        let count = self.config.layers.len();
+        let State {
+            layers,
+            workspace,
+            slab: taken,
+            ..
+        } = state;
+        let slab = taken.as_mut().expect("a slab has been taken up");
+        let mut done = slab.done(count);
+        while slab.layer < count {
+            let index = slab.layer;
+            let layer = &mut layers[index];
+            let is_last = index + 1 == count;
+            if slab.half == Half::FeedForward && is_last {
+                break;
+            }
+            while let Some(tile) = slab.tiles.get_mut(slab.tile) {
+                match slab.half {
+                    Half::Mixer => {
+                        let at = Tile {
+                            position: position + tile.start,
+                            outputs: if is_last { 0 } else { tile.end - tile.start },
+                            interrupt,
+                        };
+                        if let Err(error) = self.mixer(index, workspace, layer, &mut tile.x, at) {
+                            if let LayerState::Softmax(cache) = layer {
+                                self.backend.truncate_kv_cache(cache, at.position)?;
+                            }
+                            return Err(error);
+                        }
+                        if let Some(mark) = tile.mark
+                            && let (Mixer::Lightning(spec), LayerState::Lightning(versions)) =
+                                (&self.config.layers[index].mixer, &*layer)
+                        {
+                            let mut copy = self.backend.lightning_state(spec)?;
+                            self.backend.copy_lightning_state(versions.latest(), &mut copy)?;
+                            slab.marks[mark].lightning.push(copy);
+                        }
+                    }
+                    Half::FeedForward => self.feed_forward(index, workspace, &mut tile.x, interrupt)?,
+                }
+                slab.tile += 1;
+                let now = slab.done(count);
+                if now > done {
+                    done = now;
+                    progress(done);
+                }
+            }
+            slab.tile = 0;
+            (slab.layer, slab.half) = match slab.half {
+                Half::Mixer => (index, Half::FeedForward),
+                Half::FeedForward => (index + 1, Half::Mixer),
+            };
+        }
+        let slab = taken.take().expect("it was there a moment ago");
+        Ok(slab.marks)
+    }
+
+    /// The mixer of a layer on one tile, which afterwards has the rows that are read. The latest version of a state has moved
+    /// if this succeeds.
+    fn mixer(
         &self,
         index: usize,
-        weights: &LayerWeights<B::Tensor>,
+        workspace: &mut B::Workspace,
         state: &mut LayerState<B>,
-        x: &B::Rows,
-        tokens: usize,
+        x: &mut B::Rows,
         tile: Tile<'_>,
-    ) -> Result<Option<B::Rows>, ComputeError> {
+    ) -> Result<(), ComputeError> {
         let layer = &self.config.layers[index];
-        let backend = &self.backend;
-        let h = backend.rms_norm(x, &weights.mixer_norm, self.config.norm_eps)?;
-        let mixed = match (&layer.mixer, &weights.mixer, state) {
-            (Mixer::Lightning(spec), MixerWeights::Lightning(w), LayerState::Lightning { now, next }) => {
-                backend.lightning(spec, w, &h, now, next, tile)?
+        let weights = &self.weights.layers[index];
+        let block = self.block(&weights.mixer_norm, layer.mixer_residual);
+        match (&layer.mixer, &weights.mixer, state) {
+            (Mixer::Lightning(spec), MixerWeights::Lightning(w), LayerState::Lightning(versions)) => {
+                let (latest, next) = versions.step();
+                self.backend
+                    .lightning(workspace, block, spec, w, x, latest, next, tile)?;
+                versions.advance();
+                Ok(())
             }
             (Mixer::Softmax(spec), MixerWeights::Softmax(w), LayerState::Softmax(cache)) => {
-                backend.softmax(spec, w, &h, cache, tile)?
+                self.backend.softmax(workspace, block, spec, w, x, cache, tile)
             }
             _ => unreachable!("weights and states are made from the configuration"),
-        };
-        if tile.outputs == 0 {
-            return Ok(None);
         }
-        let x = if tile.outputs == tokens {
-            self.add(layer.mixer_residual, &h, x, &mixed)?
-        } else {
-            let wanted = tokens - tile.outputs..tokens;
-            let (h, x) = (backend.slice_rows(&h, wanted.clone())?, backend.slice_rows(x, wanted)?);
-            self.add(layer.mixer_residual, &h, &x, &mixed)?
-        };
-        let h = backend.rms_norm(&x, &weights.feed_forward_norm, self.config.norm_eps)?;
-        let FeedForward::Moe(spec) = &layer.feed_forward;
-        let fed = backend.moe(spec, &weights.moe, &h, tile.interrupt)?;
-        Ok(Some(self.add(layer.feed_forward_residual, &h, &x, &fed)?))
     }
 
-    fn add(&self, residual: Residual, h: &B::Rows, x: &B::Rows, f: &B::Rows) -> Result<B::Rows, ComputeError> {
-        let from = if residual.from_normed { h } else { x };
-        self.backend.residual(residual.alpha, from, residual.beta, f)
+    fn feed_forward(
+        &self,
+        index: usize,
+        workspace: &mut B::Workspace,
+        x: &mut B::Rows,
+        interrupt: &Interrupt,
+    ) -> Result<(), ComputeError> {
+        let layer = &self.config.layers[index];
+        let weights = &self.weights.layers[index];
+        let block = self.block(&weights.feed_forward_norm, layer.feed_forward_residual);
+        let FeedForward::Moe(spec) = &layer.feed_forward;
+        self.backend.moe(workspace, block, spec, &weights.moe, x, interrupt)
+    }
+
+    fn block<'a>(&self, norm: &'a B::Tensor, residual: Residual) -> Block<'a, B::Tensor> {
+        Block {
+            norm,
+            eps: self.config.norm_eps,
+            residual,
+        }
     }
 
     fn logits(
         &self,
-        x: &B::Rows,
+        state: &mut State<B>,
         outputs: usize,
         interrupt: &Interrupt,
         sink: &mut impl FnMut(usize, &[f32]),
     ) -> Result<(), ComputeError> {
-        let x = self.backend.rms_norm(x, &self.weights.norm, self.config.norm_eps)?;
+        let norm = (&self.weights.norm, self.config.norm_eps);
         let head = self.weights.head.as_ref().unwrap_or(&self.weights.embedding);
+        let State {
+            workspace, x, logits, ..
+        } = state;
         for first in (0..outputs).step_by(HEAD_ROWS) {
-            let rows = self.backend.slice_rows(&x, first..outputs.min(first + HEAD_ROWS))?;
-            let logits = self.backend.head(head, &rows, interrupt)?;
+            let rows = first..outputs.min(first + HEAD_ROWS);
+            self.backend.head(workspace, norm, head, x, rows, logits, interrupt)?;
             for (i, row) in logits.chunks_exact(self.config.vocab).enumerate() {
                 sink(first + i, row);
             }

@@ -3,27 +3,32 @@
 use std::fmt;
 
 use super::Network;
+use super::slab::Slab;
+use super::versions::Versions;
 use crate::compute::{Backend, ComputeError};
 use crate::model::Mixer;
 
-/// The state after `position` tokens. A tile writes beside it; the network makes the tile part of it when its last layer is done.
+/// The state after `position` tokens, and a slab of tokens that may be on its way through the layers.
 pub struct State<B: Backend> {
     position: usize,
     pub(super) layers: Vec<LayerState<B>>,
+    pub(super) slab: Option<Slab<B>>,
+    pub(super) workspace: B::Workspace,
+    /// Activations and logits of the last tile, whose memory the next one uses.
+    pub(super) x: B::Rows,
+    pub(super) logits: Vec<f32>,
 }
 
 pub(super) enum LayerState<B: Backend> {
-    Lightning {
-        now: B::LightningState,
-        next: B::LightningState,
-    },
+    Lightning(Versions<B::LightningState>),
     Softmax(B::KvCache),
 }
 
 /// A place to go back to: the lightning states there. Keys and values are still in the caches, which only grow past it.
 pub struct Mark<B: Backend> {
     position: usize,
-    lightning: Vec<B::LightningState>,
+    /// Of the lightning layers, in order.
+    pub(super) lightning: Vec<B::LightningState>,
 }
 
 impl<B: Backend> State<B> {
@@ -35,15 +40,21 @@ impl<B: Backend> State<B> {
             .iter()
             .map(|layer| {
                 Ok(match &layer.mixer {
-                    Mixer::Lightning(spec) => LayerState::Lightning {
-                        now: network.backend.lightning_state(spec)?,
-                        next: network.backend.lightning_state(spec)?,
-                    },
+                    Mixer::Lightning(spec) => {
+                        LayerState::Lightning(Versions::new(|| network.backend.lightning_state(spec))?)
+                    }
                     Mixer::Softmax(spec) => LayerState::Softmax(network.backend.kv_cache(spec)?),
                 })
             })
             .collect::<Result<_, ComputeError>>()?;
-        Ok(Self { position: 0, layers })
+        Ok(Self {
+            position: 0,
+            layers,
+            slab: None,
+            workspace: network.backend.workspace()?,
+            x: network.backend.upload(&[], network.config.hidden)?,
+            logits: Vec::new(),
+        })
     }
 
     /// Tokens in the state.
@@ -54,28 +65,28 @@ impl<B: Backend> State<B> {
 
     /// Remembers this place.
     pub fn mark(&self, network: &Network<B>) -> Result<Mark<B>, ComputeError> {
-        let mut lightning = Vec::new();
+        let mut mark = Mark::new(self.position);
         for (layer, state) in network.config.layers.iter().zip(&self.layers) {
-            if let (Mixer::Lightning(spec), LayerState::Lightning { now, .. }) = (&layer.mixer, state) {
+            if let (Mixer::Lightning(spec), LayerState::Lightning(versions)) = (&layer.mixer, state) {
                 let mut copy = network.backend.lightning_state(spec)?;
-                network.backend.copy_lightning_state(now, &mut copy)?;
-                lightning.push(copy);
+                network.backend.copy_lightning_state(versions.committed(), &mut copy)?;
+                mark.lightning.push(copy);
             }
         }
-        Ok(Mark {
-            position: self.position,
-            lightning,
-        })
+        Ok(mark)
     }
 
-    /// Goes back to `mark`, which must have been made on this sequence and not lie ahead of it.
+    /// Goes back to `mark`, which must have been made on this sequence and not lie ahead of it. What has been done of a slab is
+    /// lost.
     pub fn rewind(&mut self, mark: &Mark<B>, network: &Network<B>) -> Result<(), ComputeError> {
+        self.slab = None;
         let mut marked = mark.lightning.iter();
         for layer in &mut self.layers {
             match layer {
-                LayerState::Lightning { now, .. } => {
+                LayerState::Lightning(versions) => {
                     let from = marked.next().expect("a mark has one state for each lightning layer");
-                    network.backend.copy_lightning_state(from, now)?;
+                    versions.roll_back();
+                    network.backend.copy_lightning_state(from, versions.committed_mut())?;
                 }
                 LayerState::Softmax(cache) => network.backend.truncate_kv_cache(cache, mark.position)?,
             }
@@ -86,17 +97,20 @@ impl<B: Backend> State<B> {
 
     pub(super) fn commit(&mut self, tokens: usize) {
         for layer in &mut self.layers {
-            if let LayerState::Lightning { now, next } = layer {
-                std::mem::swap(now, next);
+            if let LayerState::Lightning(versions) = layer {
+                versions.commit();
             }
         }
         self.position += tokens;
     }
 
+    /// Forgets all tokens beyond the position, those of a slab too.
     pub(super) fn roll_back(&mut self, backend: &B) -> Result<(), ComputeError> {
+        self.slab = None;
         for layer in &mut self.layers {
-            if let LayerState::Softmax(cache) = layer {
-                backend.truncate_kv_cache(cache, self.position)?;
+            match layer {
+                LayerState::Lightning(versions) => versions.roll_back(),
+                LayerState::Softmax(cache) => backend.truncate_kv_cache(cache, self.position)?,
             }
         }
         Ok(())
@@ -104,6 +118,13 @@ impl<B: Backend> State<B> {
 }
 
 impl<B: Backend> Mark<B> {
+    pub(super) fn new(position: usize) -> Self {
+        Self {
+            position,
+            lightning: Vec::new(),
+        }
+    }
+
     #[must_use]
     pub fn position(&self) -> usize {
         self.position

@@ -4,7 +4,7 @@
 //! cut back, so marks are kept at places worth returning to: ends of documents, and each prompt before its reply.
 
 use super::state::{Mark, State};
-use super::{Network, Prefill};
+use super::{Cut, Network, Prefill};
 use crate::compute::{Backend, ComputeError, Interrupt};
 
 use std::time::{Duration, Instant};
@@ -24,10 +24,11 @@ pub(super) enum Marks<'a> {
 }
 
 impl Marks<'_> {
-    /// The first of them beyond `here`.
-    fn after(self, here: usize) -> Option<usize> {
+    /// Those beyond `here`, counted from there.
+    fn after(self, here: usize) -> Vec<usize> {
         let (Self::Documents(marks) | Self::Prompt(marks)) = self;
-        marks.get(marks.partition_point(|&mark| mark <= here)).copied()
+        let ahead = marks.partition_point(|&mark| mark <= here);
+        marks[ahead..].iter().map(|mark| mark - here).collect()
     }
 }
 
@@ -41,11 +42,11 @@ pub(super) struct Timeline<B: Backend> {
     marks: Vec<Mark<B>>,
     /// The logits after the last token, if that was a step of a reply.
     logits: Option<Vec<f32>>,
-    tile: usize,
+    cut: Cut,
 }
 
 impl<B: Backend> Timeline<B> {
-    pub fn new(network: Network<B>, tile: usize) -> Result<Self, ComputeError> {
+    pub fn new(network: Network<B>, cut: Cut) -> Result<Self, ComputeError> {
         Ok(Self {
             state: State::new(&network)?,
             network,
@@ -53,7 +54,7 @@ impl<B: Backend> Timeline<B> {
             documents: Vec::new(),
             marks: Vec::new(),
             logits: None,
-            tile: tile.max(1),
+            cut,
         })
     }
 
@@ -80,7 +81,8 @@ impl<B: Backend> Timeline<B> {
         interrupt: &Interrupt,
         progress: &mut dyn FnMut(Prefill),
     ) -> Result<usize, ComputeError> {
-        let cached = self.reuse(wanted)?;
+        let here = self.reuse(wanted)?;
+        let cached = here + self.network.begun(&self.state, &wanted[here..]);
         self.logits = None;
         if let Marks::Documents(marks) = marks {
             self.documents
@@ -96,26 +98,32 @@ impl<B: Backend> Timeline<B> {
         let mut window = (Instant::now(), cached);
         while self.position() < wanted.len() {
             let here = self.position();
-            let mark = marks.after(here);
-            let end = (here + self.tile).min(wanted.len()).min(mark.unwrap_or(usize::MAX));
-            let tile = &wanted[here..end];
-            self.network.advance(&mut self.state, tile, 0, interrupt, |_, _| {})?;
-            self.tokens.extend_from_slice(tile);
-            if mark == Some(end) {
+            let mut slab_progress = |tokens| {
+                report.done = here + tokens;
+                let elapsed = window.0.elapsed();
+                if report.rate == 0.0 || elapsed >= RATE_WINDOW {
+                    report.rate = (report.done - window.1) as f64 / elapsed.as_secs_f64().max(1e-9);
+                    if elapsed >= RATE_WINDOW {
+                        window = (Instant::now(), report.done);
+                    }
+                }
+                progress(report);
+            };
+            let done = self.network.prefill(
+                &mut self.state,
+                &wanted[here..],
+                self.cut,
+                &marks.after(here),
+                interrupt,
+                &mut slab_progress,
+            )?;
+            self.tokens.extend_from_slice(&wanted[here..here + done.tokens]);
+            for mark in done.marks {
                 match marks {
-                    Marks::Documents(_) => self.mark_documents()?,
-                    Marks::Prompt(_) => self.mark()?,
+                    Marks::Documents(_) => self.keep_documents(mark),
+                    Marks::Prompt(_) => self.keep(mark),
                 }
             }
-            report.done += tile.len();
-            let elapsed = window.0.elapsed();
-            if report.rate == 0.0 || elapsed >= RATE_WINDOW {
-                report.rate = (report.done - window.1) as f64 / elapsed.as_secs_f64().max(1e-9);
-                if elapsed >= RATE_WINDOW {
-                    window = (Instant::now(), report.done);
-                }
-            }
-            progress(report);
         }
         Ok(cached)
     }
@@ -145,7 +153,7 @@ impl<B: Backend> Timeline<B> {
     pub fn reach(&self, wanted: &[u32]) -> usize {
         let common = self.common(wanted);
         if common == self.tokens.len() {
-            return common;
+            return common + self.network.begun(&self.state, &wanted[common..]);
         }
         let kept = self
             .all_marks()
@@ -160,10 +168,14 @@ impl<B: Backend> Timeline<B> {
 
     /// Remembers this place as the end of documents.
     pub fn mark_documents(&mut self) -> Result<(), ComputeError> {
-        let here = self.position();
-        self.documents.retain(|mark| mark.position() < here);
-        self.documents.push(self.state.mark(&self.network)?);
+        let mark = self.state.mark(&self.network)?;
+        self.keep_documents(mark);
         Ok(())
+    }
+
+    fn keep_documents(&mut self, mark: Mark<B>) {
+        self.documents.retain(|kept| kept.position() < mark.position());
+        self.documents.push(mark);
     }
 
     /// Remembers this place until newer ones crowd it out.
@@ -172,11 +184,19 @@ impl<B: Backend> Timeline<B> {
         if self.all_marks().any(|m| m.position() == here) {
             return Ok(());
         }
+        let mark = self.state.mark(&self.network)?;
+        self.keep(mark);
+        Ok(())
+    }
+
+    fn keep(&mut self, mark: Mark<B>) {
+        if self.all_marks().any(|kept| kept.position() == mark.position()) {
+            return;
+        }
         if self.marks.len() == MARKS {
             self.marks.remove(0);
         }
-        self.marks.push(self.state.mark(&self.network)?);
-        Ok(())
+        self.marks.push(mark);
     }
 
     fn all_marks(&self) -> impl Iterator<Item = &Mark<B>> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::generate::{Generation, Start, Vocabulary};
 use super::timeline::{Marks, Timeline};
 use super::{
-    Command, Estimate, Event, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason, Submit, Ticket,
+    Command, Cut, Estimate, Event, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason, Submit, Ticket,
 };
 use crate::compute::{Backend, ComputeError, Interrupt};
 
@@ -19,8 +19,8 @@ pub type EventSink = Box<dyn FnMut(Event) + Send>;
 /// What the engine needs to know beside the network.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Tokens of a prefill tile.
-    pub tile: usize,
+    /// How a prompt is cut for prefill.
+    pub cut: Cut,
     /// Longest sequence, prompt and reply together.
     pub context_limit: usize,
 }
@@ -47,7 +47,7 @@ impl Engine {
     ) -> Result<Self, ComputeError> {
         let (commands, inbox) = channel();
         let worker = Worker {
-            timeline: Timeline::new(network, options.tile)?,
+            timeline: Timeline::new(network, options.cut)?,
             vocabulary,
             context_limit: options.context_limit,
             events,

@@ -74,11 +74,33 @@ pub struct Softmax {
     pub rope: Rope,
 }
 
-/// Rotary embedding: halves paired (`j` with `j + dim/2`) inside the first `dim` channels; the others pass through.
+/// Rotary embedding of the first `dim` channels of a head; the others pass through. Pair `j < dim/2` turns by
+/// `position·theta^(-2j/dim)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rope {
     pub dim: usize,
     pub theta: f64,
+    pub pairing: Pairing,
+}
+
+/// Which channels make pair `j` of a rotary embedding of `dim` channels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairing {
+    /// `j` and `j + dim/2` (GPT-NeoX; checkpoints from the hub).
+    Halves,
+    /// `2j` and `2j + 1` (GPT-J; GGUF files of the `llama` type have the rows of q and k in this order).
+    Neighbours,
+}
+
+impl Pairing {
+    /// The channels of pair `j`.
+    #[must_use]
+    pub fn channels(self, j: usize, dim: usize) -> (usize, usize) {
+        match self {
+            Self::Halves => (j, j + dim / 2),
+            Self::Neighbours => (2 * j, 2 * j + 1),
+        }
+    }
 }
 
 /// What follows the mixer.
@@ -88,7 +110,7 @@ pub enum FeedForward {
 }
 
 /// Mixture of experts: softmax over all experts in f32, the `top_k` largest kept and renormalised;
-/// each expert is `W_down( SiLU(W_gate·h) ⊙ (W_up·h) )`.
+/// each expert is `W_down( SiLU(W_gate·h) ⊙ (W_up·h) )`. One expert is a dense feed-forward and has no router.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moe {
     pub experts: usize,

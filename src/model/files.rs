@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::ModelError;
-use super::tensor::Storage;
+use super::storage::{Mapped, Storage};
 
 /// The files of one checkpoint.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ impl Files {
                 // meanwhile makes the kernel end this one with SIGBUS, as with every memory-mapped file.
                 #[allow(unsafe_code)]
                 let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
-                Ok(Arc::new(map))
+                Ok(Arc::new(Mapped(map)))
             }
             Self::Embedded { .. } => match self.embedded(name) {
                 Some(bytes) => Ok(Arc::new(bytes)),

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::config::{
-    FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes,
+    FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Pairing, Residual, Rope, Softmax, lightning_slopes,
 };
 use super::json::Fields;
 use super::safetensors::Tensors;
@@ -219,7 +219,11 @@ fn rope(fields: &Fields<'_>, head_dim: usize, path: &Path) -> Result<Rope, Model
             format!("rope_theta is {theta}; expected a positive number"),
         ));
     }
-    Ok(Rope { dim, theta })
+    Ok(Rope {
+        dim,
+        theta,
+        pairing: Pairing::Halves,
+    })
 }
 
 struct Residuals {
@@ -315,7 +319,10 @@ fn moe_weights(
     } else {
         at("block_sparse_moe")
     };
-    let router = tensors.get(&format!("{block}.gate.weight"), &[spec.experts, hidden])?;
+    let router = match spec.experts {
+        1 => None,
+        experts => Some(tensors.get(&format!("{block}.gate.weight"), &[experts, hidden])?),
+    };
 
     let fused = format!("{block}.experts.gate_up_proj");
     let experts = if tensors.contains(&fused) {

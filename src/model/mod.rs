@@ -13,6 +13,7 @@ mod json;
 mod minimax;
 mod quant;
 mod safetensors;
+mod storage;
 mod tensor;
 mod tokenizer;
 mod weights;
@@ -20,10 +21,13 @@ mod weights;
 pub use bundled::bundled;
 pub use chat_template::{ChatTemplate, Message, Role};
 pub use checkpoint::{Checkpoint, SamplingDefaults};
-pub use config::{FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Residual, Rope, Softmax, lightning_slopes};
+pub use config::{
+    FeedForward, Layer, Lightning, Mixer, ModelConfig, Moe, Pairing, Residual, Rope, Softmax, lightning_slopes,
+};
 pub use error::ModelError;
+pub use storage::{Bytes, Storage};
 pub use tensor::{Dtype, TensorView, Unrepresentable};
 pub use tokenizer::Tokenizer;
 pub use weights::{
-    ExpertWeights, LayerWeights, LightningWeights, MixerWeights, ModelWeights, MoeWeights, SoftmaxWeights,
+    ExpertWeights, LayerWeights, LightningWeights, MixerWeights, ModelWeights, MoeWeights, SoftmaxWeights, TensorRole,
 };

@@ -12,7 +12,8 @@ use serde::Deserialize;
 
 use super::ModelError;
 use super::files::Files;
-use super::tensor::{Dtype, Storage, TensorView};
+use super::storage::Storage;
+use super::tensor::{Dtype, TensorView};
 
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";

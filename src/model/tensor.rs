@@ -7,6 +7,7 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::quant;
+use super::storage::Storage;
 
 /// A storage type that weights come in. The quantised ones are ggml's: blocks of 32 or 256 weights along a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -222,9 +223,6 @@ impl Dtype {
     }
 }
 
-/// Where the bytes of a checkpoint live: a memory map, or bytes embedded in the program.
-pub type Storage = Arc<dyn AsRef<[u8]> + Send + Sync>;
-
 /// A row-major tensor inside a mapped file. Cloning it clones a handle, never the data.
 #[derive(Clone)]
 pub struct TensorView {
@@ -314,6 +312,17 @@ impl TensorView {
         let mut out = vec![0.0; self.elements()];
         self.dtype.widen(self.bytes(), &mut out);
         out
+    }
+
+    /// Its bytes will be read soon. Only a hint.
+    pub fn will_need(&self) {
+        self.storage.will_need(self.bytes.clone());
+    }
+
+    /// Its bytes will not be read for a while: if they are mapped from a file, they take no memory until they are. Only
+    /// a hint.
+    pub fn release(&self) {
+        self.storage.release(self.bytes.clone());
     }
 
     /// The part of a tensor at `range` of the first dimension, with the rest of the shape reshaped to `shape`.

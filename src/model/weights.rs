@@ -3,6 +3,10 @@
 //! `T` is what stands for one tensor: a [`TensorView`](super::TensorView) into the memory map when the checkpoint is
 //! opened, and whatever a compute implementation makes of it afterwards.
 
+use std::convert::Infallible;
+
+use super::TensorView;
+
 /// All weights. Matrices are `[out, in]`, row-major; norms are vectors.
 #[derive(Debug, Clone)]
 pub struct ModelWeights<T> {
@@ -57,8 +61,8 @@ pub struct SoftmaxWeights<T> {
 
 #[derive(Debug, Clone)]
 pub struct MoeWeights<T> {
-    /// `[experts, hidden]`
-    pub router: T,
+    /// `[experts, hidden]`; none if there is one expert.
+    pub router: Option<T>,
     pub experts: Vec<ExpertWeights<T>>,
 }
 
@@ -72,57 +76,107 @@ pub struct ExpertWeights<T> {
     pub down: T,
 }
 
+/// What a tensor is used for, which decides how an implementation holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TensorRole {
+    /// A factor of each channel.
+    Norm,
+    /// Rows are looked up, never multiplied.
+    Table,
+    /// Rows are multiplied with activations.
+    Matrix,
+    /// Both: an embedding table that is the head as well.
+    TableAndMatrix,
+}
+
+impl ModelWeights<TensorView> {
+    /// Bytes of all tensors as they are stored.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let mut bytes = 0;
+        let count = self.clone().try_map(|tensor, _| {
+            bytes += tensor.bytes().len();
+            Ok::<_, Infallible>(())
+        });
+        match count {
+            Ok(_) => bytes,
+            Err(never) => match never {},
+        }
+    }
+}
+
 impl<T> ModelWeights<T> {
     /// The same weights with each tensor replaced by `f` of it.
-    pub fn try_map<U, E>(self, mut f: impl FnMut(T) -> Result<U, E>) -> Result<ModelWeights<U>, E> {
+    pub fn try_map<U, E>(self, mut f: impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<ModelWeights<U>, E> {
         let f = &mut f;
+        let table = match self.head {
+            Some(_) => TensorRole::Table,
+            None => TensorRole::TableAndMatrix,
+        };
         Ok(ModelWeights {
-            embedding: f(self.embedding)?,
+            embedding: f(self.embedding, table)?,
             layers: self
                 .layers
                 .into_iter()
                 .map(|layer| layer.try_map(f))
                 .collect::<Result<_, E>>()?,
-            norm: f(self.norm)?,
-            head: self.head.map(f).transpose()?,
+            norm: f(self.norm, TensorRole::Norm)?,
+            head: self.head.map(|head| f(head, TensorRole::Matrix)).transpose()?,
         })
     }
 }
 
 impl<T> LayerWeights<T> {
-    fn try_map<U, E>(self, f: &mut impl FnMut(T) -> Result<U, E>) -> Result<LayerWeights<U>, E> {
+    fn try_map<U, E>(self, f: &mut impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<LayerWeights<U>, E> {
         Ok(LayerWeights {
-            mixer_norm: f(self.mixer_norm)?,
+            mixer_norm: f(self.mixer_norm, TensorRole::Norm)?,
             mixer: match self.mixer {
-                MixerWeights::Lightning(w) => MixerWeights::Lightning(LightningWeights {
-                    qkv: f(w.qkv)?,
-                    gate: f(w.gate)?,
-                    norm: f(w.norm)?,
-                    out: f(w.out)?,
-                }),
-                MixerWeights::Softmax(w) => MixerWeights::Softmax(SoftmaxWeights {
-                    q: f(w.q)?,
-                    k: f(w.k)?,
-                    v: f(w.v)?,
-                    out: f(w.out)?,
-                }),
+                MixerWeights::Lightning(w) => MixerWeights::Lightning(w.try_map(&mut *f)?),
+                MixerWeights::Softmax(w) => MixerWeights::Softmax(w.try_map(&mut *f)?),
             },
-            feed_forward_norm: f(self.feed_forward_norm)?,
-            moe: MoeWeights {
-                router: f(self.moe.router)?,
-                experts: self
-                    .moe
-                    .experts
-                    .into_iter()
-                    .map(|e| {
-                        Ok(ExpertWeights {
-                            gate: f(e.gate)?,
-                            up: f(e.up)?,
-                            down: f(e.down)?,
-                        })
+            feed_forward_norm: f(self.feed_forward_norm, TensorRole::Norm)?,
+            moe: self.moe.try_map(&mut *f)?,
+        })
+    }
+}
+
+impl<T> LightningWeights<T> {
+    pub fn try_map<U, E>(self, mut f: impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<LightningWeights<U>, E> {
+        Ok(LightningWeights {
+            qkv: f(self.qkv, TensorRole::Matrix)?,
+            gate: f(self.gate, TensorRole::Matrix)?,
+            norm: f(self.norm, TensorRole::Norm)?,
+            out: f(self.out, TensorRole::Matrix)?,
+        })
+    }
+}
+
+impl<T> SoftmaxWeights<T> {
+    pub fn try_map<U, E>(self, mut f: impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<SoftmaxWeights<U>, E> {
+        Ok(SoftmaxWeights {
+            q: f(self.q, TensorRole::Matrix)?,
+            k: f(self.k, TensorRole::Matrix)?,
+            v: f(self.v, TensorRole::Matrix)?,
+            out: f(self.out, TensorRole::Matrix)?,
+        })
+    }
+}
+
+impl<T> MoeWeights<T> {
+    pub fn try_map<U, E>(self, mut f: impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<MoeWeights<U>, E> {
+        Ok(MoeWeights {
+            router: self.router.map(|router| f(router, TensorRole::Matrix)).transpose()?,
+            experts: self
+                .experts
+                .into_iter()
+                .map(|e| {
+                    Ok(ExpertWeights {
+                        gate: f(e.gate, TensorRole::Matrix)?,
+                        up: f(e.up, TensorRole::Matrix)?,
+                        down: f(e.down, TensorRole::Matrix)?,
                     })
-                    .collect::<Result<_, E>>()?,
-            },
+                })
+                .collect::<Result<_, E>>()?,
         })
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use thunderhead::compute::cpu::Cpu;
 use thunderhead::context::Selection;
 use thunderhead::conversation::{Event, Handle, QuoteModel, Setup, start};
-use thunderhead::engine::{Engine, EngineOptions, GenerateOptions, Network, Submit, Vocabulary};
+use thunderhead::engine::{Cut, Engine, EngineOptions, GenerateOptions, Network, Submit, Vocabulary};
 use thunderhead::model::bundled;
 
 /// The folder of one golden checkpoint.
@@ -52,7 +52,7 @@ pub fn talk(paths: &[PathBuf], grounded: bool, on_event: impl FnMut(Event) + Sen
             };
             let network = Network::new(Cpu::new(0)?, checkpoint.config, checkpoint.weights)?;
             let options = EngineOptions {
-                tile: 1024,
+                cut: Cut { tile: 1024, slab: 4096 },
                 context_limit,
             };
             Ok(Box::new(Engine::start(network, vocabulary, &options, events)?) as Box<dyn Submit>)

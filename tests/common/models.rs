@@ -6,7 +6,8 @@ use serde_json::json;
 use std::path::Path;
 use thunderhead::model::{
     ExpertWeights, FeedForward, Layer, LayerWeights, Lightning, LightningWeights, Mixer, MixerWeights, ModelConfig,
-    ModelWeights, Moe, MoeWeights, Residual, Rope, Softmax, SoftmaxWeights, TensorView, Tokenizer, lightning_slopes,
+    ModelWeights, Moe, MoeWeights, Pairing, Residual, Rope, Softmax, SoftmaxWeights, TensorView, Tokenizer,
+    lightning_slopes,
 };
 
 type Weights = ModelWeights<TensorView>;
@@ -119,6 +120,7 @@ fn config(
                     rope: Rope {
                         dim: head_dim / 2,
                         theta: 1e4,
+                        pairing: Pairing::Halves,
                     },
                 }),
             },
@@ -170,7 +172,7 @@ fn weights(config: &ModelConfig, tensor: &mut impl FnMut(&[usize]) -> TensorView
             moe: {
                 let FeedForward::Moe(spec) = &layer.feed_forward;
                 MoeWeights {
-                    router: tensor(&[spec.experts, hidden]),
+                    router: (spec.experts > 1).then(|| tensor(&[spec.experts, hidden])),
                     experts: (0..spec.experts)
                         .map(|_| ExpertWeights {
                             gate: tensor(&[spec.width, hidden]),

@@ -5,10 +5,10 @@ use std::fmt::Debug;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use thunderhead::compute::{Backend, ComputeError, Interrupt, Tile};
+use thunderhead::compute::{Backend, Block, ComputeError, Interrupt, Tile};
 use thunderhead::model::{
-    Dtype, ExpertWeights, Lightning, LightningWeights, Mixer, MixerWeights, Moe, MoeWeights, Rope, Softmax,
-    SoftmaxWeights, TensorView, lightning_slopes,
+    Dtype, ExpertWeights, Lightning, LightningWeights, Mixer, MixerWeights, Moe, MoeWeights, Pairing, Residual, Rope,
+    Softmax, SoftmaxWeights, TensorRole, TensorView, lightning_slopes,
 };
 
 /// What every implementation keeps, relative to the largest output of the operation.
@@ -86,6 +86,7 @@ pub struct MixerCase {
     /// Sizes of the tiles, cyclically, until the tokens are through.
     pub tiles: Vec<usize>,
     pub outputs: usize,
+    pub residual: Residual,
     pub dtype: Dtype,
     pub seed: u64,
 }
@@ -98,6 +99,10 @@ impl MixerCase {
 
     pub fn weights(&self) -> MixerWeights<TensorView> {
         mixer_weights(&self.mixer, self.hidden, self.dtype, &mut Random(self.seed))
+    }
+
+    pub fn around(&self) -> Around {
+        Around::new(self.hidden, self.residual, self.dtype, &mut Random(self.seed ^ 1))
     }
 
     pub fn tile_sizes(&self) -> impl Iterator<Item = usize> {
@@ -135,7 +140,7 @@ pub fn mixer_weights(mixer: &Mixer, hidden: usize, dtype: Dtype, random: &mut Ra
 
 pub fn moe_weights(spec: &Moe, hidden: usize, dtype: Dtype, random: &mut Random) -> MoeWeights<TensorView> {
     MoeWeights {
-        router: random.matrix("router", dtype, [spec.experts, hidden], 2.0),
+        router: (spec.experts > 1).then(|| random.matrix("router", dtype, [spec.experts, hidden], 2.0)),
         experts: (0..spec.experts)
             .map(|_| ExpertWeights {
                 gate: random.matrix("expert gate", dtype, [spec.width, hidden], 1.0),
@@ -146,20 +151,52 @@ pub fn moe_weights(spec: &Moe, hidden: usize, dtype: Dtype, random: &mut Random)
     }
 }
 
-pub fn load_moe<B: Backend>(backend: &B, weights: MoeWeights<TensorView>) -> MoeWeights<B::Tensor> {
-    let load = |tensor| backend.load(tensor).unwrap();
-    MoeWeights {
-        router: load(weights.router),
-        experts: weights
-            .experts
-            .into_iter()
-            .map(|e| ExpertWeights {
-                gate: load(e.gate),
-                up: load(e.up),
-                down: load(e.down),
-            })
-            .collect(),
+/// What stands around an operation.
+#[derive(Debug, Clone)]
+pub struct Around {
+    pub norm: TensorView,
+    pub eps: f64,
+    pub residual: Residual,
+}
+
+impl Around {
+    pub fn new(hidden: usize, residual: Residual, dtype: Dtype, random: &mut Random) -> Self {
+        Self {
+            norm: random.norm("norm", dtype, hidden),
+            eps: 1e-5,
+            residual,
+        }
     }
+}
+
+pub fn residuals() -> impl Strategy<Value = Residual> {
+    (0.0..4.0_f64, 0.2..4.0_f64, any::<bool>()).prop_map(|(alpha, beta, from_normed)| Residual {
+        alpha,
+        beta,
+        from_normed,
+    })
+}
+
+/// A mixture of experts on rows `x`.
+pub fn run_moe<B: Backend>(
+    backend: &B,
+    around: &Around,
+    spec: &Moe,
+    weights: &MoeWeights<TensorView>,
+    x: &[f32],
+    interrupt: &Interrupt,
+) -> Result<Vec<f32>, ComputeError> {
+    let load = |tensor, role| backend.load(tensor, role);
+    let weights = weights.clone().try_map(load)?;
+    let norm = backend.load(around.norm.clone(), TensorRole::Norm)?;
+    let mut rows = backend.upload(x, around.norm.shape()[0])?;
+    let block = Block {
+        norm: &norm,
+        eps: around.eps,
+        residual: around.residual,
+    };
+    backend.moe(&mut backend.workspace()?, block, spec, &weights, &mut rows, interrupt)?;
+    backend.download(&rows)
 }
 
 pub fn dtypes() -> impl Strategy<Value = Dtype> {
@@ -185,14 +222,16 @@ pub fn softmaxes() -> impl Strategy<Value = Softmax> {
         4_usize..=40,
         any::<prop::sample::Index>(),
         thetas,
+        prop::sample::select(vec![Pairing::Halves, Pairing::Neighbours]),
     )
-        .prop_map(|((kv_heads, group), head_dim, pairs, theta)| Softmax {
+        .prop_map(|((kv_heads, group), head_dim, pairs, theta, pairing)| Softmax {
             heads: kv_heads * group,
             kv_heads,
             head_dim,
             rope: Rope {
                 dim: 2 * (1 + pairs.index(head_dim / 2)),
                 theta,
+                pairing,
             },
         })
 }
@@ -210,13 +249,15 @@ pub fn mixer_cases() -> impl Strategy<Value = MixerCase> {
         (Just(tokens), outputs)
     });
     let tiles = prop::collection::vec(1_usize..=70, 1..5);
-    (mixers(), 8_usize..=70, outputs, tiles, dtypes(), any::<u64>()).prop_map(
-        |(mixer, hidden, (tokens, outputs), tiles, dtype, seed)| MixerCase {
+    let storage = (residuals(), dtypes());
+    (mixers(), 8_usize..=70, outputs, tiles, storage, any::<u64>()).prop_map(
+        |(mixer, hidden, (tokens, outputs), tiles, (residual, dtype), seed)| MixerCase {
             mixer,
             hidden,
             tokens,
             tiles,
             outputs,
+            residual,
             dtype,
             seed,
         },
@@ -229,6 +270,7 @@ pub struct MoeCase {
     pub spec: Moe,
     pub hidden: usize,
     pub tokens: usize,
+    pub residual: Residual,
     pub dtype: Dtype,
     pub seed: u64,
 }
@@ -237,21 +279,24 @@ pub fn moe_cases() -> impl Strategy<Value = MoeCase> {
     let specs = (1_usize..=8)
         .prop_flat_map(|experts| (Just(experts), 1..=experts, 4_usize..=48))
         .prop_map(|(experts, top_k, width)| Moe { experts, top_k, width });
-    (specs, 8_usize..=70, 1_usize..=150, dtypes(), any::<u64>()).prop_map(|(spec, hidden, tokens, dtype, seed)| {
-        MoeCase {
+    (specs, 8_usize..=70, 1_usize..=150, residuals(), dtypes(), any::<u64>()).prop_map(
+        |(spec, hidden, tokens, residual, dtype, seed)| MoeCase {
             spec,
             hidden,
             tokens,
+            residual,
             dtype,
             seed,
-        }
-    })
+        },
+    )
 }
 
 /// One sequence on its way through one mixer.
 pub struct Stream<'a, B: Backend> {
     backend: &'a B,
-    hidden: usize,
+    workspace: B::Workspace,
+    around: &'a Around,
+    norm: B::Tensor,
     h: &'a [f32],
     /// Tokens that are through.
     pub position: usize,
@@ -276,44 +321,36 @@ impl<'a, B: Backend> Stream<'a, B> {
         backend: &'a B,
         mixer: &'a Mixer,
         weights: MixerWeights<TensorView>,
-        hidden: usize,
+        around: &'a Around,
         h: &'a [f32],
     ) -> Self {
-        let load = |tensor| backend.load(tensor).unwrap();
+        let load = |tensor, role| backend.load(tensor, role);
         let layer = match (mixer, weights) {
             (Mixer::Lightning(spec), MixerWeights::Lightning(w)) => StreamLayer::Lightning {
                 spec,
-                weights: LightningWeights {
-                    qkv: load(w.qkv),
-                    gate: load(w.gate),
-                    norm: load(w.norm),
-                    out: load(w.out),
-                },
+                weights: w.try_map(load).unwrap(),
                 state: backend.lightning_state(spec).unwrap(),
             },
             (Mixer::Softmax(spec), MixerWeights::Softmax(w)) => StreamLayer::Softmax {
                 spec,
-                weights: SoftmaxWeights {
-                    q: load(w.q),
-                    k: load(w.k),
-                    v: load(w.v),
-                    out: load(w.out),
-                },
+                weights: w.try_map(load).unwrap(),
                 cache: backend.kv_cache(spec).unwrap(),
             },
             _ => panic!("weights of another mixer"),
         };
         Self {
             backend,
-            hidden,
+            workspace: backend.workspace().unwrap(),
+            around,
+            norm: backend.load(around.norm.clone(), TensorRole::Norm).unwrap(),
             h,
             position: 0,
             layer,
         }
     }
 
-    pub fn of(backend: &'a B, case: &'a MixerCase, h: &'a [f32]) -> Self {
-        Self::new(backend, &case.mixer, case.weights(), case.hidden, h)
+    pub fn of(backend: &'a B, case: &'a MixerCase, around: &'a Around, h: &'a [f32]) -> Self {
+        Self::new(backend, &case.mixer, case.weights(), around, h)
     }
 
     /// The next `tokens` tokens; the outputs of the last `outputs` of them.
@@ -324,30 +361,43 @@ impl<'a, B: Backend> Stream<'a, B> {
     /// The same, committed only if it succeeds.
     pub fn try_push(&mut self, tokens: usize, outputs: usize, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
         let backend = self.backend;
-        let h = &self.h[self.position * self.hidden..(self.position + tokens) * self.hidden];
-        let h = backend.upload(h, self.hidden)?;
+        let hidden = self.around.norm.shape()[0];
+        let h = &self.h[self.position * hidden..(self.position + tokens) * hidden];
+        let mut x = backend.upload(h, hidden)?;
         let tile = Tile {
             position: self.position,
             outputs,
             interrupt,
         };
-        let rows = match &mut self.layer {
+        let block = Block {
+            norm: &self.norm,
+            eps: self.around.eps,
+            residual: self.around.residual,
+        };
+        let workspace = &mut self.workspace;
+        let outcome = match &mut self.layer {
             StreamLayer::Lightning { spec, weights, state } => {
                 let mut next = backend.lightning_state(spec)?;
-                let rows = backend.lightning(spec, weights, &h, state, &mut next, tile)?;
-                *state = next;
-                rows
-            }
-            StreamLayer::Softmax { spec, weights, cache } => match backend.softmax(spec, weights, &h, cache, tile) {
-                Ok(rows) => rows,
-                Err(error) => {
-                    backend.truncate_kv_cache(cache, self.position)?;
-                    return Err(error);
+                let outcome = backend.lightning(workspace, block, spec, weights, &mut x, state, &mut next, tile);
+                if outcome.is_ok() {
+                    *state = next;
                 }
-            },
+                outcome
+            }
+            StreamLayer::Softmax { spec, weights, cache } => {
+                let outcome = backend.softmax(workspace, block, spec, weights, &mut x, cache, tile);
+                if outcome.is_err() {
+                    backend.truncate_kv_cache(cache, self.position)?;
+                }
+                outcome
+            }
         };
+        if let Err(error) = outcome {
+            assert_eq!(backend.download(&x)?, h, "an operation that fails leaves its input");
+            return Err(error);
+        }
         self.position += tokens;
-        backend.download(&rows)
+        backend.download(&x)
     }
 
     /// A lightning state as numbers; nothing of a cache.

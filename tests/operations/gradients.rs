@@ -9,10 +9,10 @@ use std::convert::Infallible;
 use candle_core::Var;
 
 use thunderhead::compute::reference::Reference;
-use thunderhead::compute::{Backend, Interrupt, Tile};
+use thunderhead::compute::{Backend, Block, Interrupt, Tile};
 use thunderhead::model::{
-    Dtype, FeedForward, Layer, LayerWeights, Lightning, Mixer, MixerWeights, ModelConfig, ModelWeights, Moe, Residual,
-    Rope, Softmax, TensorView, lightning_slopes,
+    Dtype, FeedForward, Layer, LayerWeights, Lightning, Mixer, MixerWeights, ModelConfig, ModelWeights, Moe, Pairing,
+    Residual, Rope, Softmax, TensorView, lightning_slopes,
 };
 
 use crate::case::{Random, mixer_weights, moe_weights};
@@ -52,7 +52,11 @@ fn config() -> ModelConfig {
                 heads: 4,
                 kv_heads: 2,
                 head_dim: 5,
-                rope: Rope { dim: 2, theta: 1e4 },
+                rope: Rope {
+                    dim: 2,
+                    theta: 1e4,
+                    pairing: Pairing::Halves,
+                },
             })),
         ],
         norm_eps: 1e-5,
@@ -90,7 +94,7 @@ enum State<B: Backend> {
     Softmax(B::KvCache),
 }
 
-/// The normed rows of each tile.
+/// What comes out of the last layer for each tile.
 fn forward<B: Backend>(backend: &B, config: &ModelConfig, weights: &ModelWeights<B::Tensor>) -> Vec<B::Rows> {
     let interrupt = Interrupt::new();
     let mut states: Vec<State<B>> = config
@@ -101,6 +105,7 @@ fn forward<B: Backend>(backend: &B, config: &ModelConfig, weights: &ModelWeights
             Mixer::Softmax(spec) => State::Softmax(backend.kv_cache(spec).unwrap()),
         })
         .collect();
+    let mut workspace = backend.workspace().unwrap();
     let mut position = 0;
     TILES
         .iter()
@@ -110,33 +115,39 @@ fn forward<B: Backend>(backend: &B, config: &ModelConfig, weights: &ModelWeights
                 outputs: *size,
                 interrupt: &interrupt,
             };
-            let mut x = backend
-                .embed(&weights.embedding, &IDS[position..position + size])
-                .unwrap();
+            let mut x = backend.upload(&[], config.hidden).unwrap();
+            let ids = &IDS[position..position + size];
+            backend.embed(&weights.embedding, ids, &mut x).unwrap();
             for ((layer, w), state) in config.layers.iter().zip(&weights.layers).zip(&mut states) {
-                let h = backend.rms_norm(&x, &w.mixer_norm, config.norm_eps).unwrap();
-                let f = match (&layer.mixer, &w.mixer, state) {
+                let around = |norm, residual| Block {
+                    norm,
+                    eps: config.norm_eps,
+                    residual,
+                };
+                let block = around(&w.mixer_norm, layer.mixer_residual);
+                match (&layer.mixer, &w.mixer, state) {
                     (Mixer::Lightning(spec), MixerWeights::Lightning(w), State::Lightning(state)) => {
                         let mut next = backend.lightning_state(spec).unwrap();
-                        let f = backend.lightning(spec, w, &h, state, &mut next, tile).unwrap();
+                        backend
+                            .lightning(&mut workspace, block, spec, w, &mut x, state, &mut next, tile)
+                            .unwrap();
                         *state = next;
-                        f
                     }
                     (Mixer::Softmax(spec), MixerWeights::Softmax(w), State::Softmax(cache)) => {
-                        backend.softmax(spec, w, &h, cache, tile).unwrap()
+                        backend
+                            .softmax(&mut workspace, block, spec, w, &mut x, cache, tile)
+                            .unwrap();
                     }
                     _ => panic!("weights of another mixer"),
-                };
-                let Residual { alpha, beta, .. } = layer.mixer_residual;
-                x = backend.residual(alpha, &h, beta, &f).unwrap();
-                let h = backend.rms_norm(&x, &w.feed_forward_norm, config.norm_eps).unwrap();
+                }
+                let block = around(&w.feed_forward_norm, layer.feed_forward_residual);
                 let FeedForward::Moe(spec) = &layer.feed_forward;
-                let f = backend.moe(spec, &w.moe, &h, &interrupt).unwrap();
-                let Residual { alpha, beta, .. } = layer.feed_forward_residual;
-                x = backend.residual(alpha, &h, beta, &f).unwrap();
+                backend
+                    .moe(&mut workspace, block, spec, &w.moe, &mut x, &interrupt)
+                    .unwrap();
             }
             position += size;
-            backend.rms_norm(&x, &weights.norm, config.norm_eps).unwrap()
+            x
         })
         .collect()
 }
@@ -144,7 +155,7 @@ fn forward<B: Backend>(backend: &B, config: &ModelConfig, weights: &ModelWeights
 /// The loss in f64, with `step` added to number `element` of weight `tensor`.
 fn loss(config: &ModelConfig, weights: &ModelWeights<Matrix>, tensor: usize, element: usize, step: f64) -> f64 {
     let mut index = 0;
-    let weights = weights.clone().try_map(|mut w| {
+    let weights = weights.clone().try_map(|mut w, _| {
         if index == tensor {
             w.values[element] += step;
         }
@@ -153,7 +164,14 @@ fn loss(config: &ModelConfig, weights: &ModelWeights<Matrix>, tensor: usize, ele
     });
     let weights = weights.unwrap();
     let head = weights.head.as_ref().unwrap();
-    let square = |rows: &Matrix| Scalar::logits(head, rows).values.iter().map(|v| v * v).sum::<f64>();
+    let norm = (&weights.norm, config.norm_eps);
+    let square = |rows: &Matrix| {
+        Scalar::logits(norm, head, rows)
+            .values
+            .iter()
+            .map(|v| v * v)
+            .sum::<f64>()
+    };
     forward(&Scalar, config, &weights).iter().map(square).sum()
 }
 
@@ -164,23 +182,32 @@ fn of_a_whole_model_are_its_central_differences() {
     let views = weights(&config);
 
     let mut vars: Vec<(String, Var)> = Vec::new();
-    let tensors = views.clone().try_map(|view| {
+    let tensors = views.clone().try_map(|view, role| {
         let name = view.name().to_owned();
-        let var = Var::from_tensor(&Reference.load(view)?)?;
+        let var = Var::from_tensor(&Reference.load(view, role)?)?;
         let tensor = var.as_tensor().clone();
         vars.push((name, var));
         Ok::<_, thunderhead::compute::ComputeError>(tensor)
     });
     let tensors = tensors.unwrap();
     let head = tensors.head.as_ref().unwrap();
+    let norm = (&tensors.norm, config.norm_eps);
     let value = forward(&Reference, &config, &tensors)
         .iter()
-        .map(|rows| Reference.logits(head, rows).unwrap().sqr().unwrap().sum_all().unwrap())
+        .map(|rows| {
+            Reference
+                .logits(norm, head, rows)
+                .unwrap()
+                .sqr()
+                .unwrap()
+                .sum_all()
+                .unwrap()
+        })
         .reduce(|a, b| (a + b).unwrap())
         .unwrap();
     let gradients = value.backward().unwrap();
 
-    let exact = views.try_map(|view| Scalar.load(view)).unwrap();
+    let exact = views.try_map(|view, role| Scalar.load(view, role)).unwrap();
     let (got, expected) = (
         f64::from(value.to_scalar::<f32>().unwrap()),
         loss(&config, &exact, 0, 0, 0.0),

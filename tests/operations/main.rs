@@ -14,6 +14,7 @@ mod scalar;
 mod slopes;
 mod suite;
 
+use thunderhead::compute::cpu::{Cpu, Isa, KvType};
 use thunderhead::compute::reference::Reference;
 
 use scalar::Scalar;
@@ -61,4 +62,11 @@ macro_rules! suite {
 }
 
 suite!(reference, Reference, Scalar);
-suite!(cpu, thunderhead::compute::cpu::Cpu::new(2).unwrap());
+suite!(cpu, cpu(Isa::detect()));
+suite!(cpu_avx2, cpu(Isa::Avx2));
+suite!(cpu_portable, cpu(Isa::Portable));
+
+/// Keys and values as exact as everything else.
+fn cpu(isa: Isa) -> Cpu {
+    Cpu::new(2).unwrap().with_isa(isa).with_kv_cache(KvType::F32)
+}

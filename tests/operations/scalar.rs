@@ -3,8 +3,12 @@
 //! Lightning attention is written as the sum that the recurrence unrolls to,
 //! `o_t = e^{-s(t+1)} q_t·S + Σ_{i≤t} e^{-s(t-i)} (q_t·k_i) v_i`, so that the two share nothing but the model.
 
-use thunderhead::compute::{Backend, ComputeError, Interrupt, Tile};
-use thunderhead::model::{Lightning, LightningWeights, Moe, MoeWeights, Rope, Softmax, SoftmaxWeights, TensorView};
+use thunderhead::compute::{Backend, Block, ComputeError, Interrupt, Tile};
+use thunderhead::model::{
+    Lightning, LightningWeights, Moe, MoeWeights, Residual, Rope, Softmax, SoftmaxWeights, TensorRole, TensorView,
+};
+
+use crate::case::Around;
 
 /// Rows of numbers.
 #[derive(Debug, Clone)]
@@ -98,12 +102,22 @@ fn rotate(rows: &mut Matrix, head_dim: usize, position: usize, rope: Rope) {
         for head in row.chunks_exact_mut(head_dim) {
             for j in 0..rope.dim / 2 {
                 let angle = (position + t) as f64 / rope.theta.powf(2.0 * j as f64 / rope.dim as f64);
-                let (a, b) = (head[j], head[j + rope.dim / 2]);
-                head[j] = a * angle.cos() - b * angle.sin();
-                head[j + rope.dim / 2] = a * angle.sin() + b * angle.cos();
+                let (first, second) = rope.pairing.channels(j, rope.dim);
+                let (a, b) = (head[first], head[second]);
+                head[first] = a * angle.cos() - b * angle.sin();
+                head[second] = a * angle.sin() + b * angle.cos();
             }
         }
     }
+}
+
+/// `x` as an operation first sees it.
+pub fn normed(around: &Around, x: &[f32]) -> Vec<f32> {
+    let matrix = |values: &[f32]| Matrix {
+        width: around.norm.shape()[0],
+        values: values.iter().copied().map(f64::from).collect(),
+    };
+    rms_norm(&matrix(x), &matrix(&around.norm.to_f32()), around.eps).to_f32()
 }
 
 /// The oracle's oracle.
@@ -116,8 +130,8 @@ pub struct ScalarCache {
 }
 
 impl Scalar {
-    pub fn logits(head: &Matrix, h: &Matrix) -> Matrix {
-        h.times(head)
+    pub fn logits((norm, eps): (&Matrix, f64), head: &Matrix, x: &Matrix) -> Matrix {
+        rms_norm(x, norm, eps).times(head)
     }
 }
 
@@ -126,12 +140,17 @@ impl Backend for Scalar {
     type Rows = Matrix;
     type LightningState = Vec<f64>;
     type KvCache = ScalarCache;
+    type Workspace = ();
 
-    fn load(&self, tensor: TensorView) -> Result<Matrix, ComputeError> {
+    fn load(&self, tensor: TensorView, _: TensorRole) -> Result<Matrix, ComputeError> {
         Ok(Matrix {
             width: *tensor.shape().last().unwrap(),
             values: tensor.to_f32().into_iter().map(f64::from).collect(),
         })
+    }
+
+    fn workspace(&self) -> Result<(), ComputeError> {
+        Ok(())
     }
 
     fn upload(&self, values: &[f32], width: usize) -> Result<Matrix, ComputeError> {
@@ -172,38 +191,27 @@ impl Backend for Scalar {
         Ok(())
     }
 
-    fn embed(&self, table: &Matrix, ids: &[u32]) -> Result<Matrix, ComputeError> {
-        Ok(Matrix {
+    fn embed(&self, table: &Matrix, ids: &[u32], x: &mut Matrix) -> Result<(), ComputeError> {
+        *x = Matrix {
             width: table.width,
             values: ids.iter().flat_map(|id| table.row(*id as usize)).copied().collect(),
-        })
-    }
-
-    fn rms_norm(&self, x: &Matrix, weight: &Matrix, eps: f64) -> Result<Matrix, ComputeError> {
-        Ok(rms_norm(x, weight, eps))
-    }
-
-    fn slice_rows(&self, x: &Matrix, range: std::ops::Range<usize>) -> Result<Matrix, ComputeError> {
-        Ok(Matrix {
-            width: x.width,
-            values: x.values[range.start * x.width..range.end * x.width].to_vec(),
-        })
-    }
-
-    fn residual(&self, alpha: f64, x: &Matrix, beta: f64, f: &Matrix) -> Result<Matrix, ComputeError> {
-        Ok(x.clone().zip(f, |x, f| alpha * x + beta * f))
+        };
+        Ok(())
     }
 
     fn lightning(
         &self,
+        (): &mut (),
+        block: Block<'_, Matrix>,
         spec: &Lightning,
         weights: &LightningWeights<Matrix>,
-        h: &Matrix,
+        x: &mut Matrix,
         state: &Vec<f64>,
         next: &mut Vec<f64>,
         tile: Tile<'_>,
-    ) -> Result<Matrix, ComputeError> {
+    ) -> Result<(), ComputeError> {
         tile.interrupt.check()?;
+        let h = &rms_norm(x, block.norm, block.eps);
         let d = spec.head_dim;
         let tokens = h.rows().len();
         let qkv = h.times(&weights.qkv).map(silu);
@@ -239,18 +247,22 @@ impl Backend for Scalar {
         }
         let gate = h.times(&weights.gate).map(sigmoid);
         let y = rms_norm(&y, &weights.norm, spec.norm_eps).zip(&gate, |y, gate| y * gate);
-        Ok(y.last(tile.outputs).times(&weights.out))
+        *x = residual(block.residual, x, h, &y.last(tile.outputs).times(&weights.out));
+        Ok(())
     }
 
     fn softmax(
         &self,
+        (): &mut (),
+        block: Block<'_, Matrix>,
         spec: &Softmax,
         weights: &SoftmaxWeights<Matrix>,
-        h: &Matrix,
+        x: &mut Matrix,
         cache: &mut ScalarCache,
         tile: Tile<'_>,
-    ) -> Result<Matrix, ComputeError> {
+    ) -> Result<(), ComputeError> {
         tile.interrupt.check()?;
+        let h = &rms_norm(x, block.norm, block.eps);
         let d = spec.head_dim;
         let mut q = h.times(&weights.q);
         let mut k = h.times(&weights.k);
@@ -278,24 +290,31 @@ impl Backend for Scalar {
                 }
             }
         }
-        Ok(y.last(tile.outputs).times(&weights.out))
+        *x = residual(block.residual, x, h, &y.last(tile.outputs).times(&weights.out));
+        Ok(())
     }
 
     fn moe(
         &self,
+        (): &mut (),
+        block: Block<'_, Matrix>,
         spec: &Moe,
         weights: &MoeWeights<Matrix>,
-        h: &Matrix,
+        rows: &mut Matrix,
         interrupt: &Interrupt,
-    ) -> Result<Matrix, ComputeError> {
+    ) -> Result<(), ComputeError> {
         interrupt.check()?;
+        let h = rms_norm(rows, block.norm, block.eps);
         let mut y = Matrix::empty(h.width);
         for x in h.rows() {
             let x = Matrix {
                 width: h.width,
                 values: x.to_vec(),
             };
-            let p = softmax(&x.times(&weights.router).values);
+            let p = match &weights.router {
+                Some(router) => softmax(&x.times(router).values),
+                None => vec![1.0],
+            };
             let mut chosen: Vec<usize> = Vec::new();
             while chosen.len() < spec.top_k {
                 let best = (0..spec.experts)
@@ -316,10 +335,32 @@ impl Backend for Scalar {
             }
             y.values.extend(row);
         }
-        Ok(y)
+        *rows = residual(block.residual, rows, &h, &y);
+        Ok(())
     }
 
-    fn head(&self, head: &Matrix, h: &Matrix, _: &Interrupt) -> Result<Vec<f32>, ComputeError> {
-        Ok(Self::logits(head, h).to_f32())
+    fn head(
+        &self,
+        (): &mut (),
+        norm: (&Matrix, f64),
+        head: &Matrix,
+        x: &Matrix,
+        rows: std::ops::Range<usize>,
+        logits: &mut Vec<f32>,
+        _: &Interrupt,
+    ) -> Result<(), ComputeError> {
+        let rows = Matrix {
+            width: x.width,
+            values: x.values[rows.start * x.width..rows.end * x.width].to_vec(),
+        };
+        *logits = Self::logits(norm, head, &rows).to_f32();
+        Ok(())
     }
+}
+
+/// `alpha·r + beta·f` of the last rows of `h` or `x`.
+fn residual(residual: Residual, x: &Matrix, h: &Matrix, f: &Matrix) -> Matrix {
+    let r = if residual.from_normed { h } else { x };
+    r.last(f.rows().len())
+        .zip(f, |r, f| residual.alpha * r + residual.beta * f)
 }

@@ -1,5 +1,6 @@
 //! The tests of one implementation. Those with an oracle compare; the others need only the implementation itself.
 
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,21 +8,22 @@ use proptest::prelude::*;
 
 use thunderhead::compute::{Backend, ComputeError, Interrupt};
 use thunderhead::model::{
-    Dtype, Lightning, Mixer, MixerWeights, Moe, MoeWeights, Rope, Softmax, TensorView, lightning_slopes,
+    Dtype, Lightning, Mixer, MixerWeights, Moe, MoeWeights, Pairing, Residual, Rope, Softmax, TensorRole, TensorView,
+    lightning_slopes,
 };
 
 use crate::case::{
-    MixerCase, PROBES, Random, Stream, StreamLayer, close, dtypes, for_all, load_moe, mixer_cases, mixer_weights,
-    moe_cases, moe_weights, softmaxes,
+    Around, MixerCase, PROBES, Random, Stream, StreamLayer, close, dtypes, for_all, mixer_cases, mixer_weights,
+    moe_cases, moe_weights, run_moe, softmaxes,
 };
 use crate::scalar;
 
 /// Attention blocks, tile by tile: every output, the state, and what follows from it.
 pub fn mixers_agree<B: Backend, O: Backend>(backend: &B, oracle: &O) {
     for_all(mixer_cases(), |case| {
-        let h = case.h();
-        let mut got = Stream::of(backend, &case, &h);
-        let mut expected = Stream::of(oracle, &case, &h);
+        let (h, around) = (case.h(), case.around());
+        let mut got = Stream::of(backend, &case, &around, &h);
+        let mut expected = Stream::of(oracle, &case, &around, &h);
         for size in case.tile_sizes() {
             let outputs = case.outputs.min(size);
             let at = format!("{size} tokens from {}", got.position);
@@ -34,17 +36,13 @@ pub fn mixers_agree<B: Backend, O: Backend>(backend: &B, oracle: &O) {
 
 /// Experts, for the tokens whose choice of experts does not hang on rounding.
 pub fn moe_agrees<B: Backend, O: Backend>(backend: &B, oracle: &O) {
-    fn run<B: Backend>(backend: &B, spec: &Moe, weights: MoeWeights<TensorView>, h: &[f32], hidden: usize) -> Vec<f32> {
-        let h = backend.upload(h, hidden).unwrap();
-        let weights = load_moe(backend, weights);
-        let rows = backend.moe(spec, &weights, &h, &Interrupt::new()).unwrap();
-        backend.download(&rows).unwrap()
-    }
     for_all(moe_cases(), |case| {
         let mut random = Random(case.seed);
+        let around = Around::new(case.hidden, case.residual, case.dtype, &mut random);
         let weights = moe_weights(&case.spec, case.hidden, case.dtype, &mut random);
         let h = random.values(case.tokens * case.hidden, 1.0);
-        let clear = clear_choices(&case.spec, &weights.router, &h, case.hidden);
+        let normed = scalar::normed(&around, &h);
+        let clear = clear_choices(&case.spec, weights.router.as_ref(), &normed, case.hidden);
         let rows = |values: Vec<f32>| -> Vec<f32> {
             let rows = values.chunks_exact(case.hidden).zip(&clear);
             rows.filter(|(_, clear)| **clear)
@@ -52,16 +50,19 @@ pub fn moe_agrees<B: Backend, O: Backend>(backend: &B, oracle: &O) {
                 .copied()
                 .collect()
         };
-        let got = run(backend, &case.spec, weights.clone(), &h, case.hidden);
-        let expected = run(oracle, &case.spec, weights, &h, case.hidden);
+        let free = Interrupt::new();
+        let got = run_moe(backend, &around, &case.spec, &weights, &h, &free).unwrap();
+        let expected = run_moe(oracle, &around, &case.spec, &weights, &h, &free).unwrap();
         prop_assert_eq!(got.len(), h.len());
         close("experts", &rows(got), &rows(expected))
     });
 }
 
 /// Whether each token's last chosen expert is well ahead of the first one left out.
-fn clear_choices(spec: &Moe, router: &TensorView, h: &[f32], hidden: usize) -> Vec<bool> {
-    let router = router.to_f32();
+fn clear_choices(spec: &Moe, router: Option<&TensorView>, h: &[f32], hidden: usize) -> Vec<bool> {
+    let Some(router) = router.map(TensorView::to_f32) else {
+        return vec![true; h.len() / hidden];
+    };
     h.chunks_exact(hidden)
         .map(|x| {
             let logit = |w: &[f32]| w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
@@ -73,63 +74,62 @@ fn clear_choices(spec: &Moe, router: &TensorView, h: &[f32], hidden: usize) -> V
         .collect()
 }
 
-/// Embedding, norm, last rows, residual, head.
+/// Embedding and head.
 pub fn rows_agree<B: Backend, O: Backend>(backend: &B, oracle: &O) {
     #[derive(Debug, Clone)]
     struct Case {
         hidden: usize,
         vocab: usize,
         ids: Vec<u32>,
-        last: usize,
-        alpha: f64,
-        beta: f64,
+        rows: Range<usize>,
         dtype: Dtype,
         seed: u64,
     }
-    fn run<B: Backend>(backend: &B, case: &Case) -> [Vec<f32>; 6] {
+    fn run<B: Backend>(backend: &B, case: &Case) -> [Vec<f32>; 3] {
         let mut random = Random(case.seed);
         let matrix = random.matrix("embedding", case.dtype, [case.vocab, case.hidden], 1.0);
         let norm = random.norm("norm", case.dtype, case.hidden);
-        let table = backend.load(matrix).unwrap();
-        let norm = backend.load(norm).unwrap();
+        let table = backend.load(matrix, TensorRole::TableAndMatrix).unwrap();
+        let norm = backend.load(norm, TensorRole::Norm).unwrap();
         let f = random.values(case.ids.len() * case.hidden, 1.0);
-        let uploaded = backend.upload(&f, case.hidden).unwrap();
-        let x = backend.embed(&table, &case.ids).unwrap();
-        let h = backend.rms_norm(&x, &norm, 1e-5).unwrap();
-        let y = backend.residual(case.alpha, &h, case.beta, &uploaded).unwrap();
-        let last = backend
-            .slice_rows(&y, case.ids.len() - case.last..case.ids.len())
+        let mut x = backend.upload(&f, case.hidden).unwrap();
+        let uploaded = backend.download(&x).unwrap();
+        backend.embed(&table, &case.ids, &mut x).unwrap();
+        let mut logits = vec![7.0; 3];
+        let (workspace, rows) = (&mut backend.workspace().unwrap(), case.rows.clone());
+        backend
+            .head(
+                workspace,
+                (&norm, 1e-5),
+                &table,
+                &x,
+                rows,
+                &mut logits,
+                &Interrupt::new(),
+            )
             .unwrap();
-        let logits = backend.head(&table, &last, &Interrupt::new()).unwrap();
-        let host = |rows: &B::Rows| backend.download(rows).unwrap();
-        [host(&uploaded), host(&x), host(&h), host(&y), host(&last), logits]
+        [uploaded, backend.download(&x).unwrap(), logits]
     }
     let cases = (2_usize..=90, 8_usize..=70).prop_flat_map(|(vocab, hidden)| {
         let ids = prop::collection::vec(0..vocab as u32, 1..=150);
-        let scalars = (0.0..4.0_f64, 0.0..4.0_f64);
-        (
-            Just((vocab, hidden)),
-            ids,
-            any::<prop::sample::Index>(),
-            scalars,
-            dtypes(),
-            any::<u64>(),
+        let ends = any::<[prop::sample::Index; 2]>();
+        (Just((vocab, hidden)), ids, ends, dtypes(), any::<u64>()).prop_map(
+            |((vocab, hidden), ids, ends, dtype, seed)| {
+                let [a, b] = ends.map(|end| end.index(ids.len() + 1));
+                Case {
+                    hidden,
+                    vocab,
+                    ids,
+                    rows: a.min(b)..a.max(b),
+                    dtype,
+                    seed,
+                }
+            },
         )
-            .prop_map(|((vocab, hidden), ids, last, (alpha, beta), dtype, seed)| Case {
-                hidden,
-                vocab,
-                last: last.index(ids.len() + 1),
-                ids,
-                alpha,
-                beta,
-                dtype,
-                seed,
-            })
     });
     for_all(cases, |case| {
         let (got, expected) = (run(backend, &case), run(oracle, &case));
-        let names = ["upload", "embed", "rms_norm", "residual", "last_rows", "head"];
-        for ((name, got), expected) in names.into_iter().zip(got).zip(expected) {
+        for ((name, got), expected) in ["upload", "embed", "head"].into_iter().zip(got).zip(expected) {
             close(name, &got, &expected)?;
         }
         Ok(())
@@ -139,9 +139,9 @@ pub fn rows_agree<B: Backend, O: Backend>(backend: &B, oracle: &O) {
 /// A sequence in tiles is the sequence in one.
 pub fn tiles_do_not_matter<B: Backend>(backend: &B) {
     for_all(mixer_cases(), |case| {
-        let h = case.h();
-        let mut whole = Stream::of(backend, &case, &h);
-        let mut tiled = Stream::of(backend, &case, &h);
+        let (h, around) = (case.h(), case.around());
+        let mut whole = Stream::of(backend, &case, &around, &h);
+        let mut tiled = Stream::of(backend, &case, &around, &h);
         let expected = whole.push(case.tokens, case.tokens);
         let got: Vec<f32> = case.tile_sizes().flat_map(|size| tiled.push(size, size)).collect();
         close("outputs", &got, &expected)?;
@@ -153,9 +153,9 @@ pub fn tiles_do_not_matter<B: Backend>(backend: &B) {
 /// A prompt in one tile, then a token at a time.
 pub fn decode_continues_prefill<B: Backend>(backend: &B) {
     for_all(mixer_cases(), |case| {
-        let h = case.h();
-        let mut whole = Stream::of(backend, &case, &h);
-        let mut decoded = Stream::of(backend, &case, &h);
+        let (h, around) = (case.h(), case.around());
+        let mut whole = Stream::of(backend, &case, &around, &h);
+        let mut decoded = Stream::of(backend, &case, &around, &h);
         let expected = whole.push(case.tokens, case.tokens);
         let prompt = case.tokens - case.outputs;
         let mut got = match prompt {
@@ -172,9 +172,9 @@ pub fn decode_continues_prefill<B: Backend>(backend: &B) {
 /// Fewer outputs are the last rows of all of them, and leave the same state.
 pub fn unread_outputs_change_nothing<B: Backend>(backend: &B) {
     for_all(mixer_cases(), |case| {
-        let h = case.h();
-        let mut all = Stream::of(backend, &case, &h);
-        let mut some = Stream::of(backend, &case, &h);
+        let (h, around) = (case.h(), case.around());
+        let mut all = Stream::of(backend, &case, &around, &h);
+        let mut some = Stream::of(backend, &case, &around, &h);
         let expected = all.push(case.tokens, case.tokens);
         let got = some.push(case.tokens, case.outputs);
         close("outputs", &got, &expected[(case.tokens - case.outputs) * case.hidden..])?;
@@ -185,8 +185,8 @@ pub fn unread_outputs_change_nothing<B: Backend>(backend: &B) {
 
 /// A copy of a lightning state is not moved by what the original goes on to.
 pub fn a_copied_state_stays<B: Backend>(backend: &B) {
-    let (case, h) = fixed(lightning(5, 12), 20, 17);
-    let mut stream = Stream::of(backend, &case, &h);
+    let (case, around, h) = fixed(lightning(5, 12), 20, 17);
+    let mut stream = Stream::of(backend, &case, &around, &h);
     stream.push(9, 0);
     let StreamLayer::Lightning { spec, state, .. } = &stream.layer else {
         panic!("a lightning case");
@@ -206,15 +206,15 @@ pub fn a_copied_state_stays<B: Backend>(backend: &B) {
 
 /// After a truncation other tokens may follow, as if the forgotten ones had never been.
 pub fn a_truncated_cache_forgets<B: Backend>(backend: &B) {
-    let (case, h) = fixed(softmax(6, 2, 10, 6), 20, 30);
+    let (case, around, h) = fixed(softmax(6, 2, 10, 6), 20, 30);
     let other: Vec<f32> = h
         .iter()
         .enumerate()
         .map(|(i, v)| if i < 11 * 20 { *v } else { 0.5 - v })
         .collect();
-    let mut stream = Stream::of(backend, &case, &h);
+    let mut stream = Stream::of(backend, &case, &around, &h);
     stream.push(25, 0);
-    let mut fresh = Stream::of(backend, &case, &other);
+    let mut fresh = Stream::of(backend, &case, &around, &other);
     fresh.push(11, 0);
     let expected = fresh.push(9, 9);
 
@@ -229,7 +229,7 @@ pub fn a_truncated_cache_forgets<B: Backend>(backend: &B) {
     backend.truncate_kv_cache(&mut cache, 40).unwrap();
     backend.truncate_kv_cache(&mut cache, 25).unwrap();
     backend.truncate_kv_cache(&mut cache, 11).unwrap();
-    let mut stream = Stream::of(backend, &case, &other);
+    let mut stream = Stream::of(backend, &case, &around, &other);
     stream.position = 11;
     stream.layer = StreamLayer::Softmax { spec, weights, cache };
     close("outputs", &stream.push(9, 9), &expected).unwrap();
@@ -244,6 +244,7 @@ pub fn equal_experts_in_order<B: Backend>(backend: &B) {
         top_k: 2,
         width: 9,
     };
+    let around = Around::new(hidden, PLAIN, Dtype::F32, &mut random);
     let weights = moe_weights(&all, hidden, Dtype::F32, &mut random);
     let h: Vec<f32> = random.values(11 * hidden, 4.0).iter().map(|v| v.round()).collect();
     let run = |top_k: usize, favourites: &[usize], experts: &[usize]| {
@@ -256,7 +257,7 @@ pub fn equal_experts_in_order<B: Backend>(backend: &B) {
             .flat_map(|e| (0..hidden).map(move |i| if i == 0 && favourites.contains(&e) { 1.0 } else { 0.0 }))
             .collect();
         let weights = MoeWeights {
-            router: TensorView::from_f32("router", vec![experts.len(), hidden], &router),
+            router: Some(TensorView::from_f32("router", vec![experts.len(), hidden], &router)),
             experts: experts.iter().map(|e| weights.experts[*e].clone()).collect(),
         };
         let h: Vec<f32> = h
@@ -264,10 +265,7 @@ pub fn equal_experts_in_order<B: Backend>(backend: &B) {
             .enumerate()
             .map(|(i, v)| if i % hidden == 0 { 2.0 } else { *v })
             .collect();
-        let h = backend.upload(&h, hidden).unwrap();
-        let weights = load_moe(backend, weights);
-        let rows = backend.moe(&spec, &weights, &h, &Interrupt::new()).unwrap();
-        backend.download(&rows).unwrap()
+        run_moe(backend, &around, &spec, &weights, &h, &Interrupt::new()).unwrap()
     };
     let everyone: Vec<usize> = (0..all.experts).collect();
     close("none ahead", &run(2, &[], &everyone), &run(2, &[], &[0, 1])).unwrap();
@@ -287,6 +285,7 @@ pub fn channels_past_the_rotary_ones_have_no_position<B: Backend>(backend: &B) {
             let MixerWeights::Softmax(weights) = weights else {
                 panic!("softmax weights");
             };
+            let around = Around::new(hidden, PLAIN, Dtype::F32, &mut random);
             let h = random.values(tokens * hidden, 1.0);
             let earlier = h[..(tokens - 1) * hidden].chunks_exact(hidden).rev().flatten();
             let reversed: Vec<f32> = earlier.chain(&h[(tokens - 1) * hidden..]).copied().collect();
@@ -300,7 +299,7 @@ pub fn channels_past_the_rotary_ones_have_no_position<B: Backend>(backend: &B) {
                 let mut weights = weights.clone();
                 (weights.q, weights.k) = (only(&weights.q), only(&weights.k));
                 let mixer = Mixer::Softmax(Softmax { rope, ..spec.clone() });
-                Stream::new(backend, &mixer, MixerWeights::Softmax(weights), hidden, h).push(tokens, 1)
+                Stream::new(backend, &mixer, MixerWeights::Softmax(weights), &around, h).push(tokens, 1)
             };
             let without = last_output(spec.rope, false, &h);
             close("reversed", &last_output(spec.rope, false, &reversed), &without)?;
@@ -322,9 +321,9 @@ pub fn interrupted_at_once<B: Backend>(backend: &B) {
     let raised = Interrupt::new();
     raised.raise();
     for_all(mixer_cases(), |case| {
-        let h = case.h();
-        let mut stopped = Stream::of(backend, &case, &h);
-        let mut clean = Stream::of(backend, &case, &h);
+        let (h, around) = (case.h(), case.around());
+        let mut stopped = Stream::of(backend, &case, &around, &h);
+        let mut clean = Stream::of(backend, &case, &around, &h);
         let before = case.tokens / 3;
         if before > 0 {
             stopped.push(before, 0);
@@ -344,10 +343,9 @@ pub fn interrupted_at_once<B: Backend>(backend: &B) {
     for_all(moe_cases(), |case| {
         let mut random = Random(case.seed);
         let weights = moe_weights(&case.spec, case.hidden, case.dtype, &mut random);
-        let weights = load_moe(backend, weights);
+        let around = Around::new(case.hidden, case.residual, case.dtype, &mut random);
         let h = random.values(case.tokens * case.hidden, 1.0);
-        let h = backend.upload(&h, case.hidden).unwrap();
-        let result = backend.moe(&case.spec, &weights, &h, &raised);
+        let result = run_moe(backend, &around, &case.spec, &weights, &h, &raised);
         prop_assert!(
             matches!(result, Err(ComputeError::Interrupted(_))),
             "it was not interrupted"
@@ -375,13 +373,13 @@ pub fn interrupted_midway<B: Backend>(backend: &B) {
         assert!(late < SOON, "it went on for {late:?}");
     };
     for mixer in [lightning(8, 32), softmax(8, 4, 32, 16)] {
-        let (case, h) = fixed(mixer, 64, 100 + TOKENS);
-        let mut clean = Stream::of(backend, &case, &h);
+        let (case, around, h) = fixed(mixer, 64, 100 + TOKENS);
+        let mut clean = Stream::of(backend, &case, &around, &h);
         clean.push(100, 0);
         let state = clean.state();
         let expected = clean.push(TOKENS, TOKENS);
         for delay in [0, 1, 3, 10, 30] {
-            let mut stream = Stream::of(backend, &case, &h);
+            let mut stream = Stream::of(backend, &case, &around, &h);
             stream.push(100, 0);
             let mut result = None;
             raise_after(delay, &mut |interrupt| {
@@ -404,18 +402,25 @@ pub fn interrupted_midway<B: Backend>(backend: &B) {
         width: 256,
     };
     let mut random = Random(3);
-    let weights = load_moe(backend, moe_weights(&spec, 128, Dtype::F32, &mut random));
-    let h = backend.upload(&random.values(1600 * 128, 1.0), 128).unwrap();
+    let weights = moe_weights(&spec, 128, Dtype::F32, &mut random);
+    let around = Around::new(128, PLAIN, Dtype::F32, &mut random);
+    let h = random.values(1600 * 128, 1.0);
     for delay in [0, 1, 3, 10] {
         raise_after(
             delay,
-            &mut |interrupt| match backend.moe(&spec, &weights, &h, interrupt) {
+            &mut |interrupt| match run_moe(backend, &around, &spec, &weights, &h, interrupt) {
                 Ok(_) | Err(ComputeError::Interrupted(_)) => (),
                 Err(error) => panic!("{error}"),
             },
         );
     }
 }
+
+const PLAIN: Residual = Residual {
+    alpha: 1.0,
+    beta: 1.0,
+    from_normed: false,
+};
 
 fn lightning(heads: usize, head_dim: usize) -> Mixer {
     Mixer::Lightning(Lightning {
@@ -434,20 +439,22 @@ fn softmax(heads: usize, kv_heads: usize, head_dim: usize, rotary: usize) -> Mix
         rope: Rope {
             dim: rotary,
             theta: 1e4,
+            pairing: Pairing::Halves,
         },
     })
 }
 
-fn fixed(mixer: Mixer, hidden: usize, tokens: usize) -> (MixerCase, Vec<f32>) {
+fn fixed(mixer: Mixer, hidden: usize, tokens: usize) -> (MixerCase, Around, Vec<f32>) {
     let case = MixerCase {
         mixer,
         hidden,
         tokens: tokens - PROBES,
         tiles: vec![tokens],
         outputs: 0,
+        residual: PLAIN,
         dtype: Dtype::F32,
         seed: 11,
     };
-    let h = case.h();
-    (case, h)
+    let (around, h) = (case.around(), case.h());
+    (case, around, h)
 }

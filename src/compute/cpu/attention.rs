@@ -5,186 +5,302 @@
 //! rule, which is how a single decoded token is spread over threads. All query heads that share a key-value head go
 //! through a page together.
 
-use rayon::prelude::*;
-
-use super::gemm::{Gemm, Mat, MatMut, PANEL};
+use super::disjoint::Disjoint;
+use super::gemm::{Element, Gemm, Mat, MatMut, PANEL};
+use super::kv_cache::{Head, KvCache, PAGE, Page};
+use super::project::{Activation, Projection};
+use super::rope::Turns;
 use super::simd::{Isa, Kernel, exp, largest, sum};
-use super::{Cpu, Rows};
-use crate::compute::{Interrupt, Interrupted, Tile};
-use crate::model::{Rope, Softmax, SoftmaxWeights, TensorView};
+use super::weight::Weight;
+use super::workspace::{Threads, Workspace, all};
+use super::{Cpu, MIXED_TOGETHER, Rows};
+use crate::compute::{Block, Interrupt, Interrupted, Tile};
+use crate::model::{Softmax, SoftmaxWeights};
 
-/// Tokens a page. A page is allocated whole, and a cache never moves what it holds.
-pub(super) const PAGE: usize = 256;
 /// Query tokens that go through the pages together.
 const QUERY_BLOCK: usize = 32;
 /// Pages that one task of a split query takes at least.
 const PAGES_A_SPLIT: usize = 16;
+/// Tokens whose queries and keys a task rotates.
+const ROTATED: usize = 16;
 
-/// Keys (rotated, transposed) and values of one layer.
-#[derive(Debug)]
-pub struct KvCache {
-    kv_heads: usize,
-    dim: usize,
-    len: usize,
-    /// `[kv_heads, PAGE / PANEL, dim, PANEL]` a page: as a product reads them, one after the other.
-    keys: Vec<Box<[f32]>>,
-    /// `[kv_heads, PAGE, dim]` a page.
-    values: Vec<Box<[f32]>>,
+/// Buffers of one layer's attention.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    turns: Turns,
+    tasks: Vec<Task>,
+    /// Of all tasks, one after the other.
+    partials: Vec<f32>,
 }
 
-impl KvCache {
-    pub(super) fn new(spec: &Softmax) -> Self {
-        Self {
-            kv_heads: spec.kv_heads,
-            dim: spec.head_dim,
-            len: 0,
-            keys: Vec::new(),
-            values: Vec::new(),
-        }
-    }
-
-    pub(super) fn truncate(&mut self, len: usize) {
-        let len = len.min(self.len);
-        self.len = len;
-        self.keys.truncate(len.div_ceil(PAGE));
-        self.values.truncate(len.div_ceil(PAGE));
-    }
-
-    /// Appends one token's keys and values, each `[kv_heads, dim]`.
-    fn push(&mut self, key: &[f32], value: &[f32]) {
-        let slot = self.len % PAGE;
-        if slot == 0 {
-            let page = || vec![0.0; self.kv_heads * self.dim * PAGE].into_boxed_slice();
-            self.keys.push(page());
-            self.values.push(page());
-        }
-        let page = self.len / PAGE;
-        for (head, key) in key.chunks_exact(self.dim).enumerate() {
-            let panel = (head * PAGE / PANEL + slot / PANEL) * self.dim;
-            for (i, k) in key.iter().enumerate() {
-                self.keys[page][(panel + i) * PANEL + slot % PANEL] = *k;
-            }
-        }
-        for (head, v) in value.chunks_exact(self.dim).enumerate() {
-            self.values[page][(head * PAGE + slot) * self.dim..][..self.dim].copy_from_slice(v);
-        }
-        self.len += 1;
-    }
-
-    fn page_keys(&self, page: usize, head: usize) -> &[f32] {
-        &self.keys[page][head * self.dim * PAGE..][..self.dim * PAGE]
-    }
-
-    fn page_values(&self, page: usize, head: usize) -> &[f32] {
-        &self.values[page][head * PAGE * self.dim..][..PAGE * self.dim]
-    }
+/// Buffers of one task.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// `[rows, dim]`
+    queries: Vec<f32>,
+    /// `[rows, PAGE]`
+    scores: Vec<f32>,
 }
 
 impl Cpu {
     pub(super) fn softmax_block(
         &self,
+        workspace: &mut Workspace,
+        block: Block<'_, Weight>,
         spec: &Softmax,
-        weights: &SoftmaxWeights<TensorView>,
-        h: &Rows,
+        weights: &SoftmaxWeights<Weight>,
+        x: &mut Rows,
         cache: &mut KvCache,
         tile: Tile<'_>,
-    ) -> Result<Rows, Interrupted> {
+    ) -> Result<(), Interrupted> {
+        let (tokens, hidden) = (x.tokens(), x.width);
+        let first_output = tokens - tile.outputs;
         let dim = spec.head_dim;
-        let mut keys = self.matmul(&h.data, &weights.k, tile.interrupt)?;
-        let values = self.matmul(&h.data, &weights.v, tile.interrupt)?;
-        rotate(spec.rope, dim, spec.kv_heads, tile.position, &mut keys);
-        let kv_width = spec.kv_heads * dim;
-        for (key, value) in keys.chunks_exact(kv_width).zip(values.chunks_exact(kv_width)) {
-            cache.push(key, value);
-        }
-        if tile.outputs == 0 {
-            return Ok(Rows::empty(h.width));
-        }
+        let (width, kv_width) = (spec.heads * dim, spec.kv_heads * dim);
+        let threads = &workspace.threads;
+        let buffers = &mut workspace.mixer;
+        buffers.attention.turns.prepare(spec.rope);
+        workspace.result.resize(tile.outputs * hidden, 0.0);
+        for start in (0..tokens).step_by(MIXED_TOGETHER) {
+            let count = MIXED_TOGETHER.min(tokens - start);
+            let skip = first_output.saturating_sub(start).min(count);
+            let outputs = count - skip;
+            let normed = &mut workspace.normed;
+            let these = &x.data[start * hidden..(start + count) * hidden];
+            let norm = (block.norm, block.eps);
+            let wanted = [&weights.q, &weights.k, &weights.v];
+            self.normalise(threads, these, norm, &wanted, normed, tile.interrupt)?;
 
-        let first = tile.position + h.tokens() - tile.outputs;
-        let mut queries = self.matmul(h.last(tile.outputs), &weights.q, tile.interrupt)?;
-        rotate(spec.rope, dim, spec.heads, first, &mut queries);
-        let scale = 1.0 / (dim as f32).sqrt();
-        for q in &mut queries {
-            *q *= scale;
+            let (queries, keys, values) = (&mut buffers.first, &mut buffers.second, &mut buffers.third);
+            queries.resize(outputs * width, 0.0);
+            keys.resize(count * kv_width, 0.0);
+            values.resize(count * kv_width, 0.0);
+            let all = all(&mut workspace.all, count);
+            let plain = Activation::None;
+            let project = |weight, tokens, out| Projection {
+                weight,
+                input: normed.input(),
+                tokens,
+                activation: plain,
+                out,
+            };
+            let projections = [
+                project(&weights.q, &all[skip..], &mut **queries),
+                project(&weights.k, all, &mut **keys),
+                project(&weights.v, all, &mut **values),
+            ];
+            self.project(threads, projections, tile.interrupt)?;
+
+            let position = tile.position + start;
+            self.rotate(
+                threads,
+                spec,
+                &buffers.attention.turns,
+                position,
+                skip,
+                (queries, keys),
+                tile.interrupt,
+            )?;
+            for (key, value) in keys.chunks_exact(kv_width).zip(values.chunks_exact(kv_width)) {
+                cache.push(key, value);
+            }
+            if outputs == 0 {
+                continue;
+            }
+
+            let mixed = &mut buffers.mixed;
+            let quantise = mixed.resize(outputs, width, &[&weights.out]);
+            let attention = &mut buffers.attention;
+            self.attend(
+                threads,
+                spec,
+                queries,
+                position + skip,
+                cache,
+                attention,
+                tile.interrupt,
+            )?;
+            let Attended { tasks, partials } = attention.attended();
+            self.rows(threads, mixed, outputs, quantise, tile.interrupt, |t, row, _| {
+                merge(tasks, partials, spec, t, row);
+            })?;
+            let r = if block.residual.from_normed {
+                &normed.rows[skip * hidden..]
+            } else {
+                &these[skip * hidden..]
+            };
+            self.project_residual(
+                threads,
+                &weights.out,
+                mixed.input(),
+                &all[..outputs],
+                (block.residual.alpha as f32, r),
+                block.residual.beta as f32,
+                &mut workspace.result[(start + skip - first_output) * hidden..][..outputs * hidden],
+                tile.interrupt,
+            )?;
         }
-        let y = self.attend(spec, &queries, first, cache, tile.interrupt)?;
-        Ok(Rows {
-            data: self.matmul(&y, &weights.out, tile.interrupt)?,
-            width: h.width,
+        std::mem::swap(&mut x.data, &mut workspace.result);
+        Ok(())
+    }
+
+    /// Rotates keys from `position` on and the queries of all but the first `skip` of their tokens, and scales the queries.
+    fn rotate(
+        &self,
+        threads: &Threads,
+        spec: &Softmax,
+        turns: &Turns,
+        position: usize,
+        skip: usize,
+        (queries, keys): (&mut [f32], &mut [f32]),
+        interrupt: &Interrupt,
+    ) -> Result<(), Interrupted> {
+        let dim = spec.head_dim;
+        let (width, kv_width) = (spec.heads * dim, spec.kv_heads * dim);
+        let count = keys.len() / kv_width;
+        let scale = 1.0 / (dim as f32).sqrt();
+        let (queries, keys) = (Disjoint::new(queries), Disjoint::new(keys));
+        // A sine costs about as much as 64 multiply-adds.
+        let work = count * (spec.rope.dim * 64 + width);
+        self.step(threads, count.div_ceil(ROTATED), work, interrupt, |task, _| {
+            for t in task * ROTATED..count.min((task + 1) * ROTATED) {
+                // SAFETY: a token belongs to one task.
+                #[allow(unsafe_code)]
+                let key = unsafe { keys.part(t * kv_width, kv_width) };
+                if t < skip {
+                    turns.rotate(dim, position + t, [key]);
+                    continue;
+                }
+                // SAFETY: as above.
+                #[allow(unsafe_code)]
+                let query = unsafe { queries.part((t - skip) * width, width) };
+                for q in query.iter_mut() {
+                    *q *= scale;
+                }
+                turns.rotate(dim, position + t, [key, query]);
+            }
         })
     }
 
-    /// `queries` is `[tokens, heads·dim]`, rotated and scaled; the first is at `position`. Returns the same shape.
+    /// `queries` is `[tokens, heads·dim]`, rotated and scaled; the first is at `position`. Leaves the tasks and their results.
     fn attend(
         &self,
+        threads: &Threads,
         spec: &Softmax,
         queries: &[f32],
         position: usize,
         cache: &KvCache,
+        buffers: &mut Buffers,
         interrupt: &Interrupt,
-    ) -> Result<Vec<f32>, Interrupted> {
+    ) -> Result<(), Interrupted> {
         let width = spec.heads * spec.head_dim;
         let tokens = queries.len() / width;
-        let mut tasks = Vec::new();
+        let group = spec.heads / spec.kv_heads;
+        let tasks = &mut buffers.tasks;
+        tasks.clear();
+        let mut room = 0;
         for start in (0..tokens).step_by(QUERY_BLOCK) {
             let count = QUERY_BLOCK.min(tokens - start);
             let pages = (position + start + count).div_ceil(PAGE);
             for kv_head in 0..spec.kv_heads {
                 let blocks = tokens.div_ceil(QUERY_BLOCK) * spec.kv_heads;
-                let splits = (2 * self.threads())
+                let splits = (2 * self.pool.threads())
                     .div_ceil(blocks)
                     .min(pages.div_ceil(PAGES_A_SPLIT))
                     .max(1);
                 let share = pages.div_ceil(splits);
                 for first_page in (0..pages).step_by(share) {
-                    tasks.push(Task {
+                    let task = Task {
                         start,
                         count,
                         kv_head,
-                        pages: first_page..pages.min(first_page + share),
-                    });
+                        first_page,
+                        end_page: pages.min(first_page + share),
+                        result: room,
+                    };
+                    room += task.room(spec);
+                    tasks.push(task);
                 }
             }
         }
-        let run = |task: &Task| task.run(self.isa, spec, queries, position, cache, interrupt);
-        let partials: Vec<Partial> = if self.threads() == 1 || tasks.len() == 1 {
-            tasks.iter().map(run).collect::<Result<_, _>>()?
-        } else {
-            self.pool
-                .install(|| tasks.par_iter().map(run).collect::<Result<_, _>>())?
-        };
-
-        let mut out = vec![0.0; queries.len()];
-        let mut parts = tasks.iter().zip(partials).peekable();
-        while let Some((task, mut sum)) = parts.next() {
-            while let Some((_, more)) =
-                parts.next_if(|(next, _)| (next.start, next.kv_head) == (task.start, task.kv_head))
-            {
-                sum.merge(&more, spec.head_dim);
-            }
-            sum.write(task, spec, &mut out);
-        }
-        Ok(out)
+        buffers.partials.resize(room, 0.0);
+        let partials = Disjoint::new(&mut buffers.partials);
+        let work = tokens * spec.heads * 2 * spec.head_dim * (position + tokens);
+        self.step(threads, tasks.len(), work, interrupt, |i, thread| {
+            let task = tasks[i];
+            // SAFETY: each task has room of its own.
+            #[allow(unsafe_code)]
+            let result = unsafe { partials.part(task.result, task.room(spec)) };
+            let result = Partial::new(result, task.count * group);
+            task.run(
+                self.isa,
+                spec,
+                queries,
+                position,
+                cache,
+                result,
+                &mut thread.attention,
+                interrupt,
+            );
+        })
     }
 }
 
 /// A block of query tokens of one key-value head against a range of pages.
+#[derive(Debug, Clone, Copy)]
 struct Task {
     start: usize,
     count: usize,
     kv_head: usize,
-    pages: std::ops::Range<usize>,
+    first_page: usize,
+    end_page: usize,
+    /// Where its result begins.
+    result: usize,
 }
 
-/// Unnormalised attention of `rows` queries: `[rows]`, `[rows]`, `[rows, dim]`.
-struct Partial {
-    max: Vec<f32>,
-    sum: Vec<f32>,
-    out: Vec<f32>,
+/// What all tasks have left.
+struct Attended<'a> {
+    tasks: &'a [Task],
+    partials: &'a [f32],
+}
+
+impl Buffers {
+    fn attended(&self) -> Attended<'_> {
+        Attended {
+            tasks: &self.tasks,
+            partials: &self.partials,
+        }
+    }
+}
+
+/// Unnormalised attention of some queries.
+struct Partial<'a> {
+    /// `[rows]`
+    max: &'a mut [f32],
+    /// `[rows]`
+    sum: &'a mut [f32],
+    /// `[rows, dim]`
+    out: &'a mut [f32],
+}
+
+impl<'a> Partial<'a> {
+    fn new(room: &'a mut [f32], rows: usize) -> Self {
+        let (max, rest) = room.split_at_mut(rows);
+        let (sum, out) = rest.split_at_mut(rows);
+        max.fill(f32::NEG_INFINITY);
+        sum.fill(0.0);
+        out.fill(0.0);
+        Self { max, sum, out }
+    }
 }
 
 impl Task {
+    /// Numbers of its result.
+    fn room(&self, spec: &Softmax) -> usize {
+        self.count * spec.heads / spec.kv_heads * (spec.head_dim + 2)
+    }
+
+    /// Stops early if the interrupt is raised.
     fn run(
         &self,
         isa: Isa,
@@ -192,85 +308,50 @@ impl Task {
         queries: &[f32],
         position: usize,
         cache: &KvCache,
+        mut partial: Partial<'_>,
+        scratch: &mut Scratch,
         interrupt: &Interrupt,
-    ) -> Result<Partial, Interrupted> {
+    ) {
         let dim = spec.head_dim;
         let group = spec.heads / spec.kv_heads;
         let rows = self.count * group;
         // Row t·group + g is query head kv_head·group + g of token t: contiguous in memory for one token.
-        let mut q = Vec::with_capacity(rows * dim);
+        scratch.queries.clear();
         for t in self.start..self.start + self.count {
             let at = (t * spec.heads + self.kv_head * group) * dim;
-            q.extend_from_slice(&queries[at..at + group * dim]);
+            scratch.queries.extend_from_slice(&queries[at..at + group * dim]);
         }
-        let mut partial = Partial {
-            max: vec![f32::NEG_INFINITY; rows],
-            sum: vec![0.0; rows],
-            out: vec![0.0; rows * dim],
-        };
-        let mut scores = vec![0.0; rows * PAGE];
-        for page in self.pages.clone() {
-            interrupt.check()?;
-            let first_key = page * PAGE;
-            let filled = PAGE.min(cache.len - first_key);
-            let panels = cache.page_keys(page, self.kv_head).chunks_exact(dim * PANEL);
-            for (first, panel) in (0..filled).step_by(PANEL).zip(panels) {
-                Gemm {
-                    a: Mat { data: &q, stride: dim },
-                    b: Mat {
-                        data: panel,
-                        stride: PANEL,
-                    },
-                    c: MatMut {
-                        data: &mut scores[first..],
-                        stride: PAGE,
-                    },
-                    m: rows,
-                    n: PANEL.min(filled - first),
-                    k: dim,
-                    accumulate: false,
-                }
-                .run_on(isa);
+        scratch.scores.resize(rows * PAGE, 0.0);
+        for page in self.first_page..self.end_page {
+            if interrupt.is_raised() {
+                return;
             }
-            isa.run(OnlineSoftmax {
-                scores: &mut scores,
-                partial: &mut partial,
+            let first_key = page * PAGE;
+            let at = At {
+                isa,
                 dim,
                 group,
+                rows,
                 position: position + self.start,
                 first_key,
-                filled,
-            });
-            Gemm {
-                a: Mat {
-                    data: &scores,
-                    stride: PAGE,
-                },
-                b: Mat {
-                    data: cache.page_values(page, self.kv_head),
-                    stride: dim,
-                },
-                c: MatMut {
-                    data: &mut partial.out,
-                    stride: dim,
-                },
-                m: rows,
-                n: dim,
-                k: filled,
-                accumulate: true,
+                filled: PAGE.min(cache.len() - first_key),
+            };
+            match cache.page(page) {
+                Page::F32(stored) => at.attend(stored.head(self.kv_head, dim), &mut partial, scratch),
+                Page::Bf16(stored) => at.attend(stored.head(self.kv_head, dim), &mut partial, scratch),
+                Page::Q8(stored) => at.attend(stored.head(self.kv_head, dim), &mut partial, scratch),
             }
-            .run_on(isa);
         }
-        Ok(partial)
     }
 }
 
-/// Scores of one page to weights `e^{s-m}`, with the running maximum, sum and output brought to the new maximum.
-struct OnlineSoftmax<'a> {
-    scores: &'a mut [f32],
-    partial: &'a mut Partial,
+/// A task at one page.
+#[derive(Clone, Copy)]
+struct At {
+    isa: Isa,
     dim: usize,
     group: usize,
+    rows: usize,
     /// Of the first query token; it sees keys up to its own position.
     position: usize,
     /// Position of the page's first key.
@@ -278,33 +359,108 @@ struct OnlineSoftmax<'a> {
     filled: usize,
 }
 
-impl Kernel for OnlineSoftmax<'_> {
+impl At {
+    fn attend<E: Element>(self, page: Head<'_, E>, partial: &mut Partial<'_>, scratch: &mut Scratch) {
+        let dim = self.dim;
+        let panels = page.keys.chunks_exact(dim * PANEL);
+        for (first, panel) in (0..self.filled).step_by(PANEL).zip(panels) {
+            Gemm {
+                a: Mat {
+                    data: &scratch.queries,
+                    stride: dim,
+                },
+                b: Mat {
+                    data: panel,
+                    stride: PANEL,
+                },
+                c: MatMut {
+                    data: &mut scratch.scores[first..],
+                    stride: PAGE,
+                },
+                m: self.rows,
+                n: PANEL.min(self.filled - first),
+                k: dim,
+                accumulate: false,
+            }
+            .run_on(self.isa);
+        }
+        self.isa.run(OnlineSoftmax {
+            scores: &mut scratch.scores,
+            partial,
+            key_scales: page.key_scales,
+            value_scales: page.value_scales,
+            at: self,
+        });
+        Gemm {
+            a: Mat {
+                data: &scratch.scores,
+                stride: PAGE,
+            },
+            b: Mat {
+                data: page.values,
+                stride: dim,
+            },
+            c: MatMut {
+                data: &mut *partial.out,
+                stride: dim,
+            },
+            m: self.rows,
+            n: dim,
+            k: self.filled,
+            accumulate: true,
+        }
+        .run_on(self.isa);
+    }
+}
+
+/// Scores of one page to weights `e^{s-m}`, with the running maximum, sum and output brought to the new maximum. Scales of
+/// keys are multiplied to the scores, those of values to the weights.
+struct OnlineSoftmax<'a, 'p> {
+    scores: &'a mut [f32],
+    partial: &'a mut Partial<'p>,
+    key_scales: &'a [f32],
+    value_scales: &'a [f32],
+    at: At,
+}
+
+impl Kernel for OnlineSoftmax<'_, '_> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (row, scores) in self
-            .scores
-            .chunks_exact_mut(PAGE)
-            .take(self.partial.max.len())
-            .enumerate()
-        {
-            let sees = self.position + row / self.group + 1;
-            let visible = sees.saturating_sub(self.first_key).min(self.filled);
-            let (seen, hidden) = scores[..self.filled].split_at_mut(visible);
+        let At {
+            dim,
+            group,
+            rows,
+            position,
+            first_key,
+            filled,
+            ..
+        } = self.at;
+        let partial = self.partial;
+        for (row, scores) in self.scores.chunks_exact_mut(PAGE).take(rows).enumerate() {
+            let sees = position + row / group + 1;
+            let visible = sees.saturating_sub(first_key).min(filled);
+            let (seen, hidden) = scores[..filled].split_at_mut(visible);
             hidden.fill(0.0);
-            let max = largest(seen).max(self.partial.max[row]);
+            for (s, scale) in seen.iter_mut().zip(self.key_scales) {
+                *s *= scale;
+            }
+            let max = largest(seen).max(partial.max[row]);
             if max == f32::NEG_INFINITY {
                 continue;
             }
-            let shrink = exp::<FMA>(self.partial.max[row] - max);
+            let shrink = exp::<FMA>(partial.max[row] - max);
             for s in seen.iter_mut() {
                 *s = exp::<FMA>(*s - max);
             }
-            self.partial.max[row] = max;
-            self.partial.sum[row] = self.partial.sum[row] * shrink + sum(seen);
+            partial.max[row] = max;
+            partial.sum[row] = partial.sum[row] * shrink + sum(seen);
+            for (s, scale) in seen.iter_mut().zip(self.value_scales) {
+                *s *= scale;
+            }
             if shrink < 1.0 {
-                for o in &mut self.partial.out[row * self.dim..][..self.dim] {
+                for o in &mut partial.out[row * dim..][..dim] {
                     *o *= shrink;
                 }
             }
@@ -312,86 +468,39 @@ impl Kernel for OnlineSoftmax<'_> {
     }
 }
 
-impl Partial {
-    fn merge(&mut self, other: &Self, dim: usize) {
-        for row in 0..self.max.len() {
-            let max = self.max[row].max(other.max[row]);
-            if max == f32::NEG_INFINITY {
-                continue;
+/// The attention of token `token` over all pages, `[heads·dim]`.
+fn merge(tasks: &[Task], partials: &[f32], spec: &Softmax, token: usize, out: &mut [f32]) {
+    let dim = spec.head_dim;
+    let group = spec.heads / spec.kv_heads;
+    let first = tasks.partition_point(|task| task.start + task.count <= token);
+    let mine = &tasks[first..];
+    let mine = &mine[..mine.partition_point(|task| task.start <= token)];
+    for parts in mine.chunk_by(|a, b| a.kv_head == b.kv_head) {
+        let rows = parts[0].count * group;
+        for g in 0..group {
+            let row = (token - parts[0].start) * group + g;
+            let partial = |task: &Task| {
+                let room = &partials[task.result..][..task.room(spec)];
+                (room[row], room[rows + row], &room[2 * rows + row * dim..][..dim])
+            };
+            let max = parts
+                .iter()
+                .map(|task| partial(task).0)
+                .fold(f32::NEG_INFINITY, f32::max);
+            let total: f32 = parts
+                .iter()
+                .map(|task| partial(task))
+                .map(|(m, sum, _)| sum * (m - max).exp())
+                .sum();
+            let out = &mut out[(parts[0].kv_head * group + g) * dim..][..dim];
+            out.fill(0.0);
+            for task in parts {
+                let (m, _, values) = partial(task);
+                let weight = (m - max).exp() / total;
+                for (o, v) in out.iter_mut().zip(values) {
+                    *o += weight * v;
+                }
             }
-            let (mine, theirs) = ((self.max[row] - max).exp(), (other.max[row] - max).exp());
-            self.max[row] = max;
-            self.sum[row] = self.sum[row] * mine + other.sum[row] * theirs;
-            let range = row * dim..(row + 1) * dim;
-            for (o, p) in self.out[range.clone()].iter_mut().zip(&other.out[range]) {
-                *o = *o * mine + p * theirs;
-            }
-        }
-    }
-
-    fn write(&self, task: &Task, spec: &Softmax, out: &mut [f32]) {
-        let dim = spec.head_dim;
-        let group = spec.heads / spec.kv_heads;
-        for (row, values) in self.out.chunks_exact(dim).enumerate() {
-            let (t, g) = (task.start + row / group, row % group);
-            let at = (t * spec.heads + task.kv_head * group + g) * dim;
-            for (o, v) in out[at..at + dim].iter_mut().zip(values) {
-                *o = v / self.sum[row];
-            }
-        }
-    }
-}
-
-/// Rotates the first `rope.dim` channels of every head, pairing `j` with `j + dim/2`; the others are left alone. `x` is
-/// `[tokens, heads·dim]`, the first token at `position`. Angles are f64: at a million tokens f32 would be off by 0.03 rad.
-fn rotate(rope: Rope, dim: usize, heads: usize, position: usize, x: &mut [f32]) {
-    let half = rope.dim / 2;
-    let frequencies: Vec<f64> = (0..half)
-        .map(|j| rope.theta.powf(-2.0 * j as f64 / rope.dim as f64))
-        .collect();
-    let mut turns = vec![(0.0, 0.0); half];
-    for (t, token) in x.chunks_exact_mut(heads * dim).enumerate() {
-        for (turn, frequency) in turns.iter_mut().zip(&frequencies) {
-            let (sin, cos) = ((position + t) as f64 * frequency).sin_cos();
-            *turn = (cos as f32, sin as f32);
-        }
-        for head in token.chunks_exact_mut(dim) {
-            let (low, high) = head[..rope.dim].split_at_mut(half);
-            for ((a, b), (cos, sin)) in low.iter_mut().zip(high).zip(&turns) {
-                (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rotation_leaves_the_other_channels_and_the_norm() {
-        let rope = Rope { dim: 4, theta: 1e4 };
-        let x: Vec<f32> = (0..24).map(|i| i as f32 - 7.5).collect();
-        let mut y = x.clone();
-        rotate(rope, 6, 2, 5, &mut y);
-        for (head, (a, b)) in x.chunks(6).zip(y.chunks(6)).enumerate() {
-            assert_eq!(a[4..], b[4..], "head {head}");
-            assert_ne!(a[..4], b[..4], "head {head}");
-            let norm = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>();
-            assert!((norm(a) - norm(b)).abs() < 1e-3);
-        }
-    }
-
-    #[test]
-    fn rotation_is_exact_at_a_million_tokens() {
-        let rope = Rope { dim: 64, theta: 1e7 };
-        let mut x = vec![0.0; 64];
-        x[..32].fill(1.0);
-        rotate(rope, 64, 1, 1 << 20, &mut x);
-        for j in 0..32 {
-            let angle = f64::from(1 << 20) * 1e7f64.powf(-f64::from(j) / 32.0);
-            assert!((f64::from(x[j as usize]) - angle.cos()).abs() < 1e-6);
-            assert!((f64::from(x[j as usize + 32]) - angle.sin()).abs() < 1e-6);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Row-wise and element-wise operations.
 
-use super::simd::{Kernel, exp, mul_add, sigmoid, silu};
+use super::simd::{Kernel, exp, sigmoid, silu};
 
 /// `x ← x·σ(x)`.
 pub struct Silu<'a>(pub &'a mut [f32]);
@@ -11,6 +11,19 @@ impl Kernel for Silu<'_> {
     fn run<const FMA: bool>(self) {
         for x in self.0 {
             *x = silu::<FMA>(*x);
+        }
+    }
+}
+
+/// `x ← σ(x)`.
+pub struct Sigmoid<'a>(pub &'a mut [f32]);
+
+impl Kernel for Sigmoid<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for x in self.0 {
+            *x = sigmoid::<FMA>(*x);
         }
     }
 }
@@ -28,7 +41,7 @@ impl Kernel for SiluMul<'_> {
     }
 }
 
-/// `x ← x·σ(gate)`.
+/// `x ← x·gate`.
 pub struct Gate<'a>(pub &'a mut [f32], pub &'a [f32]);
 
 impl Kernel for Gate<'_> {
@@ -36,25 +49,7 @@ impl Kernel for Gate<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (x, gate) in self.0.iter_mut().zip(self.1) {
-            *x *= sigmoid::<FMA>(*gate);
-        }
-    }
-}
-
-/// `alpha·x + beta·f`, into `f`.
-pub struct Residual<'a> {
-    pub alpha: f32,
-    pub x: &'a [f32],
-    pub beta: f32,
-    pub f: &'a mut [f32],
-}
-
-impl Kernel for Residual<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (f, x) in self.f.iter_mut().zip(self.x) {
-            *f = mul_add::<FMA>(self.alpha, *x, self.beta * *f);
+            *x *= gate;
         }
     }
 }

@@ -4,6 +4,8 @@
 //! lie transposed, and the lightning state is a `[K, N]` matrix already. The kernel keeps an `MR × PANEL` tile of C in
 //! registers and streams through A and B once.
 
+use half::bf16;
+
 use super::simd::{Isa, Kernel, mul_add};
 
 /// Columns of C computed together; also the width of a packed weight panel.
@@ -11,10 +13,36 @@ pub const PANEL: usize = 32;
 /// Rows of C computed together.
 const MR: usize = 8;
 
+/// What B may be stored as; it is widened to f32 as it is read.
+pub trait Element: Copy {
+    fn widen(self) -> f32;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+}
+
+impl Element for bf16 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+}
+
+impl Element for i8 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        f32::from(self)
+    }
+}
+
 /// A row-major matrix inside a slice; row `i` begins at `i·stride`.
 #[derive(Clone, Copy)]
-pub struct Mat<'a> {
-    pub data: &'a [f32],
+pub struct Mat<'a, E = f32> {
+    pub data: &'a [E],
     pub stride: usize,
 }
 
@@ -25,9 +53,9 @@ pub struct MatMut<'a> {
 }
 
 /// `C[m, n] = A[m, k]·B[k, n]`, or `+=` with `accumulate`.
-pub struct Gemm<'a> {
+pub struct Gemm<'a, E = f32> {
     pub a: Mat<'a>,
-    pub b: Mat<'a>,
+    pub b: Mat<'a, E>,
     pub c: MatMut<'a>,
     pub m: usize,
     pub n: usize,
@@ -35,13 +63,13 @@ pub struct Gemm<'a> {
     pub accumulate: bool,
 }
 
-impl Gemm<'_> {
+impl<E: Element> Gemm<'_, E> {
     pub fn run_on(self, isa: Isa) {
         isa.run(self);
     }
 }
 
-impl Kernel for Gemm<'_> {
+impl<E: Element> Kernel for Gemm<'_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -87,9 +115,9 @@ impl Kernel for Gemm<'_> {
     }
 }
 
-struct Tile<'a> {
+struct Tile<'a, E> {
     a: Mat<'a>,
-    b: Mat<'a>,
+    b: Mat<'a, E>,
     row: usize,
     column: usize,
     width: usize,
@@ -97,7 +125,7 @@ struct Tile<'a> {
     accumulate: bool,
 }
 
-impl Tile<'_> {
+impl<E: Element> Tile<'_, E> {
     #[inline(always)]
     fn compute<const FMA: bool, const ROWS: usize>(&self, c: &mut MatMut<'_>) {
         let rows: [&[f32]; ROWS] = std::array::from_fn(|r| &self.a.data[(self.row + r) * self.a.stride..][..self.k]);
@@ -122,12 +150,12 @@ impl Tile<'_> {
     fn full<const FMA: bool, const ROWS: usize>(&self, rows: &[&[f32]; ROWS]) -> [[f32; PANEL]; ROWS] {
         let mut acc = [[0.0f32; PANEL]; ROWS];
         for i in 0..self.k {
-            let b: &[f32; PANEL] = self.b.data[i * self.b.stride + self.column..]
+            let b: &[E; PANEL] = self.b.data[i * self.b.stride + self.column..]
                 .first_chunk()
                 .expect("a full panel has PANEL columns");
             for (acc, row) in acc.iter_mut().zip(rows) {
                 for (acc, b) in acc.iter_mut().zip(b) {
-                    *acc = mul_add::<FMA>(row[i], *b, *acc);
+                    *acc = mul_add::<FMA>(row[i], b.widen(), *acc);
                 }
             }
         }
@@ -141,7 +169,7 @@ impl Tile<'_> {
             let b = &self.b.data[i * self.b.stride + self.column..][..self.width];
             for (acc, row) in acc.iter_mut().zip(rows) {
                 for (acc, b) in acc.iter_mut().zip(b) {
-                    *acc = mul_add::<FMA>(row[i], *b, *acc);
+                    *acc = mul_add::<FMA>(row[i], b.widen(), *acc);
                 }
             }
         }

@@ -6,21 +6,21 @@
 //! S ← λ^m·S + (k ⊙ λ^{m-1-j})ᵀ·v
 //! ```
 //! Every power is taken of a difference of positions, so none exceeds 1: `λ^i·λ^{-j}` would overflow within a block.
-//! Blocks bound the quadratic part; heads are independent and are what threads share.
+//! Blocks bound the quadratic part; heads are independent and are what threads share. A single token is the recurrence itself.
 
-use rayon::prelude::*;
-
-use super::elementwise::{Gate, RmsNorm, Silu};
+use super::disjoint::Disjoint;
+use super::elementwise::{Gate, RmsNorm};
 use super::gemm::{Gemm, Mat, MatMut};
-use super::simd::Isa;
-use super::{Cpu, Rows};
-use crate::compute::{Interrupt, Interrupted, Tile};
-use crate::model::{Lightning, LightningWeights, TensorView};
+use super::project::{Activation, Projection};
+use super::simd::{Isa, Kernel, mul_add};
+use super::weight::Weight;
+use super::workspace::{Workspace, all};
+use super::{Cpu, MIXED_TOGETHER, Rows};
+use crate::compute::{Block, Interrupted, Tile};
+use crate::model::{Lightning, LightningWeights};
 
 /// Tokens a block: the score matrix and the scratch of one head then stay in the first-level cache.
 const BLOCK: usize = 64;
-/// Multiply-adds of one head's tile under which threads do not pay.
-const WORTH_A_THREAD: usize = 1 << 16;
 
 /// `[heads, head_dim, head_dim]`, key by value.
 #[derive(Debug, Clone)]
@@ -29,81 +29,170 @@ pub struct LightningState(pub(super) Vec<f32>);
 impl Cpu {
     pub(super) fn lightning_block(
         &self,
+        workspace: &mut Workspace,
+        block: Block<'_, Weight>,
         spec: &Lightning,
-        weights: &LightningWeights<TensorView>,
-        h: &Rows,
+        weights: &LightningWeights<Weight>,
+        x: &mut Rows,
         state: &LightningState,
         next: &mut LightningState,
         tile: Tile<'_>,
-    ) -> Result<Rows, Interrupted> {
-        let mut qkv = self.matmul(&h.data, &weights.qkv, tile.interrupt)?;
-        self.each_chunk(&mut qkv, |isa, chunk| isa.run(Silu(chunk)));
-
-        let (heads, dim, tokens) = (spec.heads, spec.head_dim, h.tokens());
+    ) -> Result<(), Interrupted> {
+        let (tokens, hidden) = (x.tokens(), x.width);
+        let first_output = tokens - tile.outputs;
+        let (heads, dim) = (spec.heads, spec.head_dim);
         let width = heads * dim;
-        // Head-major, so that each head writes a slice of its own.
-        let mut by_head = vec![0.0; tile.outputs * width];
-        next.0.copy_from_slice(&state.0);
-        let one_head = |head: usize, out: &mut [f32], state: &mut [f32]| {
-            Recurrence {
-                isa: self.isa,
-                qkv: &qkv[head * 3 * dim..],
-                stride: 3 * width,
-                dim,
-                tokens,
-                powers: powers(spec.slopes[head], BLOCK.min(tokens)),
-                state,
-                out,
-                first_output: tokens - tile.outputs,
-            }
-            .run(tile.interrupt)
-        };
-        // The states go through chunks of one head; with no outputs there is no slice to zip them with.
-        let states = next.0.chunks_exact_mut(dim * dim).enumerate();
-        let mut outs = by_head.chunks_mut((tile.outputs * dim).max(1));
-        let work: Vec<_> = states
-            .map(|(head, s)| (head, outs.next().unwrap_or_default(), s))
-            .collect();
-        if self.threads() == 1 || tokens * dim * dim < WORTH_A_THREAD {
-            for (head, out, state) in work {
-                one_head(head, out, state)?;
-            }
-        } else {
-            self.pool.install(|| {
-                work.into_par_iter()
-                    .try_for_each(|(head, out, state)| one_head(head, out, state))
-            })?;
+        let threads = &workspace.threads;
+        let buffers = &mut workspace.mixer;
+        workspace.result.resize(tile.outputs * hidden, 0.0);
+        let single = tokens == 1;
+        if !single {
+            next.0.copy_from_slice(&state.0);
         }
-        if tile.outputs == 0 {
-            return Ok(Rows::empty(h.width));
-        }
+        for start in (0..tokens).step_by(MIXED_TOGETHER) {
+            let count = MIXED_TOGETHER.min(tokens - start);
+            let skip = first_output.saturating_sub(start).min(count);
+            let outputs = count - skip;
+            let normed = &mut workspace.normed;
+            let these = &x.data[start * hidden..(start + count) * hidden];
+            let norm = (block.norm, block.eps);
+            self.normalise(
+                threads,
+                these,
+                norm,
+                &[&weights.qkv, &weights.gate],
+                normed,
+                tile.interrupt,
+            )?;
 
-        let mut y = vec![0.0; tile.outputs * width];
-        for (t, row) in y.chunks_exact_mut(width).enumerate() {
-            for (head, out) in row.chunks_exact_mut(dim).enumerate() {
-                out.copy_from_slice(&by_head[(head * tile.outputs + t) * dim..][..dim]);
+            let (qkv, gate) = (&mut buffers.first, &mut buffers.second);
+            qkv.resize(count * 3 * width, 0.0);
+            gate.resize(outputs * width, 0.0);
+            let all = all(&mut workspace.all, count);
+            let project_qkv = Projection {
+                weight: &weights.qkv,
+                input: normed.input(),
+                tokens: all,
+                activation: Activation::Silu,
+                out: qkv,
+            };
+            let project_gate = Projection {
+                weight: &weights.gate,
+                input: normed.input(),
+                tokens: &all[skip..],
+                activation: Activation::Sigmoid,
+                out: gate,
+            };
+            self.project(threads, [project_qkv, project_gate], tile.interrupt)?;
+
+            // Head-major, so that each head writes a slice of its own.
+            buffers.heads.resize(outputs * width, 0.0);
+            let by_head = Disjoint::new(&mut buffers.heads);
+            let states = Disjoint::new(&mut next.0);
+            let work = count * width * (2 * dim + BLOCK.min(count));
+            self.step(threads, heads, work, tile.interrupt, |head, thread| {
+                // SAFETY: each head has its own outputs and its own state.
+                #[allow(unsafe_code)]
+                let (out, after) = unsafe {
+                    (
+                        by_head.part(head * outputs * dim, outputs * dim),
+                        states.part(head * dim * dim, dim * dim),
+                    )
+                };
+                let qkv = &qkv[head * 3 * dim..];
+                if single {
+                    self.isa.run(Step {
+                        qkv: &qkv[..3 * dim],
+                        decay: (-spec.slopes[head]).exp() as f32,
+                        before: &state.0[head * dim * dim..][..dim * dim],
+                        after,
+                        out,
+                    });
+                    return;
+                }
+                Recurrence {
+                    isa: self.isa,
+                    qkv,
+                    stride: 3 * width,
+                    dim,
+                    tokens: count,
+                    slope: spec.slopes[head],
+                    state: after,
+                    out,
+                    first_output: skip,
+                }
+                .run(&mut thread.lightning, tile);
+            })?;
+            if outputs == 0 {
+                continue;
             }
+
+            let mixed = &mut buffers.mixed;
+            let quantise = mixed.resize(outputs, width, &[&weights.out]);
+            let by_head = &buffers.heads;
+            self.rows(threads, mixed, outputs, quantise, tile.interrupt, |t, row, _| {
+                for (head, out) in row.chunks_exact_mut(dim).enumerate() {
+                    out.copy_from_slice(&by_head[(head * outputs + t) * dim..][..dim]);
+                }
+                self.isa.run(RmsNorm {
+                    rows: row,
+                    weight: weights.norm.factors(),
+                    eps: spec.norm_eps,
+                });
+                self.isa.run(Gate(row, &gate[t * width..][..width]));
+            })?;
+            let r = if block.residual.from_normed {
+                &normed.rows[skip * hidden..]
+            } else {
+                &these[skip * hidden..]
+            };
+            self.project_residual(
+                threads,
+                &weights.out,
+                mixed.input(),
+                &all[..outputs],
+                (block.residual.alpha as f32, r),
+                block.residual.beta as f32,
+                &mut workspace.result[(start + skip - first_output) * hidden..][..outputs * hidden],
+                tile.interrupt,
+            )?;
         }
-        let norm = weights.norm.to_f32();
-        self.each_rows(&mut y, width, |isa, rows| {
-            isa.run(RmsNorm {
-                rows,
-                weight: &norm,
-                eps: spec.norm_eps,
-            });
-        });
-        let gate = self.matmul(h.last(tile.outputs), &weights.gate, tile.interrupt)?;
-        self.isa.run(Gate(&mut y, &gate));
-        Ok(Rows {
-            data: self.matmul(&y, &weights.out, tile.interrupt)?,
-            width: h.width,
-        })
+        std::mem::swap(&mut x.data, &mut workspace.result);
+        Ok(())
     }
 }
 
-/// `e^{-s·i}` for `i` in `0..=count`, each from its own exponent.
-fn powers(slope: f64, count: usize) -> Vec<f32> {
-    (0..=count).map(|i| (-slope * i as f64).exp() as f32).collect()
+/// One token of one head: `S' = λ·S + kᵀv`, `o = q·S'`.
+struct Step<'a> {
+    /// `q | k | v`
+    qkv: &'a [f32],
+    decay: f32,
+    /// `[dim, dim]`
+    before: &'a [f32],
+    after: &'a mut [f32],
+    /// `[dim]`, or empty if it is not read.
+    out: &'a mut [f32],
+}
+
+impl Kernel for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let dim = self.qkv.len() / 3;
+        let (q, rest) = self.qkv.split_at(dim);
+        let (k, v) = rest.split_at(dim);
+        self.out.fill(0.0);
+        let rows = self.before.chunks_exact(dim).zip(self.after.chunks_exact_mut(dim));
+        for ((before, after), (q, k)) in rows.zip(q.iter().zip(k)) {
+            for ((after, before), v) in after.iter_mut().zip(before).zip(v) {
+                *after = mul_add::<FMA>(self.decay, *before, k * v);
+            }
+            for (out, after) in self.out.iter_mut().zip(after) {
+                *out = mul_add::<FMA>(*q, *after, *out);
+            }
+        }
+    }
 }
 
 /// One head over one tile. `qkv` begins at the head's q of the first token; k and v follow at `dim` and `2·dim`.
@@ -113,7 +202,7 @@ struct Recurrence<'a> {
     stride: usize,
     dim: usize,
     tokens: usize,
-    powers: Vec<f32>,
+    slope: f64,
     /// `[dim, dim]`
     state: &'a mut [f32],
     /// `[tokens - first_output, dim]`
@@ -122,19 +211,20 @@ struct Recurrence<'a> {
 }
 
 impl Recurrence<'_> {
-    fn run(mut self, interrupt: &Interrupt) -> Result<(), Interrupted> {
-        let block = BLOCK.min(self.tokens);
-        let mut scratch = Scratch::new(block, self.dim);
+    /// Stops early if the interrupt is raised.
+    fn run(mut self, scratch: &mut Scratch, tile: Tile<'_>) {
+        scratch.fit(BLOCK.min(self.tokens), self.dim, self.slope);
         for start in (0..self.tokens).step_by(BLOCK) {
-            interrupt.check()?;
-            let m = BLOCK.min(self.tokens - start);
-            self.transpose_keys(start, m, &mut scratch);
-            if start + m > self.first_output {
-                self.outputs(start, m, &mut scratch);
+            if tile.interrupt.is_raised() {
+                return;
             }
-            self.update(start, m, &mut scratch);
+            let m = BLOCK.min(self.tokens - start);
+            self.transpose_keys(start, m, scratch);
+            if start + m > self.first_output {
+                self.outputs(start, m, scratch);
+            }
+            self.update(start, m, scratch);
         }
-        Ok(())
     }
 
     fn token(&self, t: usize) -> &[f32] {
@@ -162,7 +252,7 @@ impl Recurrence<'_> {
         let skip = self.first_output.saturating_sub(start);
         let rows = m - skip;
         for (i, row) in scratch.queries[..rows * dim].chunks_exact_mut(dim).enumerate() {
-            let decay = self.powers[skip + i + 1];
+            let decay = scratch.powers[skip + i + 1];
             for (scaled, q) in row.iter_mut().zip(self.token(start + skip + i)) {
                 *scaled = decay * q;
             }
@@ -189,7 +279,7 @@ impl Recurrence<'_> {
         for (i, row) in scratch.scores[..rows * m].chunks_exact_mut(m).enumerate() {
             let i = skip + i;
             for (j, score) in row[..=i].iter_mut().enumerate() {
-                *score *= self.powers[i - j];
+                *score *= scratch.powers[i - j];
             }
             row[i + 1..].fill(0.0);
         }
@@ -236,10 +326,10 @@ impl Recurrence<'_> {
         let dim = self.dim;
         for row in scratch.keys[..dim * m].chunks_exact_mut(m) {
             for (j, k) in row.iter_mut().enumerate() {
-                *k *= self.powers[m - 1 - j];
+                *k *= scratch.powers[m - 1 - j];
             }
         }
-        let decay = self.powers[m];
+        let decay = scratch.powers[m];
         for s in self.state.iter_mut() {
             *s *= decay;
         }
@@ -264,7 +354,11 @@ impl Recurrence<'_> {
     }
 }
 
-struct Scratch {
+/// Buffers of one head's block.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// `e^{-s·i}`, each from its own exponent.
+    powers: Vec<f32>,
     /// `[dim, m]`
     keys: Vec<f32>,
     /// `[m, dim]`, already decayed.
@@ -274,11 +368,12 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new(block: usize, dim: usize) -> Self {
-        Self {
-            keys: vec![0.0; dim * block],
-            queries: vec![0.0; block * dim],
-            scores: vec![0.0; block * block],
-        }
+    fn fit(&mut self, block: usize, dim: usize, slope: f64) {
+        self.powers.clear();
+        self.powers
+            .extend((0..=block).map(|i| (-slope * i as f64).exp() as f32));
+        self.keys.resize(dim * block, 0.0);
+        self.queries.resize(block * dim, 0.0);
+        self.scores.resize(block * block, 0.0);
     }
 }

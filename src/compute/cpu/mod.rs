@@ -1,33 +1,46 @@
 //! The operations on the CPU: f32 activations, weights used where they lie in the map, several threads.
 
 mod attention;
+mod disjoint;
 mod elementwise;
 mod gemm;
+mod kv_cache;
 mod lightning;
-mod matmul;
 mod moe;
+mod pool;
+mod project;
+mod quantised;
+mod rope;
 pub mod simd;
+mod weight;
+mod workspace;
 
 use std::num::NonZero;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-pub use self::attention::KvCache;
-use self::elementwise::{Residual, RmsNorm};
+pub use self::kv_cache::{KvCache, KvType};
 pub use self::lightning::LightningState;
+use self::pool::Pool;
+use self::project::{Activation, Projection};
+use self::quantised::{Quantise, Quantised};
 pub use self::simd::Isa;
-use super::{Backend, ComputeError, Interrupt, Tile};
-use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorView};
+use self::weight::Input;
+pub use self::weight::Weight;
+pub use self::workspace::Workspace;
+use self::workspace::{Threads, all};
+use super::{Backend, Block, ComputeError, Interrupt, Tile};
+use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorRole, TensorView};
 
-/// Elements under which an element-wise pass stays on one thread.
-const WORTH_A_THREAD: usize = 1 << 16;
+/// Tokens that a mixer takes at a time, however large the tile: its projections then stay in the last-level cache.
+const MIXED_TOGETHER: usize = 512;
 
-/// The CPU implementation: a thread pool and the instruction set chosen for it.
+/// The CPU implementation: a pool of threads, and the instruction set chosen for it.
 #[derive(Debug)]
 pub struct Cpu {
-    pool: rayon::ThreadPool,
+    pool: Pool,
     isa: Isa,
+    kv: KvType,
+    pack: bool,
 }
 
 impl Cpu {
@@ -40,44 +53,36 @@ impl Cpu {
             0 => std::thread::available_parallelism().map_or(1, NonZero::get),
             n => n,
         };
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("compute-{i}"))
-            .build()
-            .map_err(|e| ComputeError::Backend(format!("cannot start {threads} threads: {e}")))?;
+        let pool =
+            Pool::new(threads).map_err(|e| ComputeError::Backend(format!("cannot start {threads} threads: {e}")))?;
         Ok(Self {
             pool,
             isa: Isa::detect(),
+            kv: KvType::default(),
+            pack: true,
         })
     }
 
-    /// The same on another instruction set, if the machine has it; for tests and comparisons.
+    /// The same on another instruction set, or on the best one that the machine has if it has not this one.
     #[must_use]
-    pub fn portable(mut self) -> Self {
-        self.isa = Isa::Portable;
+    pub fn with_isa(mut self, isa: Isa) -> Self {
+        self.isa = isa.or_best();
         self
     }
 
-    fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+    /// The same with keys and values in another type.
+    #[must_use]
+    pub fn with_kv_cache(mut self, kv: KvType) -> Self {
+        self.kv = kv;
+        self
     }
 
-    /// Runs an element-wise pass in pieces.
-    fn each_chunk(&self, data: &mut [f32], pass: impl Fn(Isa, &mut [f32]) + Sync) {
-        self.each_rows(data, 1, pass);
-    }
-
-    /// Runs a row-wise pass on runs of whole rows.
-    fn each_rows(&self, data: &mut [f32], width: usize, pass: impl Fn(Isa, &mut [f32]) + Sync) {
-        if self.threads() == 1 || data.len() < WORTH_A_THREAD {
-            pass(self.isa, data);
-        } else {
-            let rows = (data.len() / width).div_ceil(self.threads());
-            self.pool.install(|| {
-                data.par_chunks_mut(rows * width)
-                    .for_each(|chunk| pass(self.isa, chunk));
-            });
-        }
+    /// The same with quantised weights used where they lie instead of being copied into the order that products read: for
+    /// models that do not fit in memory.
+    #[must_use]
+    pub fn in_place(mut self) -> Self {
+        self.pack = false;
+        self
     }
 }
 
@@ -89,34 +94,27 @@ pub struct Rows {
 }
 
 impl Rows {
-    fn empty(width: usize) -> Self {
-        Self {
-            data: Vec::new(),
-            width,
-        }
-    }
-
     fn tokens(&self) -> usize {
         self.data.len() / self.width
-    }
-
-    fn row(&self, token: usize) -> &[f32] {
-        &self.data[token * self.width..][..self.width]
-    }
-
-    fn last(&self, count: usize) -> &[f32] {
-        &self.data[self.data.len() - count * self.width..]
     }
 }
 
 impl Backend for Cpu {
-    type Tensor = TensorView;
+    type Tensor = Weight;
     type Rows = Rows;
     type LightningState = LightningState;
     type KvCache = KvCache;
+    type Workspace = Workspace;
 
-    fn load(&self, tensor: TensorView) -> Result<TensorView, ComputeError> {
-        Ok(tensor)
+    fn load(&self, tensor: TensorView, role: TensorRole) -> Result<Weight, ComputeError> {
+        Ok(Weight::new(tensor, role, self.pack))
+    }
+
+    fn workspace(&self) -> Result<Workspace, ComputeError> {
+        Ok(Workspace {
+            threads: Threads::new(self.pool.threads()),
+            ..Workspace::default()
+        })
     }
 
     fn upload(&self, values: &[f32], width: usize) -> Result<Rows, ComputeError> {
@@ -144,7 +142,7 @@ impl Backend for Cpu {
     }
 
     fn kv_cache(&self, spec: &Softmax) -> Result<KvCache, ComputeError> {
-        Ok(KvCache::new(spec))
+        Ok(KvCache::new(spec, self.kv))
     }
 
     fn truncate_kv_cache(&self, cache: &mut KvCache, len: usize) -> Result<(), ComputeError> {
@@ -152,80 +150,95 @@ impl Backend for Cpu {
         Ok(())
     }
 
-    fn embed(&self, table: &TensorView, ids: &[u32]) -> Result<Rows, ComputeError> {
-        let width = table.shape()[1];
-        let mut data = vec![0.0; ids.len() * width];
-        for (row, id) in data.chunks_exact_mut(width).zip(ids) {
-            table.dtype().widen(table.row(*id as usize), row);
+    fn embed(&self, table: &Weight, ids: &[u32], x: &mut Rows) -> Result<(), ComputeError> {
+        x.width = table.columns();
+        x.data.resize(ids.len() * x.width, 0.0);
+        for (row, id) in x.data.chunks_exact_mut(x.width).zip(ids) {
+            table.look_up(*id as usize, row);
         }
-        Ok(Rows { data, width })
-    }
-
-    fn rms_norm(&self, x: &Rows, weight: &TensorView, eps: f64) -> Result<Rows, ComputeError> {
-        let weight = weight.to_f32();
-        let mut rows = x.clone();
-        self.each_rows(&mut rows.data, x.width, |isa, rows| {
-            isa.run(RmsNorm {
-                rows,
-                weight: &weight,
-                eps,
-            });
-        });
-        Ok(rows)
-    }
-
-    fn slice_rows(&self, x: &Rows, range: Range<usize>) -> Result<Rows, ComputeError> {
-        Ok(Rows {
-            data: x.data[range.start * x.width..range.end * x.width].to_vec(),
-            width: x.width,
-        })
-    }
-
-    fn residual(&self, alpha: f64, x: &Rows, beta: f64, f: &Rows) -> Result<Rows, ComputeError> {
-        let mut out = f.clone();
-        self.isa.run(Residual {
-            alpha: alpha as f32,
-            x: &x.data,
-            beta: beta as f32,
-            f: &mut out.data,
-        });
-        Ok(out)
+        Ok(())
     }
 
     fn lightning(
         &self,
+        workspace: &mut Workspace,
+        block: Block<'_, Weight>,
         spec: &Lightning,
-        weights: &LightningWeights<TensorView>,
-        h: &Rows,
+        weights: &LightningWeights<Weight>,
+        x: &mut Rows,
         state: &LightningState,
         next: &mut LightningState,
         tile: Tile<'_>,
-    ) -> Result<Rows, ComputeError> {
-        Ok(self.lightning_block(spec, weights, h, state, next, tile)?)
+    ) -> Result<(), ComputeError> {
+        Ok(self.lightning_block(workspace, block, spec, weights, x, state, next, tile)?)
     }
 
     fn softmax(
         &self,
+        workspace: &mut Workspace,
+        block: Block<'_, Weight>,
         spec: &Softmax,
-        weights: &SoftmaxWeights<TensorView>,
-        h: &Rows,
+        weights: &SoftmaxWeights<Weight>,
+        x: &mut Rows,
         cache: &mut KvCache,
         tile: Tile<'_>,
-    ) -> Result<Rows, ComputeError> {
-        Ok(self.softmax_block(spec, weights, h, cache, tile)?)
+    ) -> Result<(), ComputeError> {
+        Ok(self.softmax_block(workspace, block, spec, weights, x, cache, tile)?)
     }
 
     fn moe(
         &self,
+        workspace: &mut Workspace,
+        block: Block<'_, Weight>,
         spec: &Moe,
-        weights: &MoeWeights<TensorView>,
-        h: &Rows,
+        weights: &MoeWeights<Weight>,
+        x: &mut Rows,
         interrupt: &Interrupt,
-    ) -> Result<Rows, ComputeError> {
-        Ok(self.moe_block(spec, weights, h, interrupt)?)
+    ) -> Result<(), ComputeError> {
+        Ok(self.moe_block(workspace, block, spec, weights, x, interrupt)?)
     }
 
-    fn head(&self, head: &TensorView, h: &Rows, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
-        Ok(self.matmul(&h.data, head, interrupt)?)
+    /// Activations are rounded to 8 bits twice, the second time what the first has left: the error is that of f32.
+    fn head(
+        &self,
+        workspace: &mut Workspace,
+        norm: (&Weight, f64),
+        head: &Weight,
+        x: &Rows,
+        rows: Range<usize>,
+        logits: &mut Vec<f32>,
+        interrupt: &Interrupt,
+    ) -> Result<(), ComputeError> {
+        let x = &x.data[rows.start * x.width..rows.end * x.width];
+        let threads = &workspace.threads;
+        let normed = &mut workspace.normed;
+        let (count, width) = (rows.len(), head.columns());
+        self.normalise(threads, x, norm, &[], normed, interrupt)?;
+        let remainder = &mut workspace.mixer.mixed.quantised;
+        if head.is_quantised() {
+            for to in [&mut normed.quantised, &mut *remainder] {
+                to.resize(count, width);
+                let blocks = to.writer();
+                for (i, x) in normed.rows.chunks_exact_mut(width).enumerate() {
+                    // SAFETY: this thread alone writes.
+                    #[allow(unsafe_code)]
+                    let to = unsafe { blocks.row(i) };
+                    self.isa.run(Quantise { x, to, remainder: true });
+                }
+            }
+        }
+        logits.resize(count * head.rows(), 0.0);
+        let remainder: &Quantised = remainder;
+        let projection = Projection {
+            weight: head,
+            input: Input {
+                remainder: Some(remainder),
+                ..normed.input()
+            },
+            tokens: all(&mut workspace.all, count),
+            activation: Activation::None,
+            out: logits,
+        };
+        Ok(self.project(threads, [projection], interrupt)?)
     }
 }

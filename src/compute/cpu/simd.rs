@@ -32,6 +32,7 @@ impl Isa {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512vnni")
                 && is_x86_feature_detected!("fma")
                 && is_x86_feature_detected!("f16c")
             {
@@ -42,6 +43,24 @@ impl Isa {
             }
         }
         Self::Portable
+    }
+
+    /// This, or the best that this machine can run if it cannot run this.
+    #[must_use]
+    pub fn or_best(self) -> Self {
+        if self.is_available() { self } else { Self::detect() }
+    }
+
+    /// Whether this machine can run it.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => Self::detect() == Self::Avx512,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Self::detect() != Self::Portable,
+            Self::Portable => true,
+        }
     }
 
     #[must_use]

@@ -4,6 +4,7 @@ use candle_core::{D, Tensor};
 
 use super::ensure;
 use crate::compute::{ComputeError, Interrupt};
+use crate::model::Residual;
 
 /// Multiplications between two looks at the interrupt: a few milliseconds.
 const BLOCK: usize = 1 << 27;
@@ -20,6 +21,12 @@ pub fn linear(x: &Tensor, w: &Tensor) -> Result<Tensor, ComputeError> {
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor, ComputeError> {
     let scale = (x.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
     Ok(x.broadcast_div(&scale)?.broadcast_mul(weight)?)
+}
+
+/// `alpha·r + beta·f`, where `r` is the last rows of `h` or of `x`, as many as `f` has.
+pub fn residual(residual: Residual, x: &Tensor, h: &Tensor, f: &Tensor) -> Result<Tensor, ComputeError> {
+    let r = last_rows(if residual.from_normed { h } else { x }, f.dim(0)?)?;
+    Ok(((r * residual.alpha)? + (f * residual.beta)?)?)
 }
 
 /// `e^{x - max(x)} / Σ e^{x - max(x)}`, a row at a time. The maximum cancels, in the gradient too.

@@ -27,8 +27,8 @@ use std::ops::Range;
 
 use candle_core::{Device, Tensor};
 
-use super::{Backend, ComputeError, Interrupt, Tile};
-use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorView};
+use super::{Backend, Block, ComputeError, Interrupt, Tile};
+use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorRole, TensorView};
 
 pub use softmax::{KvCache, rotate};
 
@@ -37,9 +37,9 @@ pub use softmax::{KvCache, rotate};
 pub struct Reference;
 
 impl Reference {
-    /// Logits `head·h`, `[tokens, vocab]`, as a tensor.
-    pub fn logits(&self, head: &Tensor, h: &Tensor) -> Result<Tensor, ComputeError> {
-        basic::linear(h, head)
+    /// Logits `head·norm(x)`, `[tokens, vocab]`, as a tensor.
+    pub fn logits(&self, (norm, eps): (&Tensor, f64), head: &Tensor, x: &Tensor) -> Result<Tensor, ComputeError> {
+        basic::linear(&basic::rms_norm(x, norm, eps)?, head)
     }
 }
 
@@ -62,9 +62,14 @@ impl Backend for Reference {
     type Rows = Tensor;
     type LightningState = Tensor;
     type KvCache = KvCache;
+    type Workspace = ();
 
-    fn load(&self, tensor: TensorView) -> Result<Tensor, ComputeError> {
+    fn load(&self, tensor: TensorView, _: TensorRole) -> Result<Tensor, ComputeError> {
         Ok(Tensor::from_vec(tensor.to_f32(), tensor.shape(), &Device::Cpu)?)
+    }
+
+    fn workspace(&self) -> Result<(), ComputeError> {
+        Ok(())
     }
 
     fn upload(&self, values: &[f32], width: usize) -> Result<Tensor, ComputeError> {
@@ -99,67 +104,80 @@ impl Backend for Reference {
         cache.truncate(len)
     }
 
-    fn embed(&self, table: &Tensor, ids: &[u32]) -> Result<Tensor, ComputeError> {
+    fn embed(&self, table: &Tensor, ids: &[u32], x: &mut Tensor) -> Result<(), ComputeError> {
         let ids = Tensor::from_slice(ids, ids.len(), &Device::Cpu)?;
-        Ok(table.index_select(&ids, 0)?)
-    }
-
-    fn rms_norm(&self, x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor, ComputeError> {
-        basic::rms_norm(x, weight, eps)
-    }
-
-    fn slice_rows(&self, x: &Tensor, range: Range<usize>) -> Result<Tensor, ComputeError> {
-        let rows = x.dim(0)?;
-        ensure(range.start <= range.end && range.end <= rows, || {
-            format!("rows {range:?} are asked of {rows}")
-        })?;
-        Ok(x.narrow(0, range.start, range.len())?)
-    }
-
-    fn residual(&self, alpha: f64, x: &Tensor, beta: f64, f: &Tensor) -> Result<Tensor, ComputeError> {
-        Ok(((x * alpha)? + (f * beta)?)?)
+        *x = table.index_select(&ids, 0)?;
+        Ok(())
     }
 
     fn lightning(
         &self,
+        (): &mut (),
+        block: Block<'_, Tensor>,
         spec: &Lightning,
         weights: &LightningWeights<Tensor>,
-        h: &Tensor,
+        x: &mut Tensor,
         state: &Tensor,
         next: &mut Tensor,
         tile: Tile<'_>,
-    ) -> Result<Tensor, ComputeError> {
-        let (rows, after) = lightning::forward(spec, weights, h, state, tile)?;
+    ) -> Result<(), ComputeError> {
+        let h = basic::rms_norm(x, block.norm, block.eps)?;
+        let (rows, after) = lightning::forward(spec, weights, &h, state, tile)?;
+        *x = basic::residual(block.residual, x, &h, &rows)?;
         *next = after;
-        Ok(rows)
+        Ok(())
     }
 
     fn softmax(
         &self,
+        (): &mut (),
+        block: Block<'_, Tensor>,
         spec: &Softmax,
         weights: &SoftmaxWeights<Tensor>,
-        h: &Tensor,
+        x: &mut Tensor,
         cache: &mut KvCache,
         tile: Tile<'_>,
-    ) -> Result<Tensor, ComputeError> {
-        let (rows, after) = softmax::forward(spec, weights, h, cache, tile)?;
+    ) -> Result<(), ComputeError> {
+        let h = basic::rms_norm(x, block.norm, block.eps)?;
+        let (rows, after) = softmax::forward(spec, weights, &h, cache, tile)?;
+        *x = basic::residual(block.residual, x, &h, &rows)?;
         *cache = after;
-        Ok(rows)
+        Ok(())
     }
 
     fn moe(
         &self,
+        (): &mut (),
+        block: Block<'_, Tensor>,
         spec: &Moe,
         weights: &MoeWeights<Tensor>,
-        h: &Tensor,
+        x: &mut Tensor,
         interrupt: &Interrupt,
-    ) -> Result<Tensor, ComputeError> {
-        moe::forward(spec, weights, h, interrupt)
+    ) -> Result<(), ComputeError> {
+        let h = basic::rms_norm(x, block.norm, block.eps)?;
+        let rows = moe::forward(spec, weights, &h, interrupt)?;
+        *x = basic::residual(block.residual, x, &h, &rows)?;
+        Ok(())
     }
 
-    fn head(&self, head: &Tensor, h: &Tensor, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
+    fn head(
+        &self,
+        (): &mut (),
+        norm: (&Tensor, f64),
+        head: &Tensor,
+        x: &Tensor,
+        rows: Range<usize>,
+        logits: &mut Vec<f32>,
+        interrupt: &Interrupt,
+    ) -> Result<(), ComputeError> {
         interrupt.check()?;
-        self.download(&self.logits(head, h)?)
+        let available = x.dim(0)?;
+        ensure(rows.start <= rows.end && rows.end <= available, || {
+            format!("rows {rows:?} are asked of {available}")
+        })?;
+        let x = x.narrow(0, rows.start, rows.len())?;
+        *logits = self.download(&self.logits(norm, head, &x)?)?;
+        Ok(())
     }
 }
 

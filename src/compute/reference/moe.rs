@@ -29,19 +29,23 @@ pub fn forward(
     ensure(weights.experts.len() == experts, || {
         format!("{} experts have weights, not {experts}", weights.experts.len())
     })?;
+    ensure(weights.router.is_some() || experts == 1, || {
+        format!("{experts} experts without a router")
+    })?;
     let mut y = h.zeros_like()?;
     if tokens == 0 {
         return Ok(y);
     }
 
-    let p = in_blocks(
-        tokens,
-        experts,
-        experts * (hidden + EXP),
-        interrupt,
-        h,
-        |first, count| softmax(&linear(&h.narrow(0, first, count)?, &weights.router)?),
-    )?;
+    let p = match &weights.router {
+        Some(router) => {
+            let cost = experts * (hidden + EXP);
+            in_blocks(tokens, experts, cost, interrupt, h, |first, count| {
+                softmax(&linear(&h.narrow(0, first, count)?, router)?)
+            })?
+        }
+        None => Tensor::ones((tokens, 1), h.dtype(), h.device())?,
+    };
     let chosen: Vec<u32> = p.to_vec2::<f32>()?.iter().flat_map(|p| largest(p, top_k)).collect();
     let slots = Tensor::from_slice(&chosen, (tokens, top_k), h.device())?;
     let w = p.gather(&slots, 1)?;

@@ -6,15 +6,15 @@
 //! out = W_out·(A·V over all heads)                      query head i reads kv head i / (heads / kv_heads)
 //! ```
 //!
-//! `R_p` turns the pair of channels `(j, j + dim/2)`, `j < dim/2`, by `p·theta^(-2j/dim)`; channels from `dim` on pass
-//! through. Angles are f64, their cosines and sines f32.
+//! `R_p` turns pair `j < dim/2` of channels ([`Pairing`](crate::model::Pairing)) by `p·theta^(-2j/dim)`; channels from `dim` on
+//! pass through. Angles are f64, their cosines and sines f32.
 
 use candle_core::{DType, Device, Tensor};
 
 use super::basic::{EXP, in_blocks, last_rows, linear, softmax};
 use super::ensure;
 use crate::compute::{ComputeError, Tile};
-use crate::model::{Rope, Softmax, SoftmaxWeights};
+use crate::model::{Pairing, Rope, Softmax, SoftmaxWeights};
 
 /// Keys, rotated, and values of one layer.
 #[derive(Debug, Clone)]
@@ -78,7 +78,7 @@ impl KvCache {
 
 /// The rotary embedding of `x` `[tokens, heads, head_dim]`, whose first token is at `position`.
 pub fn rotate(x: &Tensor, position: usize, rope: Rope) -> Result<Tensor, ComputeError> {
-    let (tokens, _, head_dim) = x.dims3()?;
+    let (tokens, heads, head_dim) = x.dims3()?;
     let half = rope.dim / 2;
     ensure(2 * half <= head_dim, || {
         format!("{} channels cannot be rotated in heads of {head_dim}", rope.dim)
@@ -94,15 +94,24 @@ pub fn rotate(x: &Tensor, position: usize, rope: Rope) -> Result<Tensor, Compute
         Tensor::from_vec(values, (tokens, 1, half), x.device())
     };
     let (cos, sin) = (table(f64::cos)?, table(f64::sin)?);
-    let a = x.narrow(2, 0, half)?;
-    let b = x.narrow(2, half, half)?;
+    let (a, b) = match rope.pairing {
+        Pairing::Halves => (x.narrow(2, 0, half)?, x.narrow(2, half, half)?),
+        Pairing::Neighbours => {
+            let pairs = x.narrow(2, 0, 2 * half)?.reshape((tokens, heads, half, 2))?;
+            (pairs.narrow(3, 0, 1)?.squeeze(3)?, pairs.narrow(3, 1, 1)?.squeeze(3)?)
+        }
+    };
     let rotated_a = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
     let rotated_b = (b.broadcast_mul(&cos)? + a.broadcast_mul(&sin)?)?;
+    let rotated = match rope.pairing {
+        Pairing::Halves => Tensor::cat(&[rotated_a, rotated_b], 2)?,
+        Pairing::Neighbours => Tensor::stack(&[rotated_a, rotated_b], 3)?.reshape((tokens, heads, 2 * half))?,
+    };
     if 2 * half == head_dim {
-        return Ok(Tensor::cat(&[rotated_a, rotated_b], 2)?);
+        return Ok(rotated);
     }
     let rest = x.narrow(2, 2 * half, head_dim - 2 * half)?;
-    Ok(Tensor::cat(&[rotated_a, rotated_b, rest], 2)?)
+    Ok(Tensor::cat(&[rotated, rest], 2)?)
 }
 
 /// The rows that are read, `[tile.outputs, hidden]`, and the cache with the tile appended.

@@ -2,7 +2,7 @@ use candle_core::{Device, Tensor, Var};
 
 use super::basic::{in_blocks, sigmoid, silu};
 use super::*;
-use crate::model::{Dtype, ExpertWeights, Rope};
+use crate::model::{Dtype, ExpertWeights, Pairing, Residual, Rope};
 
 fn ramp(count: usize) -> Vec<f32> {
     (0..count).map(|i| (i as f32 * 0.37).sin()).collect()
@@ -13,7 +13,23 @@ fn view(rows: usize, columns: usize) -> TensorView {
 }
 
 fn matrix(rows: usize, columns: usize) -> Tensor {
-    Reference.load(view(rows, columns)).unwrap()
+    Reference.load(view(rows, columns), TensorRole::Matrix).unwrap()
+}
+
+fn factors(width: usize) -> Tensor {
+    Tensor::from_vec(ramp(width), width, &Device::Cpu).unwrap()
+}
+
+fn block(norm: &Tensor) -> Block<'_, Tensor> {
+    Block {
+        norm,
+        eps: 1e-5,
+        residual: Residual {
+            alpha: 1.0,
+            beta: 1.0,
+            from_normed: false,
+        },
+    }
 }
 
 fn softmax_spec() -> Softmax {
@@ -21,7 +37,11 @@ fn softmax_spec() -> Softmax {
         heads: 4,
         kv_heads: 2,
         head_dim: 7,
-        rope: Rope { dim: 4, theta: 1e4 },
+        rope: Rope {
+            dim: 4,
+            theta: 1e4,
+            pairing: Pairing::Halves,
+        },
     }
 }
 
@@ -45,7 +65,11 @@ fn tile(interrupt: &Interrupt, position: usize, outputs: usize) -> Tile<'_> {
 #[test]
 fn rotation_turns_pairs_and_leaves_the_rest() {
     let (tokens, heads, head_dim, position) = (3, 2, 7, 1_000_000);
-    let rope = Rope { dim: 4, theta: 1e7 };
+    let rope = Rope {
+        dim: 4,
+        theta: 1e7,
+        pairing: Pairing::Halves,
+    };
     let values = ramp(tokens * heads * head_dim);
     let x = Tensor::from_slice(&values, (tokens, heads, head_dim), &Device::Cpu).unwrap();
     let rotated: Vec<f32> = Reference.download(&rotate(&x, position, rope).unwrap()).unwrap();
@@ -74,9 +98,9 @@ fn stored_keys_are_rotated_in_the_first_channels_only() {
     let weights = softmax_weights(hidden);
     let mut cache = Reference.kv_cache(&spec).unwrap();
     let h = matrix(9, hidden);
-    Reference
-        .softmax(&spec, &weights, &h, &mut cache, tile(&interrupt, 0, 0))
-        .unwrap();
+    cache = softmax::forward(&spec, &weights, &h, &cache, tile(&interrupt, 0, 0))
+        .unwrap()
+        .1;
     let plain = h.matmul(&weights.k.t().unwrap()).unwrap();
     let (plain, stored) = (
         Reference.download(&plain).unwrap(),
@@ -134,64 +158,62 @@ fn blocks_are_consecutive_and_stop_when_asked() {
 #[test]
 fn no_tokens_give_no_rows() {
     let (spec, hidden, interrupt) = (softmax_spec(), 5, Interrupt::new());
-    let none = Reference.upload(&[], hidden).unwrap();
-    assert_eq!(Reference.embed(&matrix(4, hidden), &[]).unwrap().dims(), [0, hidden]);
-    assert_eq!(
-        Reference.slice_rows(&matrix(4, hidden), 4..4).unwrap().dims(),
-        [0, hidden]
-    );
+    let (norm, mut x) = (factors(hidden), Reference.upload(&[], hidden).unwrap());
+    Reference.embed(&matrix(4, hidden), &[], &mut x).unwrap();
+    assert_eq!(x.dims(), [0, hidden]);
     let mut cache = Reference.kv_cache(&spec).unwrap();
     let weights = softmax_weights(hidden);
-    let rows = Reference
-        .softmax(&spec, &weights, &none, &mut cache, tile(&interrupt, 0, 0))
+    let (at, block) = (tile(&interrupt, 0, 0), block(&norm));
+    Reference
+        .softmax(&mut (), block, &spec, &weights, &mut x, &mut cache, at)
         .unwrap();
-    assert_eq!(rows.dims(), [0, hidden]);
+    assert_eq!(x.dims(), [0, hidden]);
     assert!(cache.is_empty());
-    assert!(
-        Reference
-            .head(&matrix(4, hidden), &none, &interrupt)
-            .unwrap()
-            .is_empty()
-    );
+    let mut logits = vec![1.0];
+    let (norm, head) = ((&norm, 1e-5), matrix(4, hidden));
+    Reference
+        .head(&mut (), norm, &head, &x, 0..0, &mut logits, &interrupt)
+        .unwrap();
+    assert!(logits.is_empty());
 }
 
 #[test]
 fn what_does_not_fit_is_an_error_and_changes_nothing() {
     let (spec, hidden, interrupt) = (softmax_spec(), 5, Interrupt::new());
     let weights = softmax_weights(hidden);
-    let h = matrix(3, hidden);
+    let norm = factors(hidden);
+    let mut x = matrix(3, hidden);
     let mut cache = Reference.kv_cache(&spec).unwrap();
-    for wrong in [tile(&interrupt, 1, 3), tile(&interrupt, 0, 4)] {
-        assert!(Reference.softmax(&spec, &weights, &h, &mut cache, wrong).is_err());
-    }
-    let other_width = matrix(3, hidden + 1);
-    assert!(
+    let mut attend = |spec: &Softmax, norm: &Tensor, x: &mut Tensor, tile| {
         Reference
-            .softmax(&spec, &weights, &other_width, &mut cache, tile(&interrupt, 0, 3))
-            .is_err()
-    );
+            .softmax(&mut (), block(norm), spec, &weights, x, &mut cache, tile)
+            .is_ok()
+    };
+    for wrong in [tile(&interrupt, 1, 3), tile(&interrupt, 0, 4)] {
+        assert!(!attend(&spec, &norm, &mut x, wrong));
+    }
+    let all = tile(&interrupt, 0, 3);
+    assert!(!attend(&spec, &norm, &mut matrix(3, hidden + 1), all));
+    assert!(!attend(&spec, &factors(hidden + 1), &mut x, all));
     for (heads, kv_heads) in [(4, 0), (4, 3)] {
         let spec = Softmax {
             heads,
             kv_heads,
             ..spec.clone()
         };
-        assert!(
-            Reference
-                .softmax(&spec, &weights, &h, &mut cache, tile(&interrupt, 0, 3))
-                .is_err()
-        );
+        assert!(!attend(&spec, &norm, &mut x, all));
     }
     assert!(cache.is_empty());
+    assert_eq!(Reference.download(&x).unwrap(), ramp(3 * hidden));
 
     assert!(Reference.upload(&[0.0; 7], 2).is_err());
     assert!(Reference.upload(&[0.0; 7], 0).is_err());
-    assert!(Reference.embed(&h, &[3]).is_err());
-    assert!(Reference.slice_rows(&h, 0..4).is_err());
-    assert!(Reference.rms_norm(&h, &matrix(1, hidden + 1), 1e-5).is_err());
-    assert!(Reference.residual(1.0, &h, 1.0, &other_width).is_err());
+    assert!(Reference.embed(&matrix(3, hidden), &[3], &mut x).is_err());
+    let (head, mut logits) = (matrix(4, hidden), Vec::new());
+    let outside = Reference.head(&mut (), (&norm, 1e-5), &head, &x, 0..4, &mut logits, &interrupt);
+    assert!(outside.is_err());
     let experts = |count: usize| MoeWeights {
-        router: matrix(count, hidden),
+        router: Some(matrix(count, hidden)),
         experts: (0..count)
             .map(|_| ExpertWeights {
                 gate: matrix(4, hidden),
@@ -206,6 +228,8 @@ fn what_does_not_fit_is_an_error_and_changes_nothing() {
             top_k,
             width: 4,
         };
-        assert!(Reference.moe(&spec, &experts(count), &h, &interrupt).is_err());
+        let experts = experts(count);
+        let outcome = Reference.moe(&mut (), block(&norm), &spec, &experts, &mut x, &interrupt);
+        assert!(outcome.is_err());
     }
 }

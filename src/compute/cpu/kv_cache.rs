@@ -1,0 +1,199 @@
+//! Keys and values of one softmax layer, in pages that never move.
+
+use half::bf16;
+
+use super::gemm::{Element, PANEL};
+use crate::model::Softmax;
+
+/// Tokens a page. A page is allocated whole.
+pub(super) const PAGE: usize = 256;
+/// The first position whose page is small if nothing else is asked for.
+const LONG: usize = 128 << 10;
+
+/// How keys and values are stored. Error bounds are relative to the largest output of the operation, for inputs of unit scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KvType {
+    /// bf16 for the first 131,072 tokens of a sequence and q8 beyond, where memory matters most.
+    #[default]
+    Auto,
+    /// 4 bytes a channel: 1e-4.
+    F32,
+    /// 2 bytes a channel: 1e-2.
+    Bf16,
+    /// A byte a channel and a scale for each head of each token: 2e-2.
+    Q8,
+}
+
+/// Keys (rotated, transposed) and values of one layer.
+#[derive(Debug)]
+pub struct KvCache {
+    kind: KvType,
+    kv_heads: usize,
+    dim: usize,
+    len: usize,
+    pages: Vec<Page>,
+}
+
+#[derive(Debug)]
+pub(super) enum Page {
+    F32(Stored<f32>),
+    Bf16(Stored<bf16>),
+    Q8(Stored<i8>),
+}
+
+/// A page in one type.
+#[derive(Debug)]
+pub(super) struct Stored<E> {
+    /// `[kv_heads, PAGE / PANEL, dim, PANEL]`: as a product reads them, one after the other.
+    keys: Box<[E]>,
+    /// `[kv_heads, PAGE, dim]`
+    values: Box<[E]>,
+    /// What each key and each value is a multiple of, `[kv_heads, PAGE]` each; none if they are stored as they are.
+    key_scales: Box<[f32]>,
+    value_scales: Box<[f32]>,
+}
+
+/// A page of one head.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a, E> {
+    /// `[PAGE / PANEL, dim, PANEL]`
+    pub keys: &'a [E],
+    /// `[PAGE, dim]`
+    pub values: &'a [E],
+    /// `[PAGE]`, or empty.
+    pub key_scales: &'a [f32],
+    pub value_scales: &'a [f32],
+}
+
+/// A type that channels are stored in.
+pub(super) trait Store: Element + Default {
+    /// One scale a head of a token.
+    const SCALED: bool;
+    fn store(x: f32) -> Self;
+}
+
+impl Store for f32 {
+    const SCALED: bool = false;
+    fn store(x: f32) -> Self {
+        x
+    }
+}
+
+impl Store for bf16 {
+    const SCALED: bool = false;
+    fn store(x: f32) -> Self {
+        Self::from_f32(x)
+    }
+}
+
+impl Store for i8 {
+    const SCALED: bool = true;
+    fn store(x: f32) -> Self {
+        x.round_ties_even() as Self
+    }
+}
+
+impl KvCache {
+    pub(super) fn new(spec: &Softmax, kind: KvType) -> Self {
+        Self {
+            kind,
+            kv_heads: spec.kv_heads,
+            dim: spec.head_dim,
+            len: 0,
+            pages: Vec::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        let len = len.min(self.len);
+        self.len = len;
+        self.pages.truncate(len.div_ceil(PAGE));
+    }
+
+    /// Appends one token's keys and values, each `[kv_heads, dim]`.
+    pub(super) fn push(&mut self, key: &[f32], value: &[f32]) {
+        let slot = self.len % PAGE;
+        if slot == 0 {
+            let page = self.new_page();
+            self.pages.push(page);
+        }
+        let (page, dim) = (&mut self.pages[self.len / PAGE], self.dim);
+        match page {
+            Page::F32(stored) => stored.put(slot, dim, key, value),
+            Page::Bf16(stored) => stored.put(slot, dim, key, value),
+            Page::Q8(stored) => stored.put(slot, dim, key, value),
+        }
+        self.len += 1;
+    }
+
+    /// The type of a page depends on its place alone, so that a sequence leaves the same cache however it is cut.
+    fn new_page(&self) -> Page {
+        let (heads, dim) = (self.kv_heads, self.dim);
+        match self.kind {
+            KvType::F32 => Page::F32(Stored::new(heads, dim)),
+            KvType::Auto if self.len >= LONG => Page::Q8(Stored::new(heads, dim)),
+            KvType::Auto | KvType::Bf16 => Page::Bf16(Stored::new(heads, dim)),
+            KvType::Q8 => Page::Q8(Stored::new(heads, dim)),
+        }
+    }
+
+    pub(super) fn page(&self, page: usize) -> &Page {
+        &self.pages[page]
+    }
+}
+
+impl<E: Store> Stored<E> {
+    fn new(heads: usize, dim: usize) -> Self {
+        let elements = || vec![E::default(); heads * dim * PAGE].into_boxed_slice();
+        let scales = || vec![0.0; if E::SCALED { heads * PAGE } else { 0 }].into_boxed_slice();
+        Self {
+            keys: elements(),
+            values: elements(),
+            key_scales: scales(),
+            value_scales: scales(),
+        }
+    }
+
+    fn put(&mut self, slot: usize, dim: usize, key: &[f32], value: &[f32]) {
+        for (head, (key, value)) in key.chunks_exact(dim).zip(value.chunks_exact(dim)).enumerate() {
+            let (mut by_key, mut by_value) = (1.0, 1.0);
+            if E::SCALED {
+                let scale = |x: &[f32]| x.iter().fold(0.0f32, |m, x| m.max(x.abs())) / 127.0;
+                let inverse = |scale: f32| if scale > 0.0 { 1.0 / scale } else { 0.0 };
+                let scales = (scale(key), scale(value));
+                (
+                    self.key_scales[head * PAGE + slot],
+                    self.value_scales[head * PAGE + slot],
+                ) = scales;
+                (by_key, by_value) = (inverse(scales.0), inverse(scales.1));
+            }
+            let panel = (head * PAGE / PANEL + slot / PANEL) * dim;
+            for (i, k) in key.iter().enumerate() {
+                self.keys[(panel + i) * PANEL + slot % PANEL] = E::store(k * by_key);
+            }
+            let values = &mut self.values[(head * PAGE + slot) * dim..][..dim];
+            for (stored, v) in values.iter_mut().zip(value) {
+                *stored = E::store(v * by_value);
+            }
+        }
+    }
+}
+
+impl<E> Stored<E> {
+    pub(super) fn head(&self, head: usize, dim: usize) -> Head<'_, E> {
+        let scales = |scales| -> &[f32] {
+            let scales: &[f32] = scales;
+            scales.get(head * PAGE..(head + 1) * PAGE).unwrap_or_default()
+        };
+        Head {
+            keys: &self.keys[head * dim * PAGE..][..dim * PAGE],
+            values: &self.values[head * PAGE * dim..][..PAGE * dim],
+            key_scales: scales(&self.key_scales),
+            value_scales: scales(&self.value_scales),
+        }
+    }
+}

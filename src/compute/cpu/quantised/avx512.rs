@@ -1,0 +1,244 @@
+//! The product with `vpdpbusd`: 64 multiplications an instruction, integers added in 32 bits without saturation.
+//!
+//! A block of a panel is 8 vectors in registers; each token then costs 8 instructions that take 4 of its bytes from
+//! memory, broadcast, and one conversion and two multiplications for the scales. The formats differ only in how the
+//! 8 vectors and the scales come out of memory, which is paid once a group of tokens.
+
+#![allow(unsafe_code)]
+
+use std::arch::x86_64::*;
+
+use super::input::Quantised;
+use super::pack::{BLOCKS_A_SUPER, Bits, Panel, Scales};
+use super::{BLOCK, GROUP, ROWS};
+
+/// # Safety
+/// The processor must have the enabled features.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")]
+pub(super) unsafe fn multiply(panel: Panel<'_>, input: &Quantised, tokens: &[u32], out: &mut [f32], stride: usize) {
+    debug_assert!(tokens.len() <= GROUP);
+    let format = panel.format;
+    macro_rules! dispatch {
+        ($($bits:ident $scales:ident $shift:literal)*) => {
+            match (format.bits, format.scales) {
+                // SAFETY: the features are enabled here too.
+                $((Bits::$bits, Scales::$scales) => unsafe {
+                    by_tokens::<{ Bits::$bits as u8 }, { Scales::$scales as u8 }, $shift>(panel, input, tokens, out, stride)
+                },)*
+                _ => super::plain::multiply(panel, input, tokens, out, stride),
+            }
+        };
+    }
+    // The shift makes the format's offset of the activations' 128.
+    dispatch! {
+        Eight Half 0
+        Four Half 4
+        Five Half 3
+        Four HalfMin 0
+        Five HalfMin 0
+        Four Super 0
+        Five Super 0
+        Six Sixteenths 0
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")]
+unsafe fn by_tokens<const BITS: u8, const SCALES: u8, const SHIFT: u32>(
+    panel: Panel<'_>,
+    input: &Quantised,
+    tokens: &[u32],
+    out: &mut [f32],
+    stride: usize,
+) {
+    let (mut tokens, mut out) = (tokens, out);
+    while !tokens.is_empty() {
+        let count = match tokens.len() {
+            8.. => 8,
+            4.. => 4,
+            2.. => 2,
+            _ => 1,
+        };
+        let (these, rest) = tokens.split_at(count);
+        // SAFETY: the features are enabled here too.
+        unsafe {
+            match count {
+                8 => group::<BITS, SCALES, SHIFT, 8>(panel, input, these, out, stride),
+                4 => group::<BITS, SCALES, SHIFT, 4>(panel, input, these, out, stride),
+                2 => group::<BITS, SCALES, SHIFT, 2>(panel, input, these, out, stride),
+                _ => group::<BITS, SCALES, SHIFT, 1>(panel, input, these, out, stride),
+            }
+        }
+        tokens = rest;
+        if !tokens.is_empty() {
+            out = &mut out[count * stride..];
+        }
+    }
+}
+
+const fn has_minimum(scales: u8) -> bool {
+    scales == Scales::HalfMin as u8 || scales == Scales::Super as u8
+}
+
+/// `T` tokens times one panel.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma,f16c")]
+unsafe fn group<const BITS: u8, const SCALES: u8, const SHIFT: u32, const T: usize>(
+    panel: Panel<'_>,
+    input: &Quantised,
+    tokens: &[u32],
+    out: &mut [f32],
+    stride: usize,
+) {
+    let rows: [_; T] = std::array::from_fn(|t| input.row(tokens[t] as usize));
+    let blocks = panel.blocks;
+    for row in &rows {
+        assert!(
+            row.q.len() == blocks * BLOCK
+                && row.scale.len() == blocks
+                && row.offset.len() == blocks
+                && row.half_offset.len() == blocks
+                && row.sum.len() == blocks
+        );
+    }
+    let mut sums = [_mm512_setzero_ps(); T];
+    for block in 0..blocks {
+        // SAFETY: the panel holds `blocks` blocks of this format, and the rows as many, checked above.
+        unsafe {
+            let w = integers::<BITS>(panel.integers, block);
+            let (scale, second_scale, minimum) = scales::<SCALES>(&panel, block);
+            for t in 0..T {
+                let row = &rows[t];
+                let q = row.q.as_ptr().add(block * BLOCK);
+                let four = |g: usize| _mm512_set1_epi32(q.add(4 * g).cast::<i32>().read_unaligned());
+                let dot = if SCALES == Scales::Sixteenths as u8 {
+                    let [low, high] = *row.half_offset.get_unchecked(block);
+                    let (mut low, mut high) = (_mm512_set1_epi32(low), _mm512_set1_epi32(high));
+                    for g in 0..4 {
+                        low = _mm512_dpbusd_epi32(low, w[g], four(g));
+                        high = _mm512_dpbusd_epi32(high, w[g + 4], four(g + 4));
+                    }
+                    let high = _mm512_mul_ps(_mm512_cvtepi32_ps(high), second_scale);
+                    _mm512_fmadd_ps(_mm512_cvtepi32_ps(low), scale, high)
+                } else {
+                    let mut dot = if has_minimum(SCALES) {
+                        _mm512_setzero_si512()
+                    } else {
+                        _mm512_set1_epi32(row.offset.get_unchecked(block) >> SHIFT)
+                    };
+                    for g in 0..8 {
+                        dot = _mm512_dpbusd_epi32(dot, w[g], four(g));
+                    }
+                    _mm512_mul_ps(_mm512_cvtepi32_ps(dot), scale)
+                };
+                sums[t] = _mm512_fmadd_ps(dot, _mm512_set1_ps(*row.scale.get_unchecked(block)), sums[t]);
+                if has_minimum(SCALES) {
+                    sums[t] = _mm512_fmadd_ps(minimum, _mm512_set1_ps(*row.sum.get_unchecked(block)), sums[t]);
+                }
+            }
+        }
+    }
+    for (sum, out) in sums.iter().zip(out.chunks_mut(stride)) {
+        let out = &mut out[..ROWS];
+        // SAFETY: there is room for 16 floats.
+        unsafe { _mm512_storeu_ps(out.as_mut_ptr(), *sum) };
+    }
+}
+
+/// The 8 vectors of a block.
+///
+/// # Safety
+/// `integers` must hold block `block` of a format with these bits.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn integers<const BITS: u8>(integers: &[u8], block: usize) -> [__m512i; 8] {
+    let nibbles = _mm512_set1_epi8(15);
+    // SAFETY: as the caller vouches; lines are aligned, and an unaligned load costs the same on them.
+    let at = |bytes: usize, i: usize| unsafe {
+        let start = integers.as_ptr().add(block * bytes + 64 * i);
+        _mm512_loadu_si512(start.cast())
+    };
+    let low = |v: __m512i| _mm512_and_si512(v, nibbles);
+    let high = |v: __m512i| _mm512_and_si512(_mm512_srli_epi16::<4>(v), nibbles);
+    // (a & mask) | c
+    const MASKED_OR: i32 = 0xea;
+    if BITS == Bits::Eight as u8 {
+        return std::array::from_fn(|g| at(Bits::Eight.bytes(), g));
+    }
+    if BITS == Bits::Four as u8 {
+        let v: [__m512i; 4] = std::array::from_fn(|i| at(Bits::Four.bytes(), i));
+        return [
+            low(v[0]),
+            low(v[1]),
+            low(v[2]),
+            low(v[3]),
+            high(v[0]),
+            high(v[1]),
+            high(v[2]),
+            high(v[3]),
+        ];
+    }
+    if BITS == Bits::Five as u8 {
+        let v: [__m512i; 4] = std::array::from_fn(|i| at(Bits::Five.bytes(), i));
+        let fifth = at(Bits::Five.bytes(), 4);
+        let bit = _mm512_set1_epi8(16);
+        let with = |four: __m512i, shifted: __m512i| _mm512_ternarylogic_epi32::<MASKED_OR>(shifted, bit, four);
+        return [
+            with(low(v[0]), _mm512_slli_epi16::<4>(fifth)),
+            with(low(v[1]), _mm512_slli_epi16::<3>(fifth)),
+            with(low(v[2]), _mm512_slli_epi16::<2>(fifth)),
+            with(low(v[3]), _mm512_slli_epi16::<1>(fifth)),
+            with(high(v[0]), fifth),
+            with(high(v[1]), _mm512_srli_epi16::<1>(fifth)),
+            with(high(v[2]), _mm512_srli_epi16::<2>(fifth)),
+            with(high(v[3]), _mm512_srli_epi16::<3>(fifth)),
+        ];
+    }
+    let v: [__m512i; 4] = std::array::from_fn(|i| at(Bits::Six.bytes(), i));
+    let (first, second) = (at(Bits::Six.bytes(), 4), at(Bits::Six.bytes(), 5));
+    let bits = _mm512_set1_epi8(48);
+    let with = |four: __m512i, shifted: __m512i| _mm512_ternarylogic_epi32::<MASKED_OR>(shifted, bits, four);
+    [
+        with(low(v[0]), _mm512_slli_epi16::<4>(first)),
+        with(low(v[1]), _mm512_slli_epi16::<2>(first)),
+        with(low(v[2]), first),
+        with(low(v[3]), _mm512_srli_epi16::<2>(first)),
+        with(high(v[0]), _mm512_slli_epi16::<4>(second)),
+        with(high(v[1]), _mm512_slli_epi16::<2>(second)),
+        with(high(v[2]), second),
+        with(high(v[3]), _mm512_srli_epi16::<2>(second)),
+    ]
+}
+
+/// The scales of a block, of its second half where that has its own, and its minima.
+///
+/// # Safety
+/// `panel` must hold block `block` of a format with these scales.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
+unsafe fn scales<const SCALES: u8>(panel: &Panel<'_>, block: usize) -> (__m512, __m512, __m512) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        let half = |start: *const u8| _mm512_cvtph_ps(_mm256_loadu_si256(start.cast()));
+        let zero = _mm512_setzero_ps();
+        if SCALES == Scales::Half as u8 {
+            let scale = half(panel.scales.as_ptr().add(block * 2 * ROWS));
+            return (scale, scale, zero);
+        }
+        if SCALES == Scales::HalfMin as u8 {
+            let start = panel.scales.as_ptr().add(block * 4 * ROWS);
+            let scale = half(start);
+            return (scale, scale, half(start.add(2 * ROWS)));
+        }
+        let start = panel.scales.as_ptr().add(block * 2 * ROWS);
+        let (first, second) = (_mm_loadu_si128(start.cast()), _mm_loadu_si128(start.add(ROWS).cast()));
+        if SCALES == Scales::Super as u8 {
+            let d = panel.super_scales.as_ptr().add(block / BLOCKS_A_SUPER * 4 * ROWS);
+            let scale = _mm512_mul_ps(half(d), _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(first)));
+            let minimum = _mm512_mul_ps(half(d.add(2 * ROWS)), _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(second)));
+            return (scale, scale, _mm512_sub_ps(zero, minimum));
+        }
+        let d = half(panel.super_scales.as_ptr().add(block / BLOCKS_A_SUPER * 2 * ROWS));
+        let signed = |bytes| _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
+        (signed(first), signed(second), zero)
+    }
+}

@@ -1,0 +1,483 @@
+//! Weights as panels of 16 rows.
+//!
+//! A panel is three runs of bytes: the integers of all blocks, the scales of all blocks, and, for formats with blocks in
+//! superblocks of 256 columns, the scales of those. All are for 16 rows side by side.
+//!
+//! | bits | a block's integers, `u[group g of 4 columns][row][column in the group]` |
+//! |---|---|
+//! | 8 | 8 vectors of 64 bytes, one a group |
+//! | 4 | 4 vectors: group `v` in the low half of the bytes of vector `v`, group `v + 4` in the high half |
+//! | 5 | as 4, and a vector whose bit `g` is bit 4 of group `g` |
+//! | 6 | as 4, and 2 vectors: vector `h` has bits 4 and 5 of group `4h + j` at bit `2j` |
+
+use std::array::from_fn;
+use std::fmt;
+
+use half::f16;
+use rayon::prelude::*;
+
+use super::{BLOCK, ROWS};
+use crate::model::{Dtype, TensorView};
+
+/// Columns of a superblock.
+const SUPER: usize = 256;
+/// Blocks of a superblock.
+pub(super) const BLOCKS_A_SUPER: usize = SUPER / BLOCK;
+
+/// How the integers of a block are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bits {
+    Eight,
+    Four,
+    Five,
+    Six,
+}
+
+/// How the scales of a block are stored, for 16 rows each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scales {
+    /// `s` as f16.
+    Half,
+    /// `s` and `m` as f16.
+    HalfMin,
+    /// `s = d·sc`, `m = -dmin·mn`: sc and mn bytes, d and dmin f16 a superblock.
+    Super,
+    /// `s = d·sc` for each half of the block: two signed bytes, d f16 a superblock.
+    Sixteenths,
+}
+
+impl Bits {
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Eight => 512,
+            Self::Four => 256,
+            Self::Five => 320,
+            Self::Six => 384,
+        }
+    }
+}
+
+impl Scales {
+    /// Bytes a block.
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Half | Self::Super | Self::Sixteenths => 2 * ROWS,
+            Self::HalfMin => 4 * ROWS,
+        }
+    }
+
+    /// Bytes a superblock.
+    const fn super_bytes(self) -> usize {
+        match self {
+            Self::Half | Self::HalfMin => 0,
+            Self::Super => 4 * ROWS,
+            Self::Sixteenths => 2 * ROWS,
+        }
+    }
+}
+
+/// A storage format of weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Format {
+    pub bits: Bits,
+    pub scales: Scales,
+    /// What is taken from each integer.
+    pub offset: u8,
+}
+
+impl Format {
+    fn of(dtype: Dtype) -> Option<Self> {
+        let (bits, scales, offset) = match dtype {
+            Dtype::Q8_0 => (Bits::Eight, Scales::Half, 128),
+            Dtype::Q4_0 => (Bits::Four, Scales::Half, 8),
+            Dtype::Q5_0 => (Bits::Five, Scales::Half, 16),
+            Dtype::Q4_1 => (Bits::Four, Scales::HalfMin, 0),
+            Dtype::Q5_1 => (Bits::Five, Scales::HalfMin, 0),
+            Dtype::Q4K => (Bits::Four, Scales::Super, 0),
+            Dtype::Q5K => (Bits::Five, Scales::Super, 0),
+            Dtype::Q6K => (Bits::Six, Scales::Sixteenths, 32),
+            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => return None,
+        };
+        Some(Self { bits, scales, offset })
+    }
+}
+
+/// What a panel is made of.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    format: Format,
+    blocks: usize,
+}
+
+impl Shape {
+    fn of(matrix: &TensorView) -> Self {
+        Self {
+            format: Format::of(matrix.dtype()).expect("a quantised type"),
+            blocks: matrix.shape()[1] / BLOCK,
+        }
+    }
+
+    fn bytes(self) -> usize {
+        self.blocks * (self.format.bits.bytes() + self.format.scales.bytes())
+            + self.blocks / BLOCKS_A_SUPER * self.format.scales.super_bytes()
+    }
+}
+
+/// A matrix `[rows, columns]` in panels.
+#[derive(Default)]
+pub(in crate::compute::cpu) struct Panels {
+    shape: Option<Shape>,
+    /// Of a panel.
+    lines: usize,
+    data: Vec<Line>,
+}
+
+impl fmt::Debug for Panels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panels")
+            .field("shape", &self.shape)
+            .field("bytes", &self.bytes())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Vectors are loaded from addresses that are multiples of 64.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// One panel.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Panel<'a> {
+    pub format: Format,
+    pub blocks: usize,
+    /// `[blocks, bits.bytes()]`, aligned to 64.
+    pub integers: &'a [u8],
+    /// `[blocks, scales.bytes()]`
+    pub scales: &'a [u8],
+    /// `[blocks / 8, scales.super_bytes()]`
+    pub super_scales: &'a [u8],
+}
+
+impl Panels {
+    /// Whether [`Self::pack`] takes weights of this type and width.
+    pub fn fit(dtype: Dtype, columns: usize) -> bool {
+        match Format::of(dtype).map(|format| format.scales) {
+            Some(Scales::Super | Scales::Sixteenths) => columns.is_multiple_of(SUPER),
+            Some(_) => columns.is_multiple_of(BLOCK),
+            None => false,
+        }
+    }
+
+    /// The matrix in panels; rows that are missing from the last one are zeros.
+    ///
+    /// # Panics
+    /// If it does not [`fit`](Self::fit).
+    pub fn pack(matrix: &TensorView) -> Self {
+        let mut panels = Self::default();
+        panels.resize(matrix, matrix.shape()[0].div_ceil(ROWS));
+        let lines = panels.lines;
+        panels
+            .data
+            .par_chunks_mut(lines)
+            .enumerate()
+            .for_each(|(panel, lines)| pack_panel(matrix, panel, lines));
+        panels
+    }
+
+    /// Makes these panel `panel` of the matrix, and no other.
+    pub fn repack(&mut self, matrix: &TensorView, panel: usize) {
+        self.resize(matrix, 1);
+        pack_panel(matrix, panel, &mut self.data);
+    }
+
+    fn resize(&mut self, matrix: &TensorView, panels: usize) {
+        let shape = Shape::of(matrix);
+        self.lines = shape.bytes().div_ceil(size_of::<Line>());
+        self.shape = Some(shape);
+        self.data.clear();
+        self.data.resize(self.lines * panels, Line([0; 64]));
+    }
+
+    /// Bytes in memory.
+    pub fn bytes(&self) -> usize {
+        size_of_val(&*self.data)
+    }
+
+    pub(super) fn panel(&self, panel: usize) -> Panel<'_> {
+        let Shape { format, blocks } = self.shape.expect("they have been packed");
+        let bytes = as_bytes(&self.data[panel * self.lines..][..self.lines]);
+        let (integers, rest) = bytes.split_at(blocks * format.bits.bytes());
+        let (scales, super_scales) = rest.split_at(blocks * format.scales.bytes());
+        Panel {
+            format,
+            blocks,
+            integers,
+            scales,
+            super_scales,
+        }
+    }
+}
+
+fn pack_panel(matrix: &TensorView, panel: usize, lines: &mut [Line]) {
+    let Shape { format, blocks } = Shape::of(matrix);
+    let mut packer = Packer {
+        format,
+        blocks,
+        panel: as_bytes_mut(lines),
+    };
+    let rows = matrix.shape()[0];
+    for (lane, row) in (panel * ROWS..rows.min((panel + 1) * ROWS)).enumerate() {
+        packer.row(lane, matrix.dtype(), matrix.row(row));
+    }
+}
+
+fn as_bytes(lines: &[Line]) -> &[u8] {
+    // SAFETY: a line is 64 bytes without padding, and bytes need no alignment.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines))
+    }
+}
+
+fn as_bytes_mut(lines: &mut [Line]) -> &mut [u8] {
+    // SAFETY: as above, and every byte is a valid part of a line.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), size_of_val(lines))
+    }
+}
+
+/// Writes rows into a zeroed panel.
+struct Packer<'a> {
+    format: Format,
+    blocks: usize,
+    panel: &'a mut [u8],
+}
+
+impl Packer<'_> {
+    fn row(&mut self, lane: usize, dtype: Dtype, row: &[u8]) {
+        let block_bytes = match dtype {
+            Dtype::Q8_0 => 34,
+            Dtype::Q4_0 => 18,
+            Dtype::Q4_1 => 20,
+            Dtype::Q5_0 => 22,
+            Dtype::Q5_1 => 24,
+            Dtype::Q4K => 144,
+            Dtype::Q5K => 176,
+            Dtype::Q6K => 210,
+            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => unreachable!("not a quantised type"),
+        };
+        for (at, bytes) in row.chunks_exact(block_bytes).enumerate() {
+            match dtype {
+                Dtype::Q8_0 => {
+                    self.halves(at, lane, [bytes, &[]]);
+                    self.integers(at, lane, from_fn(|i| bytes[2 + i] ^ 0x80));
+                }
+                Dtype::Q4_0 => {
+                    self.halves(at, lane, [bytes, &[]]);
+                    self.integers(at, lane, from_fn(|i| nibble(&bytes[2..], i)));
+                }
+                Dtype::Q4_1 => {
+                    self.halves(at, lane, [bytes, &bytes[2..]]);
+                    self.integers(at, lane, from_fn(|i| nibble(&bytes[4..], i)));
+                }
+                Dtype::Q5_0 => {
+                    self.halves(at, lane, [bytes, &[]]);
+                    self.integers(at, lane, from_fn(|i| nibble(&bytes[6..], i) | fifth(&bytes[2..], i)));
+                }
+                Dtype::Q5_1 => {
+                    self.halves(at, lane, [bytes, &bytes[2..]]);
+                    self.integers(at, lane, from_fn(|i| nibble(&bytes[8..], i) | fifth(&bytes[4..], i)));
+                }
+                Dtype::Q4K | Dtype::Q5K => self.k_with_minimum(at, lane, bytes),
+                Dtype::Q6K => self.k_six(at, lane, bytes),
+                Dtype::F32 | Dtype::F16 | Dtype::Bf16 => unreachable!("not a quantised type"),
+            }
+        }
+    }
+
+    /// The f16 scale of a block, and its minimum if there is one.
+    fn halves(&mut self, block: usize, lane: usize, halves: [&[u8]; 2]) {
+        let at = self.blocks * self.format.bits.bytes() + block * self.format.scales.bytes();
+        for (i, half) in halves.into_iter().enumerate().filter(|(_, half)| !half.is_empty()) {
+            self.panel[at + (i * ROWS + lane) * 2..][..2].copy_from_slice(&half[..2]);
+        }
+    }
+
+    /// The bytes of a block's scales.
+    fn scale_bytes(&mut self, block: usize, lane: usize, bytes: [u8; 2]) {
+        let at = self.blocks * self.format.bits.bytes() + block * self.format.scales.bytes();
+        self.panel[at + lane] = bytes[0];
+        self.panel[at + ROWS + lane] = bytes[1];
+    }
+
+    /// The f16 scales of a superblock.
+    fn super_halves(&mut self, block: usize, lane: usize, index: usize, half: &[u8]) {
+        let at = self.blocks * (self.format.bits.bytes() + self.format.scales.bytes())
+            + block * self.format.scales.super_bytes();
+        self.panel[at + (index * ROWS + lane) * 2..][..2].copy_from_slice(&half[..2]);
+    }
+
+    /// The integers of a block, in the order of its columns.
+    fn integers(&mut self, block: usize, lane: usize, u: [u8; BLOCK]) {
+        let bytes = self.format.bits.bytes();
+        let block = &mut self.panel[block * bytes..][..bytes];
+        let mut groups = [0u32; BLOCK / 4];
+        for (group, u) in groups.iter_mut().zip(u.as_chunks::<4>().0) {
+            *group = u32::from_le_bytes(*u);
+        }
+        let mut put = |vector: usize, four: u32| {
+            block[vector * 64 + lane * 4..][..4].copy_from_slice(&four.to_le_bytes());
+        };
+        if self.format.bits == Bits::Eight {
+            for (g, group) in groups.into_iter().enumerate() {
+                put(g, group);
+            }
+            return;
+        }
+        for v in 0..4 {
+            put(v, groups[v] & 0x0f0f_0f0f | (groups[v + 4] & 0x0f0f_0f0f) << 4);
+        }
+        match self.format.bits {
+            Bits::Five => put(
+                4,
+                (0..8)
+                    .map(|g| (groups[g] >> 4 & 0x0101_0101) << g)
+                    .fold(0, |a, b| a | b),
+            ),
+            Bits::Six => {
+                for h in 0..2 {
+                    let upper = (0..4).map(|j| (groups[4 * h + j] >> 4 & 0x0303_0303) << (2 * j));
+                    put(4 + h, upper.fold(0, |a, b| a | b));
+                }
+            }
+            Bits::Four | Bits::Eight => (),
+        }
+    }
+
+    /// `d`, `dmin`, 8 pairs of 6-bit scales and minima in 12 bytes, 256 integers: block `2j` in the low halves of
+    /// 32 bytes, block `2j + 1` in the high ones; with five bits, bit `b` of 32 more bytes belongs to block `b`.
+    fn k_with_minimum(&mut self, at: usize, lane: usize, bytes: &[u8]) {
+        self.super_halves(at, lane, 0, bytes);
+        self.super_halves(at, lane, 1, &bytes[2..]);
+        let (packed, rest) = bytes[4..].split_at(12);
+        let (high, low) = rest.split_at(rest.len() - SUPER / 2);
+        for b in 0..BLOCKS_A_SUPER {
+            let (scale, minimum) = if b < 4 {
+                (packed[b] & 63, packed[b + 4] & 63)
+            } else {
+                (
+                    packed[b + 4] & 15 | packed[b - 4] >> 6 << 4,
+                    packed[b + 4] >> 4 | packed[b] >> 6 << 4,
+                )
+            };
+            let block = at * BLOCKS_A_SUPER + b;
+            self.scale_bytes(block, lane, [scale, minimum]);
+            let low = &low[b / 2 * BLOCK..][..BLOCK];
+            let four = |i: usize| low[i] >> (b % 2 * 4) & 15;
+            let u = match high.first_chunk::<BLOCK>() {
+                Some(high) => from_fn(|i| four(i) | (high[i] >> b & 1) << 4),
+                None => from_fn(four),
+            };
+            self.integers(block, lane, u);
+        }
+    }
+
+    /// 256 low halves, 256 upper two bits, 16 signed scales, `d`. Columns come in two runs of 128; in each, column
+    /// `32j + i` has its low bits in byte `i + 32·(j mod 2)`, half `j / 2`, and its upper ones in byte `i`, bits `2j`.
+    fn k_six(&mut self, at: usize, lane: usize, bytes: &[u8]) {
+        let (low, rest) = bytes.split_at(128);
+        let (high, rest) = rest.split_at(64);
+        let (scales, d) = rest.split_at(16);
+        self.super_halves(at, lane, 0, d);
+        for b in 0..BLOCKS_A_SUPER {
+            let (run, j) = (b / 4, b % 4);
+            let block = at * BLOCKS_A_SUPER + b;
+            self.scale_bytes(block, lane, [scales[2 * b], scales[2 * b + 1]]);
+            let low = &low[run * 64 + j % 2 * BLOCK..][..BLOCK];
+            let high = &high[run * BLOCK..][..BLOCK];
+            let u = from_fn(|i| low[i] >> (j / 2 * 4) & 15 | (high[i] >> (2 * j) & 3) << 4);
+            self.integers(block, lane, u);
+        }
+    }
+}
+
+/// Column `i` of 16 bytes: the low halves are the first 16 columns, the high ones the rest.
+fn nibble(bytes: &[u8], i: usize) -> u8 {
+    bytes[i % 16] >> (i / 16 * 4) & 15
+}
+
+/// Bit 4 of column `i`, from 32 bits.
+fn fifth(bytes: &[u8], i: usize) -> u8 {
+    (bytes[i / 8] >> (i % 8) & 1) << 4
+}
+
+impl Panel<'_> {
+    /// Block `block` as integers `[group][row][column in the group]`, its scales and its minima; the scales are those of
+    /// the first and the second half.
+    #[inline(always)]
+    pub fn unpack(&self, block: usize) -> Unpacked {
+        let bytes = self.format.bits.bytes();
+        let stored = self.integers[block * bytes..][..bytes].as_chunks::<64>().0;
+        let mut integers = [[0u8; 64]; BLOCK / 4];
+        if self.format.bits == Bits::Eight {
+            integers.copy_from_slice(stored);
+        } else {
+            for v in 0..4 {
+                for i in 0..64 {
+                    integers[v][i] = stored[v][i] & 15;
+                    integers[v + 4][i] = stored[v][i] >> 4;
+                }
+            }
+        }
+        for (g, group) in integers.iter_mut().enumerate() {
+            match self.format.bits {
+                Bits::Five => {
+                    for i in 0..64 {
+                        group[i] |= (stored[4][i] >> g & 1) << 4;
+                    }
+                }
+                Bits::Six => {
+                    for i in 0..64 {
+                        group[i] |= (stored[4 + g / 4][i] >> (g % 4 * 2) & 3) << 4;
+                    }
+                }
+                Bits::Four | Bits::Eight => (),
+            }
+        }
+        let bytes = self.format.scales.bytes();
+        let scales = &self.scales[block * bytes..][..bytes];
+        let half = |bytes: &[u8], at: usize| f16::from_le_bytes([bytes[2 * at], bytes[2 * at + 1]]).to_f32();
+        let bytes = self.format.scales.super_bytes();
+        let super_scales = &self.super_scales[block / BLOCKS_A_SUPER * bytes..];
+        let mut out = Unpacked {
+            integers,
+            scale: [[0.0; ROWS]; 2],
+            minimum: [0.0; ROWS],
+        };
+        for r in 0..ROWS {
+            let [first, second] = match self.format.scales {
+                Scales::Half | Scales::HalfMin => [half(scales, r); 2],
+                Scales::Super => [half(super_scales, r) * f32::from(scales[r]); 2],
+                Scales::Sixteenths => {
+                    [r, ROWS + r].map(|at| half(super_scales, r) * f32::from(scales[at].cast_signed()))
+                }
+            };
+            (out.scale[0][r], out.scale[1][r]) = (first, second);
+            out.minimum[r] = match self.format.scales {
+                Scales::Half | Scales::Sixteenths => 0.0,
+                Scales::HalfMin => half(scales, ROWS + r),
+                Scales::Super => -half(super_scales, ROWS + r) * f32::from(scales[ROWS + r]),
+            };
+        }
+        out
+    }
+}
+
+/// A block of a panel.
+pub(super) struct Unpacked {
+    pub integers: [[u8; 4 * ROWS]; BLOCK / 4],
+    pub scale: [[f32; ROWS]; 2],
+    pub minimum: [f32; ROWS],
+}

@@ -1,0 +1,262 @@
+//! A weight as the products use it.
+
+use super::gemm::{Gemm, Mat, MatMut, PANEL};
+use super::quantised::{self, Panels, Quantised};
+use super::simd::{Isa, Kernel, mul_add};
+use crate::model::{Dtype, TensorRole, TensorView};
+
+/// Rows of a product's result that one task computes: a panel of floats, two panels of quantised weights, and one block of
+/// activations if they are rounded next.
+pub(super) const ROWS: usize = 32;
+/// Below this many tokens a row of floats is used as it is widened, without transposing it.
+const FEW_TOKENS: usize = 4;
+/// Tokens that are gathered for a product with floats at once, so that they stay in the second-level cache.
+const GATHERED: usize = 64;
+
+/// A weight: where it lies in the file, and what has been made of it.
+#[derive(Debug)]
+pub struct Weight {
+    view: TensorView,
+    panels: Option<Panels>,
+    /// A norm's factors.
+    factors: Vec<f32>,
+}
+
+/// Activations of some rows, in as many forms as the weights that they meet want.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    /// `[rows, columns]`
+    pub rows: &'a [f32],
+    pub quantised: &'a Quantised,
+    /// What rounding to 8 bits has left, rounded once more: with it the product is as exact as with f32.
+    pub remainder: Option<&'a Quantised>,
+}
+
+/// Buffers of one thread.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    /// A panel of float weights, transposed, and one row of it.
+    panel: Vec<f32>,
+    gathered: Vec<f32>,
+    /// A panel of quantised weights that are not kept in panels.
+    transient: Panels,
+    remainder: Vec<f32>,
+}
+
+impl Weight {
+    /// `pack`: quantised matrices are copied into panels; otherwise that is done for each use.
+    pub fn new(view: TensorView, role: TensorRole, pack: bool) -> Self {
+        let is_matrix = matches!(role, TensorRole::Matrix | TensorRole::TableAndMatrix);
+        let panels = (pack && is_matrix && Panels::fit(view.dtype(), view.shape()[1])).then(|| Panels::pack(&view));
+        if panels.is_some() && role == TensorRole::Matrix {
+            view.release();
+        }
+        Self {
+            factors: if role == TensorRole::Norm {
+                view.to_f32()
+            } else {
+                Vec::new()
+            },
+            panels,
+            view,
+        }
+    }
+
+    /// The factors of a norm.
+    pub fn factors(&self) -> &[f32] {
+        &self.factors
+    }
+
+    /// Row `row` of a table.
+    pub fn look_up(&self, row: usize, out: &mut [f32]) {
+        self.view.dtype().widen(self.view.row(row), out);
+    }
+
+    pub fn rows(&self) -> usize {
+        self.view.shape()[0]
+    }
+
+    pub fn columns(&self) -> usize {
+        self.view.shape()[1]
+    }
+
+    /// Multiplies activations of 8 bits.
+    pub fn is_quantised(&self) -> bool {
+        Panels::fit(self.view.dtype(), self.columns())
+    }
+
+    /// Tasks that make a whole product.
+    pub fn tasks(&self) -> usize {
+        self.rows().div_ceil(ROWS)
+    }
+
+    /// Rows that task `task` makes.
+    pub fn width(&self, task: usize) -> usize {
+        ROWS.min(self.rows() - task * ROWS)
+    }
+
+    /// `out[i, r]` = row `task·32 + r` of the weight times activations `tokens[i]`; `out` is `[tokens, 32]`, and what is beyond
+    /// [`width`](Self::width) unspecified.
+    pub(super) fn multiply(
+        &self,
+        isa: Isa,
+        input: Input<'_>,
+        tokens: &[u32],
+        task: usize,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        if !self.is_quantised() {
+            return self.multiply_floats(isa, input.rows, tokens, task, scratch, out);
+        }
+        let halves = self.width(task).div_ceil(quantised::ROWS);
+        for half in 0..halves {
+            let panel = 2 * task + half;
+            let (panels, index) = match &self.panels {
+                Some(panels) => (panels, panel),
+                None => {
+                    scratch.transient.repack(&self.view, panel);
+                    (&scratch.transient, 0)
+                }
+            };
+            let column = half * quantised::ROWS;
+            quantised::multiply(isa, panels, index, input.quantised, tokens, &mut out[column..], ROWS);
+            if let Some(remainder) = input.remainder {
+                let more = &mut scratch.remainder;
+                more.resize(tokens.len() * quantised::ROWS, 0.0);
+                quantised::multiply(isa, panels, index, remainder, tokens, more, quantised::ROWS);
+                for (out, more) in out.chunks_mut(ROWS).zip(more.chunks(quantised::ROWS)) {
+                    for (out, more) in out[column..].iter_mut().zip(more) {
+                        *out += more;
+                    }
+                }
+            }
+        }
+    }
+
+    fn multiply_floats(
+        &self,
+        isa: Isa,
+        rows: &[f32],
+        tokens: &[u32],
+        task: usize,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let columns = self.columns();
+        let (first, count) = (task * ROWS, self.width(task));
+        scratch.panel.resize(columns * (PANEL + 1), 0.0);
+        let (panel, row) = scratch.panel.split_at_mut(columns * PANEL);
+        if tokens.len() < FEW_TOKENS {
+            for r in 0..count {
+                isa.run(Dots {
+                    dtype: self.view.dtype(),
+                    bytes: self.view.row(first + r),
+                    row,
+                    x: rows,
+                    tokens,
+                    y: &mut out[r..],
+                });
+            }
+            return;
+        }
+        isa.run(PackPanel {
+            view: &self.view,
+            first,
+            count,
+            row,
+            panel,
+        });
+        for (tokens, out) in tokens.chunks(GATHERED).zip(out.chunks_mut(GATHERED * ROWS)) {
+            scratch.gathered.clear();
+            for token in tokens {
+                let row = &rows[*token as usize * columns..][..columns];
+                scratch.gathered.extend_from_slice(row);
+            }
+            Gemm {
+                a: Mat {
+                    data: &scratch.gathered,
+                    stride: columns,
+                },
+                b: Mat {
+                    data: panel,
+                    stride: PANEL,
+                },
+                c: MatMut {
+                    data: out,
+                    stride: ROWS,
+                },
+                m: tokens.len(),
+                n: PANEL,
+                k: columns,
+                accumulate: false,
+            }
+            .run_on(isa);
+        }
+    }
+}
+
+/// Rows `first..first + count` of a matrix as f32, transposed to `[columns, PANEL]`.
+struct PackPanel<'a> {
+    view: &'a TensorView,
+    first: usize,
+    count: usize,
+    row: &'a mut [f32],
+    panel: &'a mut [f32],
+}
+
+impl Kernel for PackPanel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for r in 0..self.count {
+            self.view.dtype().widen(self.view.row(self.first + r), self.row);
+            for (column, value) in self.panel.as_chunks_mut::<PANEL>().0.iter_mut().zip(&*self.row) {
+                column[r] = *value;
+            }
+        }
+    }
+}
+
+/// One row of a matrix against a few tokens: `y[32·i] = x[tokens[i]] · row`.
+struct Dots<'a> {
+    dtype: Dtype,
+    bytes: &'a [u8],
+    row: &'a mut [f32],
+    x: &'a [f32],
+    tokens: &'a [u32],
+    y: &'a mut [f32],
+}
+
+impl Kernel for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        self.dtype.widen(self.bytes, self.row);
+        for (i, token) in self.tokens.iter().enumerate() {
+            let x = &self.x[*token as usize * self.row.len()..][..self.row.len()];
+            self.y[i * ROWS] = dot::<FMA>(x, self.row);
+        }
+    }
+}
+
+/// `a · b` with enough independent sums to fill the pipeline.
+#[inline(always)]
+pub(super) fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 64;
+    let mut acc = [0.0f32; LANES];
+    let (a_chunks, a_tail) = a.as_chunks::<LANES>();
+    let (b_chunks, b_tail) = b.as_chunks::<LANES>();
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for i in 0..LANES {
+            acc[i] = mul_add::<FMA>(a[i], b[i], acc[i]);
+        }
+    }
+    let mut sum: f32 = a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum();
+    for lane in acc {
+        sum += lane;
+    }
+    sum
+}
