@@ -73,6 +73,9 @@ pub struct Documents {
     pub tokens: usize,
     /// The longest context of the model, or the limit that was set.
     pub context_limit: usize,
+    /// Tokens of what was said before, which the next question has to read again after these documents.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replay: usize,
     /// Every file that was found but not packed.
     pub skipped: Vec<Skipped>,
     /// Every file that is packed otherwise than it is.
@@ -82,9 +85,14 @@ pub struct Documents {
 impl PartialEq for Documents {
     /// Equal as a stream: the pack is not part of it.
     fn eq(&self, other: &Self) -> bool {
-        let key = |d: &Self| (d.offset, d.files, d.lines, d.tokens, d.context_limit);
+        let key = |d: &Self| (d.offset, d.files, d.lines, d.tokens, d.context_limit, d.replay);
         key(self) == key(other) && self.skipped == other.skipped && self.notes == other.notes
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A change to the documents that is ready to be made. [`Request::Apply`](super::Request::Apply) makes it,

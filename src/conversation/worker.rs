@@ -412,6 +412,10 @@ impl Worker {
             tokens: pack.tokens.len(),
         }));
         let (ready, prefix) = self.ready_with(&pack)?;
+        let replay = match &ready {
+            Ready::Chat(chat, _) => self.replay(chat, prefix.len()),
+            Ready::Quote(..) => 0,
+        };
         let offset = prefix.len() - pack.tokens.len().min(prefix.len());
         self.held = Held {
             marks: places(&pack, offset, self.places).into(),
@@ -430,11 +434,23 @@ impl Worker {
             lines: pack.lines(),
             tokens: pack.tokens.len(),
             context_limit: self.context_limit,
+            replay,
             skipped: pack.skipped.clone(),
             notes: pack.notes.clone(),
             pack,
         }));
         Ok(())
+    }
+
+    /// Tokens of what was said so far, in a prompt that begins with so many tokens for other documents.
+    fn replay(&self, chat: &Chat, prefix: usize) -> usize {
+        let history = self.turns.history(self.turns.before(None));
+        if history.is_empty() {
+            return 0;
+        }
+        // What cannot be put together fails when it is asked; then it is told.
+        let prompt = chat.prompt(history, "").ok();
+        prompt.map_or(0, |prompt| prompt.tokens.len().saturating_sub(prefix))
     }
 
     /// How questions are put about these documents, and the tokens that prompts begin with.

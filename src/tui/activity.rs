@@ -36,6 +36,8 @@ pub struct Activity {
     files: usize,
     /// Tokens of the documents, read or not.
     packed: usize,
+    /// Of what was said before them, which the next question reads again.
+    replay: usize,
     /// Tokens in the context.
     used: usize,
     limit: Option<usize>,
@@ -55,6 +57,7 @@ impl Default for Activity {
             cancelling: false,
             files: 0,
             packed: 0,
+            replay: 0,
             used: 0,
             limit: None,
             meter: Meter::default(),
@@ -93,10 +96,11 @@ impl Activity {
         (documents, self.used - documents)
     }
 
-    /// Tokens of the documents that the next question has to wait for, because their prefill did not come to its end.
+    /// Tokens that the next question has to wait for: of documents whose prefill did not come to its end, and of what was
+    /// said before the documents changed.
     pub fn unread(&self) -> usize {
         if self.phase == Phase::Ready {
-            self.packed.saturating_sub(self.used)
+            self.packed.saturating_add(self.replay).saturating_sub(self.used)
         } else {
             0
         }
@@ -129,6 +133,7 @@ impl Activity {
     pub fn documents(&mut self, documents: &Documents, now: Duration) {
         self.files = documents.files;
         self.packed = documents.tokens;
+        self.replay = documents.replay;
         self.used = documents.tokens;
         self.limit = Some(documents.context_limit).filter(|&limit| limit > 0);
         self.enter(Phase::Preparing, now);
@@ -147,6 +152,7 @@ impl Activity {
         if let Phase::Prefill(prefill) = self.phase {
             self.used = prefill.total;
         }
+        self.replay = 0;
         if self.meter.count(token) {
             self.used = self.used.saturating_add(1);
         }
@@ -265,6 +271,44 @@ mod tests {
         assert_eq!(activity.remaining(500 * second), Some(Duration::ZERO));
         activity.prefill(Prefill { rate: 0.0, ..prefill }, second);
         assert_eq!(activity.remaining(second), None);
+    }
+
+    #[test]
+    fn what_was_said_is_read_again_after_the_documents_changed() {
+        let mut activity = Activity::default();
+        let now = Duration::ZERO;
+        let documents = Documents {
+            files: 1,
+            tokens: 100,
+            replay: 40,
+            ..Documents::default()
+        };
+        let finished = |reason| Finished {
+            reason,
+            prompt_tokens: 100,
+            cached_tokens: 0,
+            thinking_tokens: 0,
+            answer_tokens: 0,
+            prefill: now,
+            decode: now,
+        };
+        activity.documents(&documents, now);
+        assert_eq!(activity.unread(), 0, "nobody can ask yet");
+        activity.finished(&finished(StopReason::Prefilled), now);
+        assert_eq!(activity.unread(), 40);
+        let prefill = Prefill {
+            done: 130,
+            total: 145,
+            cached: 100,
+            rate: 1.0,
+        };
+        activity.prefill(prefill, now);
+        activity.finished(&finished(StopReason::Cancelled), now);
+        assert_eq!(activity.unread(), 10, "a part of it has been");
+        activity.prefill(prefill, now);
+        activity.token(&token(0, 0), now);
+        activity.finished(&finished(StopReason::EndOfSequence), now);
+        assert_eq!(activity.unread(), 0);
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub fn any_input() -> impl Strategy<Value = Input> {
             let skipped: Vec<_> = skipped.into_iter().map(|path| Skipped::new(path, Exclusion::Hidden, "hidden")).collect();
             let pack = Pack { skipped: skipped.clone(), ..pack(&documents) };
             Input::Conversation(Event::Documents(Documents {
-                offset, files: documents.len(), lines: 1, tokens: pack.tokens.len(), context_limit: limit, skipped, notes: Vec::new(), pack: pack.into(),
+                offset, files: documents.len(), lines: 1, tokens: pack.tokens.len(), context_limit: limit, replay: offset, skipped, notes: Vec::new(), pack: pack.into(),
             }))
         }),
         2 => (cause, numbers.clone(), numbers.clone(), paths.clone(), paths.clone()).prop_map(|(cause, tokens, prefill, added, changed)| {
