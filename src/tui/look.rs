@@ -52,10 +52,7 @@ impl Look {
                 ask: false,
             });
         };
-        let grounds = Grounds {
-            dark: follower.library().load(dark)?.theme,
-            light: follower.library().load(light)?.theme,
-        };
+        let grounds = follower.load_both(dark, light)?;
         let theme = match (ground, &settings.ui.theme) {
             (Some(Ground::Light), _) => grounds.light.clone(),
             (Some(Ground::Dark), _) | (None, ThemeChoice::Grounds { .. }) => grounds.dark.clone(),

@@ -100,6 +100,7 @@ parts! {
     Prefilling = "prefilling",
     Prefilled = "prefilled",
     Changed = "changed",
+    ChangedWord = "changed-word",
     Cursor = "cursor",
     Plan = "plan",
     Past = "past",
@@ -161,6 +162,7 @@ const OTHERWISE: &[(Part, Option<Part>, Modifier)] = &[
     (Part::Prefilling, Some(Part::Progress), Modifier::empty()),
     (Part::Prefilled, Some(Part::Verified), Modifier::empty()),
     (Part::Changed, Some(Part::Unverified), Modifier::empty()),
+    (Part::ChangedWord, None, Modifier::BOLD.union(Modifier::UNDERLINED)),
     (Part::Cursor, Some(Part::Selected), Modifier::empty()),
     (Part::Plan, Some(Part::Notice), Modifier::empty()),
     (Part::Chip, Some(Part::Prompt), Modifier::empty()),
@@ -268,6 +270,18 @@ mod tests {
             for pair in [(Part::Verified, Part::Unverified), (Part::Question, Part::Thinking)] {
                 assert_ne!(theme.style(pair.0), theme.style(pair.1), "{name}: {pair:?}");
             }
+        }
+    }
+
+    #[test]
+    fn every_built_in_theme_has_styles_of_its_own_for_markdown() {
+        let from = Part::Heading1 as usize;
+        let markdown = &PARTS[from..=Part::AddressTarget as usize];
+        for (theme, text) in BUILT_IN {
+            let missing = markdown
+                .iter()
+                .find(|(part, _)| !text.contains(&format!("\n{part} = ")));
+            assert_eq!(missing, None, "{theme}");
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ratatui::style::Style;
 
 use super::file::File;
-use super::{BUILT_IN, OTHERWISE, PARTS, Theme, ThemeError, syntax};
+use super::{BUILT_IN, OTHERWISE, PARTS, Part, Theme, ThemeError, syntax};
 use crate::config::{self, Place, Problem, did_you_mean};
 
 /// The themes that there are.
@@ -154,18 +154,12 @@ impl Library {
             },
         };
         let syntax = file.syntax.take().and_then(|(name, place)| {
-            let styles = syntax::styles(&name);
-            if styles.is_none() {
-                let mut meant = did_you_mean(&name, syntax::names());
-                if meant.is_empty() {
-                    meant = format!("; there are {}", syntax::names().collect::<Vec<_>>().join(", "));
-                }
-                file.problems.push(Problem {
-                    place: Some(place),
-                    message: format!("syntax: there are no colours for code called `{name}`{meant}"),
-                });
-            }
-            styles
+            let styles = colours_of_code(&name, source.file.as_deref(), files);
+            let wrong = |message| Problem {
+                place: Some(place),
+                message: format!("syntax: {message}"),
+            };
+            styles.map_err(|message| file.problems.push(wrong(message))).ok()
         });
         if !file.problems.is_empty() {
             file.problems.sort_by(|a, b| a.place.cmp(&b.place));
@@ -260,6 +254,30 @@ impl Library {
     }
 }
 
+/// The colours of code by the name of a theme of the highlighter, or from a `.tmTheme` file, which lies where the theme does
+/// unless its path says otherwise. That file is one of `files` then.
+fn colours_of_code(name: &str, theme: Option<&Path>, files: &mut Vec<PathBuf>) -> Result<Vec<(Part, Style)>, String> {
+    if let Some(styles) = syntax::styles(name) {
+        return Ok(styles);
+    }
+    if is_path(name) {
+        let given = config::OptionalPath(name.to_owned()).given().unwrap_or_default();
+        let path = match theme.and_then(Path::parent) {
+            Some(folder) => folder.join(given),
+            None => given,
+        };
+        let styles = syntax::of_file(&path).map_err(|message| format!("{}: {message}", config::shown(&path)));
+        files.push(path);
+        return styles;
+    }
+    let mut meant = did_you_mean(name, syntax::names());
+    if meant.is_empty() {
+        let all = syntax::names().collect::<Vec<_>>().join(", ");
+        meant = format!("; there are {all}, or give the path of a .tmTheme file");
+    }
+    Err(format!("there are no colours for code called `{name}`{meant}"))
+}
+
 fn built_in(name: &str) -> Option<Source> {
     let &(name, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
     Some(Source {
@@ -277,7 +295,6 @@ pub fn is_path(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Part;
     use super::*;
     use ratatui::style::Color;
 
@@ -375,6 +392,37 @@ mod tests {
             .to_string();
         assert!(
             told.contains("mine:1:10: syntax: ") && told.ends_with("did you mean `Nord`?"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn code_may_have_the_colours_of_a_file() {
+        let rule = |scope: &str, colour: &str| {
+            format!(
+                "<dict><key>scope</key><string>{scope}</string><key>settings</key><dict>\
+                 <key>foreground</key><string>{colour}</string></dict></dict>"
+            )
+        };
+        let tm = format!(
+            "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict><key>name</key><string>x</string><key>settings</key><array>\
+             {}{}</array></dict></plist>",
+            rule("comment", "#010203"),
+            rule("keyword", "#040506")
+        );
+        let (folder, library) = library(&[
+            ("mine.toml", "inherit = 'storm'\nsyntax = 'x.tmTheme'"),
+            ("x.tmTheme", &tm),
+            ("lost.toml", "syntax = 'y.tmTheme'"),
+        ]);
+        let loaded = library.load("mine").unwrap();
+        assert_eq!(loaded.theme.style(Part::SyntaxComment).fg, Some(Color::Rgb(1, 2, 3)));
+        assert_eq!(loaded.theme.style(Part::SyntaxKeyword).fg, Some(Color::Rgb(4, 5, 6)));
+        let files = ["mine.toml", "x.tmTheme"].map(|name| folder.path().join(name));
+        assert_eq!(loaded.files, files, "both are followed");
+        let told = error(&library, "lost");
+        assert!(
+            told.contains("lost.toml:1:10: syntax: ") && told.contains("y.tmTheme: cannot be read"),
             "{told}"
         );
     }

@@ -1,7 +1,11 @@
-//! Colours of code from another program's theme: those that the highlighter brings, by name.
+//! Colours of code from another program's theme: those that the highlighter brings, by name, and `.tmTheme` files.
+
+use std::fs::File;
+use std::io::{Cursor, Read};
+use std::path::Path;
 
 use ratatui::style::{Color, Modifier, Style};
-use syntect::highlighting::{FontStyle, Highlighter};
+use syntect::highlighting::{FontStyle, Highlighter, Theme, ThemeSet};
 use syntect::parsing::Scope;
 use two_face::theme::EmbeddedLazyThemeSet;
 
@@ -20,6 +24,9 @@ const SCOPES: &[(Part, &str)] = &[
     (Part::SyntaxHeading, "markup.heading"),
 ];
 
+/// A larger file is no theme; those that there are have some ten to a hundred kilobytes.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
 /// The names that there are.
 pub fn names() -> impl Iterator<Item = &'static str> {
     EmbeddedLazyThemeSet::theme_names().iter().map(|name| name.as_name())
@@ -31,8 +38,31 @@ pub fn styles(name: &str) -> Option<Vec<(Part, Style)>> {
     let known = EmbeddedLazyThemeSet::theme_names()
         .iter()
         .find(|known| known.as_name().eq_ignore_ascii_case(name))?;
-    let themes = two_face::theme::extra();
-    let highlighter = Highlighter::new(themes.get(*known));
+    Some(parts(two_face::theme::extra().get(*known)))
+}
+
+/// The parts of code as a `.tmTheme` file has them.
+///
+/// # Errors
+/// If it cannot be read, or is no theme; with what to say.
+pub fn of_file(path: &Path) -> Result<Vec<(Part, Style)>, String> {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut text));
+    read.map_err(|error| format!("cannot be read: {error}"))?;
+    if text.len() as u64 > LARGEST {
+        return Err(format!(
+            "is larger than the {} MiB that a theme may have",
+            LARGEST >> 20
+        ));
+    }
+    let theme = ThemeSet::load_from_reader(&mut Cursor::new(text));
+    let theme =
+        theme.map_err(|error| format!("expected a theme of TextMate or Sublime Text (a property list): {error}"))?;
+    Ok(parts(&theme))
+}
+
+fn parts(theme: &Theme) -> Vec<(Part, Style)> {
+    let highlighter = Highlighter::new(theme);
     let style = |scope: &str| {
         let scope = Scope::new(scope).ok()?;
         let found = highlighter.style_for_stack(&[scope]);
@@ -54,12 +84,10 @@ pub fn styles(name: &str) -> Option<Vec<(Part, Style)>> {
         }
         Some(style)
     };
-    Some(
-        SCOPES
-            .iter()
-            .filter_map(|&(part, scope)| Some((part, style(scope)?)))
-            .collect(),
-    )
+    SCOPES
+        .iter()
+        .filter_map(|&(part, scope)| Some((part, style(scope)?)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -75,5 +103,19 @@ mod tests {
             assert!(distinct >= 3, "{name} has one colour for everything");
         }
         assert!(styles("nord").is_some() && styles("no such theme").is_none());
+    }
+
+    #[test]
+    fn a_file_that_is_no_theme_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.tmTheme");
+        assert!(of_file(&path).unwrap_err().starts_with("cannot be read: "));
+        for text in ["", "colours", "<plist><array/></plist>"] {
+            std::fs::write(&path, text).unwrap();
+            let told = of_file(&path).unwrap_err();
+            assert!(told.starts_with("expected a theme of TextMate"), "{told}");
+        }
+        File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        assert!(of_file(&path).unwrap_err().contains("is larger than the 4 MiB"));
     }
 }
