@@ -35,9 +35,52 @@ fn main() {
     let source = shipped(SESSION).unwrap();
     opening(source);
     memory(source);
-    frames(source);
-    stream(source);
+    for shown in [Shown::Plain, Shown::Inspected] {
+        frames(source, shown);
+    }
+    for shown in [Shown::Plain, Shown::Inspected, Shown::Ledger] {
+        stream(source, shown);
+    }
     viewer();
+}
+
+/// What is on the screen besides the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Plain,
+    /// The inspector, and how sure the model was of each token.
+    Inspected,
+    /// The table of all thinking.
+    Ledger,
+}
+
+impl Shown {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Inspected => ", inspector and heat",
+            Self::Ledger => ", ledger",
+        }
+    }
+
+    fn show(self, application: &mut Offscreen, now: Duration) {
+        let mut press = |letter: char, modifiers: KeyModifiers| {
+            application.key(now, KeyEvent::new(KeyCode::Char(letter), modifiers));
+        };
+        match self {
+            Self::Plain => {}
+            Self::Inspected => {
+                press('3', KeyModifiers::ALT);
+                press('2', KeyModifiers::ALT);
+                press('x', KeyModifiers::CONTROL);
+                press('h', KeyModifiers::NONE);
+            }
+            Self::Ledger => {
+                press('x', KeyModifiers::CONTROL);
+                press('l', KeyModifiers::NONE);
+            }
+        }
+    }
 }
 
 fn record(source: &str) -> Record {
@@ -70,7 +113,19 @@ fn opening(source: &str) {
         })
         .collect();
     times.sort_unstable();
-    println!("opening the session      {:7.1} ms (median of 9)", millis(times[4]));
+    println!(
+        "opening the session                    {:7.1} ms (median of 9)",
+        millis(times[4])
+    );
+    let mut parsing: Vec<Duration> = (0..9)
+        .map(|_| {
+            let began = Instant::now();
+            black_box(record(source));
+            began.elapsed()
+        })
+        .collect();
+    parsing.sort_unstable();
+    println!("  of which reading the record          {:7.1} ms", millis(parsing[4]));
 }
 
 fn memory(source: &str) {
@@ -88,7 +143,7 @@ fn memory(source: &str) {
     black_box(application.draw());
     let used = ALLOCATOR.current_usage() - before;
     println!(
-        "memory beyond the text   {:7.1} MB (text {:.1} MB)",
+        "memory beyond the text                 {:7.1} MB (text {:.1} MB)",
         (used - text.min(used)) as f64 / 1e6,
         text as f64 / 1e6
     );
@@ -139,8 +194,9 @@ fn rest() -> Duration {
 }
 
 /// Keys that move through the whole trace, each with the frame that it leads to.
-fn frames(source: &str) {
+fn frames(source: &str, shown: Shown) {
     let (mut application, mut now) = opened(source);
+    shown.show(&mut application, now);
     unfold(&mut application, now);
     let mut times = busily(|| {
         let mut times = Vec::new();
@@ -165,11 +221,11 @@ fn frames(source: &str) {
         }
         times
     });
-    report("key to frame, trace", &mut times);
+    report(&format!("key to frame, trace{}", shown.name()), &mut times);
 }
 
 /// A reply that streams at [`RATE`], drawn [`FRAMES`] times a second, at the end of the trace of 80,000 tokens.
-fn stream(source: &str) {
+fn stream(source: &str, shown: Shown) {
     const SECONDS: u32 = 10;
     let events = record(source).events;
     let thinking = |event: &Event| matches!(event, Event::Token(token) if token.channel == Channel::Thinking);
@@ -178,6 +234,7 @@ fn stream(source: &str) {
     for (at, event) in &events[..last] {
         application.event(*at, event.clone());
     }
+    shown.show(&mut application, events[last].0);
     let mut stream = events[last..].iter();
     let (began, mut tokens) = (Instant::now(), 0);
     for frame in 1..=SECONDS * FRAMES {
@@ -190,7 +247,8 @@ fn stream(source: &str) {
     }
     let share = began.elapsed().as_secs_f64() / f64::from(SECONDS);
     println!(
-        "streaming {RATE} tok/s      {:7.2} % of a core, {FRAMES} frames/s drawn",
+        "{:<38} {:7.2} % of a core, {FRAMES} frames/s drawn",
+        format!("streaming {RATE} tok/s{}", shown.name()),
         share * 100.0
     );
 }
@@ -242,7 +300,7 @@ fn report(what: &str, times: &mut [Duration]) {
     times.sort_unstable();
     let at = |share: f64| millis(times[((times.len() - 1) as f64 * share) as usize]);
     println!(
-        "{what:<24} {:7.2} ms median, {:.2} ms p99, {:.2} ms at most ({} frames)",
+        "{what:<38} {:7.2} ms median, {:.2} ms p99, {:.2} ms at most ({} frames)",
         at(0.5),
         at(0.99),
         at(1.0),

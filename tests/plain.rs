@@ -139,3 +139,76 @@ fn thinking_is_told_as_it_is_set() {
     let switched = with("hide", &[b"/thinking show\n", &question[..]].concat());
     assert!(switched.contains("Thinking:\n"), "{switched}");
 }
+
+/// A process whose output is read line by line while it runs.
+#[cfg(unix)]
+struct Running {
+    child: std::process::Child,
+    said: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+#[cfg(unix)]
+impl Running {
+    fn start(folder: &TempDir, arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("THUNDERHEAD_CACHE", "")
+            .env("THUNDERHEAD_CONFIG", "")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+        Self { child, said }
+    }
+
+    /// Waits until a line has this in it.
+    fn wait_for(&mut self, text: &str) {
+        let mut before = Vec::new();
+        for line in self.said.by_ref().map(Result::unwrap) {
+            if line.contains(text) {
+                return;
+            }
+            before.push(line);
+        }
+        panic!("no {text:?} in\n{}", before.join("\n"));
+    }
+
+    /// Ctrl-C, as the terminal sends it.
+    fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn write(&mut self, text: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_cancels_what_runs_and_twice_it_leaves() {
+    let folder = documents();
+    // Long enough to be still read when the signal comes, and never read to its end.
+    let line = "The harbour master wrote down every ship that came in before the storm, and none that left.\n";
+    std::fs::write(folder.path().join("long.txt"), line.repeat(10_000)).unwrap();
+    let mut running = Running::start(&folder, &["--plain", "long.txt"]);
+    running.wait_for("Loaded 1 file");
+    running.interrupt();
+    running.wait_for("Cancelling. Ctrl-C again leaves.");
+    running.wait_for("Cancelled; what was done is kept.");
+    // It goes on, and what was cancelled does not count when nothing runs.
+    running.write("/docs\n");
+    running.wait_for("long.txt: ");
+    drop(running.child.stdin.take());
+    assert!(running.child.wait().unwrap().success());
+
+    let mut running = Running::start(&folder, &["--plain", "long.txt"]);
+    running.wait_for("Loaded 1 file");
+    running.interrupt();
+    running.wait_for("Cancelling.");
+    running.interrupt();
+    assert_eq!(running.child.wait().unwrap().code(), Some(130));
+}

@@ -44,7 +44,9 @@ pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError>
     loaded.setup.watch = true;
     let Loaded { name, setup } = loaded;
     let paths: Vec<String> = setup.selection.paths.iter().map(|p| p.display().to_string()).collect();
+    let tokenizer = setup.tokenizer.clone();
     let options = tui::Options {
+        count: Some(tui::Counter::new(move |text| tokenizer.encode(text).len())),
         model: name,
         placement: load::placement(&config.model),
         note,

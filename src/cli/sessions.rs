@@ -131,6 +131,7 @@ fn open(mut record: Record, speed: Option<Speed>, settings: Config) -> Result<Ex
     let notes = std::iter::once(record.header.note).chain(record.notices);
     let notes: Vec<String> = notes.filter(|note| !note.is_empty()).collect();
     let options = tui::Options {
+        count: None,
         model: format!("{} (recorded)", record.header.model),
         note: notes.join("\n"),
         placement: String::new(),

@@ -22,6 +22,7 @@ mod palette;
 mod panes;
 pub(super) mod plans;
 pub(super) mod revising;
+mod scrollbars;
 mod searching;
 #[cfg(test)]
 pub(super) mod tests;
@@ -38,7 +39,7 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::{Position, Rect, Size};
 
-use super::activity::Activity;
+use super::activity::{Activity, Phase};
 use super::clipboard::Copied;
 use super::compare::Compare;
 use super::completion::{Completion, Entry};
@@ -63,8 +64,9 @@ use super::viewer::Viewer;
 use crate::config::Config;
 use crate::conversation::{Change, Event, Revision};
 use crate::engine::Token;
-use crate::trace::Turning;
+use crate::trace::{Channel, Turning};
 use attention::Attention;
+use composing::Kept;
 use conversation::Reply;
 pub(super) use focus::Focus;
 use mouse::Mouse;
@@ -96,6 +98,8 @@ pub enum Input {
     },
     /// The themes that there are.
     ThemesListed(Vec<Choice>),
+    /// Their names alone.
+    ThemesNamed(Vec<String>),
     /// What the terminal says is behind the text.
     Ground(Ground),
     /// The entries of a folder that was asked for.
@@ -113,6 +117,11 @@ pub enum Input {
     Copied(Copied),
     /// What earlier runs have left to recall, or why there is nothing.
     History(Told),
+    /// How many tokens there are in what was pasted.
+    Counted {
+        pasted: Arc<str>,
+        tokens: usize,
+    },
     /// Time passed.
     Tick,
 }
@@ -143,6 +152,7 @@ pub enum Effect {
     ListFolder(PathBuf),
     LoadTheme(String),
     ListThemes,
+    NameThemes,
     /// To the clipboard, the nearest way.
     Copy(String),
     /// To the clipboard of whoever sits at the terminal.
@@ -159,6 +169,10 @@ pub enum Effect {
     CaptureMouse(bool),
     /// Keep what was written, for this and later runs to recall.
     Remember(String),
+    /// Keep what is being written, should this run not come to its end; empty, there is nothing to keep any more.
+    KeepDraft(String),
+    /// Count the tokens of what was pasted.
+    Count(Arc<str>),
     Redraw,
     /// Give the terminal to the shell, until that continues us.
     Suspend,
@@ -185,6 +199,8 @@ pub struct Setup {
     /// How many colours there are.
     pub depth: Depth,
     pub keymap: Keymap,
+    /// Tokens of what is pasted can be counted.
+    pub counts: bool,
     /// Hidden commands are there.
     pub debug: bool,
 }
@@ -214,6 +230,8 @@ pub struct App {
     pub(super) palette: Option<Palette>,
     /// The chords of a sequence that has begun.
     pub(super) begun: Vec<Chord>,
+    /// Which page is shown of what can follow them.
+    pub(super) hints_page: usize,
     /// Which pane has the keys; [`App::focus_on`] changes it.
     focus: Focus,
     /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
@@ -230,6 +248,8 @@ pub struct App {
     linker: Linker,
     /// What turning points begin with.
     turning: Arc<Turning>,
+    /// What of the text that is being written has been kept.
+    kept: Kept,
     /// What came of copying, until when it is told.
     said: Option<(Duration, String)>,
     /// Until when another Ctrl-C leaves.
@@ -239,6 +259,8 @@ pub struct App {
     over: Option<Reply>,
     mouse: bool,
     dirty: bool,
+    /// Something has happened since everything was told its size.
+    unfit: bool,
 }
 
 /// How long a first Ctrl-C is remembered.
@@ -269,6 +291,7 @@ impl App {
             help: None,
             palette: None,
             begun: Vec::new(),
+            hints_page: 0,
             focus: Focus::default(),
             beside: Focus::Documents,
             widths: Widths::default(),
@@ -279,12 +302,14 @@ impl App {
             compare: None,
             linker: Linker::default(),
             turning: setup.settings.thinking.turning.turning(),
+            kept: Kept::default(),
             said: None,
             leaving: None,
             reply: None,
             over: None,
             mouse: setup.settings.ui.mouse,
             dirty: true,
+            unfit: false,
             setup,
         };
         app.begin_themes();
@@ -324,6 +349,8 @@ impl App {
         self.came = now;
         self.dirty = true;
         self.attend(&input);
+        let phase = self.activity.phase();
+        let is_token = matches!(input, Input::Conversation(Event::Token(_)));
         let mut effects = self.settle_burst(&input);
         effects.extend(match input {
             Input::Key(key) => self.key(key),
@@ -353,6 +380,10 @@ impl App {
                 self.themes_listed(choices);
                 Vec::new()
             }
+            Input::ThemesNamed(names) => {
+                self.themes_named(names);
+                Vec::new()
+            }
             Input::Ground(ground) => {
                 self.ground(ground);
                 Vec::new()
@@ -378,6 +409,10 @@ impl App {
                 self.told_of_history(told);
                 Vec::new()
             }
+            Input::Counted { pasted, tokens } => {
+                self.composer.counted(&pasted, tokens);
+                Vec::new()
+            }
             Input::Focus(looked_at) => {
                 if !looked_at {
                     self.let_go_of_mouse();
@@ -396,14 +431,24 @@ impl App {
             self.leaving = None;
         }
         effects.extend(self.after_job());
+        effects.extend(self.count_pasted());
+        effects.extend(self.keep_draft());
         self.said.take_if(|(until, _)| self.now >= *until);
-        self.fit();
-        effects.extend(self.highlight());
+        if is_token && self.activity.phase() == phase {
+            // One more token moves nothing but the text, of which there may be a hundred thousand.
+            self.unfit = true;
+        } else {
+            self.fit();
+        }
+        if !(is_token && phase == Phase::Replying(Channel::Thinking)) {
+            effects.extend(self.highlight());
+        }
         effects
     }
 
-    /// Tells the transcript its size, which depends on the size of everything else.
+    /// Tells everything its size, and what shows what is said what that is now.
     fn fit(&mut self) {
+        self.unfit = false;
         self.composer.set_field(view::field_width(view::main_width(self)));
         let areas = view::areas(self);
         let pane = areas.documents.height;
@@ -436,7 +481,8 @@ impl App {
         let burst = self.burst_ends();
         let scroll = self.next_scroll();
         let said = self.said.as_ref().map(|(until, _)| *until);
-        [beat, self.leaving, said, search, burst, scroll]
+        let draft = self.draft_is_due();
+        [beat, self.leaving, said, search, burst, scroll, draft]
             .into_iter()
             .flatten()
             .min()
@@ -453,6 +499,9 @@ impl App {
         self.dirty = false;
         if self.size != area.as_size() {
             self.size = area.as_size();
+            self.unfit = true;
+        }
+        if self.unfit {
             self.fit();
         }
         self.transcript.settle(SETTLE);

@@ -1,14 +1,17 @@
 //! Everything a person can do: one table of actions with their keys, names and descriptions.
 //!
 //! Keys are bound from here ([`Keymap`](super::keymap::Keymap)), slash commands are parsed from here, the palette lists it and
-//! the help prints it; what is not in the table does not exist, so the help cannot lie. What can be done in the documents
-//! pane and in an open document is in the tables beside their code.
+//! the help prints it; what is not in the table does not exist, so the help cannot lie. Here is what belongs to the application
+//! as a whole; what can be done in one of its parts is in a table beside the code of that, and [`all`] puts them together.
 
+use super::compare::keys as compare;
+use super::composer::keys as composer;
 use super::documents::keys as documents;
 use super::inspector::keys as inspector;
 use super::keymap::Context;
+use super::search::keys as search;
 use super::select::Unit;
-use super::transcript::keys as reading;
+use super::transcript::{keys as reading, thinking_keys as thinking};
 use super::viewer::keys as viewer;
 
 /// What can be done.
@@ -85,6 +88,10 @@ pub enum Action {
     CopyCode,
     CopyBlock,
     CopySelection,
+    /// The segment of a thought that is read, and all of the thought.
+    CopySegment,
+    CopyTrace,
+    ViewSegment,
     /// The reading cursor.
     Go(reading::Motion),
     Select(Unit),
@@ -212,7 +219,7 @@ pub const fn command(group: Group, action: Action, name: &'static str, keys: Key
     }
 }
 
-const fn slash(name: &'static str, argument: Argument, command: Command) -> Command {
+pub const fn slash(name: &'static str, argument: Argument, command: Command) -> Command {
     Command {
         slash: Some((name, argument)),
         ..command
@@ -226,14 +233,12 @@ const fn hidden(command: Command) -> Command {
     }
 }
 
-/// The table.
-pub const COMMANDS: &[Command] = &{
+/// The part of the table that is of the whole application.
+const COMMANDS: &[Command] = &{
     use Action as A;
     use Argument::{None, Optional};
-    use Context::{
-        Compare, Composer, Conversation, Empty, Global, Help, Inspector, Ledger, Panes, Prompt, Search, Slash,
-    };
-    use Group::{Application, Asking, Documents, Reading, Thinking, Writing};
+    use Context::{Compare, Composer, Conversation, Empty, Global, Help, Inspector, Ledger, Panes, Prompt, Slash};
+    use Group::{Application, Asking, Documents, Reading};
     [
         command(Asking, A::Send, "send", &[(Composer, "enter")], "send the question"),
         command(
@@ -381,69 +386,6 @@ pub const COMMANDS: &[Command] = &{
             &[(Conversation, "i"), (Conversation, "a"), (Inspector, "i")],
             "back to writing",
         ),
-        command(
-            Thinking,
-            A::CycleFold,
-            "cycle-fold",
-            &[(Composer, "tab"), (Panes, "ctrl-t"), (Conversation, "tab")],
-            "fold or unfold thinking (or click on it)",
-        ),
-        command(
-            Thinking,
-            A::Outline,
-            "outline",
-            &[(Panes, "leader o")],
-            "the outline of the thinking, to go to a part of it",
-        ),
-        command(
-            Thinking,
-            A::FoldSegment,
-            "fold-segment",
-            &[(Conversation, "z a"), (Conversation, "z o"), (Conversation, "z c")],
-            "fold the segment that is read, or unfold it (or click on its ▾)",
-        ),
-        command(
-            Thinking,
-            A::FoldSegments,
-            "fold-segments",
-            &[(Conversation, "z M")],
-            "fold all segments of the thinking",
-        ),
-        command(
-            Thinking,
-            A::UnfoldSegments,
-            "unfold-segments",
-            &[(Conversation, "z R")],
-            "unfold all segments",
-        ),
-        command(
-            Thinking,
-            A::FoldOthers,
-            "fold-others",
-            &[(Conversation, "z x")],
-            "fold all segments but the one that is read",
-        ),
-        command(
-            Thinking,
-            A::ThinkingDefault,
-            "thinking-default",
-            &[(Panes, "leader t")],
-            "how much of all thinking shows: as usual, folded, a window, in full",
-        ),
-        command(
-            Thinking,
-            A::Heat,
-            "heat",
-            &[(Panes, "leader h")],
-            "show how sure the model was of each token, or stop to",
-        ),
-        command(
-            Thinking,
-            A::SelectThinking,
-            "select-thinking",
-            &[(Panes, "shift-tab")],
-            "select earlier thinking",
-        ),
         slash(
             "raw",
             None,
@@ -454,48 +396,6 @@ pub const COMMANDS: &[Command] = &{
                 &[(Panes, "leader .")],
                 "show answers as they are written, or their Markdown as it is meant",
             ),
-        ),
-        command(
-            Thinking,
-            A::NextTurn,
-            "next-turn",
-            &[(Empty, "}"), (Conversation, "}")],
-            "to the next place where a thought turns (↺)",
-        ),
-        command(
-            Thinking,
-            A::PreviousTurn,
-            "previous-turn",
-            &[(Empty, "{"), (Conversation, "{")],
-            "to the place before where it turns",
-        ),
-        command(
-            Reading,
-            A::NextLink,
-            "next-link",
-            &[(Panes, "alt-n")],
-            "select the next link to a document",
-        ),
-        command(
-            Reading,
-            A::PreviousLink,
-            "previous-link",
-            &[(Panes, "alt-p")],
-            "select the link before",
-        ),
-        command(
-            Reading,
-            A::FollowLink,
-            "follow-link",
-            &[(Empty, "enter"), (Conversation, "enter")],
-            "do what a click on the cursor would do: open a link, fold",
-        ),
-        command(
-            Reading,
-            A::LastCitation,
-            "last-citation",
-            &[(Panes, "f3"), (Panes, "ctrl-o")],
-            "open what the last answer cites",
         ),
         slash(
             "open",
@@ -514,125 +414,8 @@ pub const COMMANDS: &[Command] = &{
             ),
         ),
         slash(
-            "ledger",
-            None,
-            command(
-                Reading,
-                A::Ledger,
-                "ledger",
-                &[(Panes, "leader l")],
-                "all thinking as a table, to sort and to go to",
-            ),
-        ),
-        command(
-            Reading,
-            A::LedgerSort,
-            "ledger-sort",
-            &[(Ledger, "s"), (Ledger, "right"), (Ledger, "l")],
-            "in the ledger: sort by the next column (or click on it)",
-        ),
-        command(
-            Reading,
-            A::LedgerReverse,
-            "ledger-reverse",
-            &[(Ledger, "S"), (Ledger, "r")],
-            "in the ledger: the other way round",
-        ),
-        command(
-            Reading,
-            A::LedgerMark,
-            "ledger-mark",
-            &[(Ledger, "m")],
-            "in the ledger: mark a thought; on another one, compare the two",
-        ),
-        slash(
-            "compare",
-            Optional("N M"),
-            command(
-                Reading,
-                A::Compare,
-                "compare",
-                &[(Panes, "leader m")],
-                "two replies' thinking side by side, the newest two of a question",
-            ),
-        ),
-        command(
-            Reading,
-            A::NextDifference,
-            "next-difference",
-            &[(Compare, "n")],
-            "side by side: to the next difference",
-        ),
-        command(
-            Reading,
-            A::PreviousDifference,
-            "previous-difference",
-            &[(Compare, "N")],
-            "side by side: to the difference before",
-        ),
-        command(
-            Reading,
-            A::CompareOther,
-            "compare-other",
-            &[(Compare, "tab"), (Compare, "shift-tab")],
-            "side by side: the other side",
-        ),
-        command(
-            Reading,
-            A::CompareLeft,
-            "compare-left",
-            &[(Compare, "h"), (Compare, "left")],
-            "side by side: the left side (Enter goes to the segment there)",
-        ),
-        command(
-            Reading,
-            A::CompareRight,
-            "compare-right",
-            &[(Compare, "l"), (Compare, "right")],
-            "side by side: the right side",
-        ),
-        slash(
-            "search",
-            Optional("PATTERN"),
-            command(
-                Reading,
-                A::Search,
-                "search",
-                &[(Panes, "leader /"), (Conversation, "/")],
-                "search what was said, and the documents",
-            ),
-        ),
-        command(
-            Reading,
-            A::NextMatch,
-            "next-match",
-            &[(Conversation, "n")],
-            "the next match",
-        ),
-        command(
-            Reading,
-            A::PreviousMatch,
-            "previous-match",
-            &[(Conversation, "N")],
-            "the match before",
-        ),
-        command(
-            Reading,
-            A::SearchScope,
-            "search-scope",
-            &[(Search, "tab")],
-            "while searching: search elsewhere (answers, traces, documents)",
-        ),
-        command(
-            Reading,
-            A::SearchScopeBack,
-            "search-scope-back",
-            &[(Search, "shift-tab")],
-            "while searching: where it was searched before",
-        ),
-        slash(
             "view",
-            Optional("answer|thinking"),
+            Optional("answer|thinking|segment"),
             command(
                 Reading,
                 A::ViewInEditor,
@@ -640,45 +423,6 @@ pub const COMMANDS: &[Command] = &{
                 &[(Panes, "leader v"), (Conversation, "o")],
                 "read what was said in your own editor",
             ),
-        ),
-        slash(
-            "copy",
-            Optional("answer|code|block|trace"),
-            command(
-                Reading,
-                A::Copy,
-                "copy",
-                &[],
-                "copy the answer, a code block, a block or the thinking",
-            ),
-        ),
-        command(
-            Reading,
-            A::CopyAnswer,
-            "copy-answer",
-            &[(Panes, "leader y")],
-            "copy the answer: the one that is read, else the last",
-        ),
-        command(
-            Reading,
-            A::CopyCode,
-            "copy-code",
-            &[(Panes, "leader k")],
-            "copy the code block: the one under the cursor, else the last",
-        ),
-        command(
-            Reading,
-            A::CopyBlock,
-            "copy-block",
-            &[(Panes, "leader b")],
-            "copy the block: the one under the cursor, else the last",
-        ),
-        command(
-            Reading,
-            A::CopySelection,
-            "copy-selection",
-            &[(Conversation, "y")],
-            "copy what is selected, else the block under the cursor",
         ),
         command(
             Reading,
@@ -788,143 +532,6 @@ pub const COMMANDS: &[Command] = &{
                 (Compare, "end"),
             ],
             "to the end, and follow it",
-        ),
-        command(
-            Writing,
-            A::Left,
-            "left",
-            &[(Composer, "left"), (Composer, "ctrl-b")],
-            "a character left",
-        ),
-        command(
-            Writing,
-            A::Right,
-            "right",
-            &[(Composer, "right"), (Composer, "ctrl-f")],
-            "a character right",
-        ),
-        command(
-            Writing,
-            A::WordLeft,
-            "word-left",
-            &[(Composer, "alt-left"), (Composer, "ctrl-left"), (Composer, "alt-b")],
-            "a word left",
-        ),
-        command(
-            Writing,
-            A::WordRight,
-            "word-right",
-            &[(Composer, "alt-right"), (Composer, "ctrl-right"), (Composer, "alt-f")],
-            "a word right",
-        ),
-        command(
-            Writing,
-            A::Home,
-            "home",
-            &[(Composer, "home"), (Composer, "ctrl-a")],
-            "to the beginning of the line",
-        ),
-        command(
-            Writing,
-            A::End,
-            "end",
-            &[(Composer, "end"), (Composer, "ctrl-e")],
-            "to the end of the line",
-        ),
-        command(
-            Writing,
-            A::Up,
-            "up",
-            &[(Composer, "up"), (Composer, "ctrl-p")],
-            "a row up; at the first, the question before",
-        ),
-        command(
-            Writing,
-            A::Down,
-            "down",
-            &[(Composer, "down"), (Composer, "ctrl-n")],
-            "a row down; at the last, the question after",
-        ),
-        command(
-            Writing,
-            A::Backspace,
-            "backspace",
-            &[
-                (Composer, "backspace"),
-                (Composer, "ctrl-h"),
-                (Prompt, "backspace"),
-                (Prompt, "ctrl-h"),
-            ],
-            "delete to the left",
-        ),
-        command(
-            Writing,
-            A::Delete,
-            "delete",
-            &[(Composer, "delete"), (Composer, "ctrl-d")],
-            "delete to the right",
-        ),
-        command(
-            Writing,
-            A::KillWord,
-            "kill-word",
-            &[(Composer, "ctrl-w"), (Composer, "alt-backspace"), (Prompt, "ctrl-w")],
-            "cut the word to the left",
-        ),
-        command(
-            Writing,
-            A::KillToStart,
-            "kill-to-start",
-            &[(Composer, "ctrl-u"), (Prompt, "ctrl-u")],
-            "cut to the beginning of the line",
-        ),
-        command(
-            Writing,
-            A::KillToEnd,
-            "kill-to-end",
-            &[(Composer, "ctrl-k")],
-            "cut to the end of the line",
-        ),
-        command(Writing, A::Yank, "yank", &[(Composer, "ctrl-y")], "insert what was cut"),
-        command(
-            Writing,
-            A::Undo,
-            "undo",
-            &[(Composer, "ctrl-_"), (Panes, "leader u")],
-            "take back what was written or done last",
-        ),
-        command(
-            Writing,
-            A::Redo,
-            "redo",
-            &[(Composer, "alt-_"), (Panes, "leader U")],
-            "do again what was taken back",
-        ),
-        command(
-            Writing,
-            A::Expand,
-            "expand",
-            &[(Composer, "alt-e")],
-            "show the text of a large paste (or click on it)",
-        ),
-        command(
-            Writing,
-            A::SearchHistory,
-            "search-history",
-            &[(Composer, "ctrl-r"), (Panes, "leader s"), (Prompt, "ctrl-r")],
-            "find what was written before",
-        ),
-        command(
-            Writing,
-            A::EditDraft,
-            "edit-draft",
-            &[(Composer, "ctrl-g"), (Panes, "leader g")],
-            "write on in your editor ($VISUAL or $EDITOR)",
-        ),
-        slash(
-            "vim",
-            Optional("on|off"),
-            command(Writing, A::Vim, "vim", &[], "use vim's keys for writing, or no longer"),
         ),
         slash(
             "help",
@@ -1076,15 +683,39 @@ pub const COMMANDS: &[Command] = &{
     ]
 };
 
-/// The whole table: what is done in the application, in the documents, to what is planned, and in an open document.
+/// The whole table.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    COMMANDS
-        .iter()
-        .chain(reading::COMMANDS)
-        .chain(documents::PANE)
-        .chain(inspector::INSPECTOR)
-        .chain(documents::ANSWERS)
-        .chain(viewer::COMMANDS)
+    let parts: [&'static [Command]; 11] = [
+        COMMANDS,
+        search::COMMANDS,
+        reading::COMMANDS,
+        thinking::COMMANDS,
+        inspector::LEDGER,
+        compare::COMMANDS,
+        documents::PANE,
+        inspector::INSPECTOR,
+        documents::ANSWERS,
+        viewer::COMMANDS,
+        composer::COMMANDS,
+    ];
+    parts.into_iter().flatten()
+}
+
+/// What can be done whatever has the keys: all but what moves in one part of the application.
+pub fn anywhere() -> impl Iterator<Item = &'static Command> {
+    let moves = |action| {
+        matches!(
+            action,
+            Action::Go(_)
+                | Action::Select(_)
+                | Action::SwapEnds
+                | Action::View(_)
+                | Action::Pane(_)
+                | Action::Inspect(_)
+                | Action::Answer(_)
+        )
+    };
+    all().filter(move |command| !command.hidden && !moves(command.action))
 }
 
 /// The command of this name.
@@ -1122,8 +753,7 @@ pub fn parse(text: &str, debug: bool) -> Option<Typed<'_>> {
 
 /// The commands that have a name.
 pub fn visible(debug: bool) -> impl Iterator<Item = (&'static str, &'static Command)> {
-    COMMANDS
-        .iter()
+    all()
         .filter(move |command| debug || !command.hidden)
         .filter_map(|command| command.slash.map(|(name, _)| (name, command)))
 }

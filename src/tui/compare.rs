@@ -4,6 +4,8 @@
 //! said that it is not. Only the segments in view are wrapped. With little room one side shows at a time, in the same place.
 
 mod draw;
+pub mod keys;
+mod words;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -93,6 +95,8 @@ pub struct Compare {
     area: Rect,
     /// The rows of what has been in view at this width.
     wrapped: HashMap<(Side, usize), Rows>,
+    /// The bytes of both segments of a pair that differ, of what has been in view.
+    changed: HashMap<usize, [Vec<Range<usize>>; 2]>,
 }
 
 /// Where everything is; of the sides, only those that show have columns.
@@ -116,6 +120,7 @@ impl Compare {
             top: Line { pair: 0, line: 0 },
             area: Rect::default(),
             wrapped: HashMap::new(),
+            changed: HashMap::new(),
         })
     }
 
@@ -184,6 +189,28 @@ impl Compare {
         let compared = self.compared(side);
         let thought = transcript.blocks().get(compared.block)?.thought()?;
         thought.trace.text().get(compared.segments.get(number)?.clone())
+    }
+
+    /// The bytes of a segment that differ from what stands beside it, if the two say similar things.
+    fn changed(&mut self, pair: usize, side: Side, transcript: &Transcript) -> &[Range<usize>] {
+        let known = self.pairs.get(pair).copied();
+        let related = known.filter(|pair| pair.is_related() && !pair.is_same());
+        let numbers = related.and_then(|pair| pair.left.zip(pair.right));
+        let Some((left, right)) = numbers else {
+            return &[];
+        };
+        if !self.changed.contains_key(&pair) {
+            let texts = (
+                self.text(Side::Left, left, transcript),
+                self.text(Side::Right, right, transcript),
+            );
+            let changed = match texts {
+                (Some(left), Some(right)) => words::changed(left, right),
+                _ => Default::default(),
+            };
+            self.changed.insert(pair, changed);
+        }
+        self.changed.get(&pair).map_or(&[], |changed| &changed[side as usize])
     }
 
     /// The lines of a pair, with the blank one after it.

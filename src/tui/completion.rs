@@ -29,6 +29,8 @@ pub struct Completion {
     documents: Option<Names>,
     left_out: Option<Names>,
     listing: Listing,
+    /// The themes that there are, since the name of one is being written.
+    themes: Option<Vec<String>>,
 }
 
 /// What is offered.
@@ -60,6 +62,15 @@ pub struct Entry {
 pub trait Source {
     fn documents(&self) -> Vec<(String, usize)>;
     fn left_out(&self) -> Vec<(String, usize)>;
+}
+
+/// What has to be asked for, because only the disk knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// The entries of a folder.
+    Folder(PathBuf),
+    /// The names of all themes.
+    Themes,
 }
 
 impl Completion {
@@ -102,8 +113,8 @@ impl Completion {
         }
     }
 
-    /// Looks at what is written now. Gives a folder whose entries are needed.
-    pub fn update(&mut self, text: &str, cursor: usize, source: &impl Source) -> Option<PathBuf> {
+    /// Looks at what is written now. Gives what has to be asked for to offer something.
+    pub fn update(&mut self, text: &str, cursor: usize, source: &impl Source) -> Option<Ask> {
         let is_written = self.text != text;
         if !is_written && self.cursor == cursor {
             return None;
@@ -120,7 +131,7 @@ impl Completion {
         }
         let Some(word) = word::at(text, cursor) else {
             (self.offer, self.dismissed) = (None, None);
-            self.listing.wanted = None;
+            (self.listing.wanted, self.themes) = (None, None);
             return None;
         };
         if self.dismissed == Some(word.range.start) {
@@ -137,8 +148,14 @@ impl Completion {
                     entries: Vec::new(),
                 };
                 self.offer = None;
-                return Some(path);
+                return Some(Ask::Folder(path));
             }
+        }
+        if word.wanted == Wanted::Theme && self.themes.is_none() {
+            // Those that are built in are offered until the others are known.
+            self.themes = Some(theme::names().map(str::to_owned).collect());
+            self.find(word, source);
+            return Some(Ask::Themes);
         }
         self.find(word, source);
         None
@@ -154,6 +171,20 @@ impl Completion {
         self.listing.entries = entries;
         if let Some(word) = word::at(&self.text, self.cursor)
             && word.wanted == Wanted::File
+            && self.dismissed != Some(word.range.start)
+        {
+            self.find(word, source);
+        }
+    }
+
+    /// The names of all themes, which were asked for.
+    pub fn themes_named(&mut self, names: Vec<String>, source: &impl Source) {
+        if self.themes.is_none() {
+            return;
+        }
+        self.themes = Some(names);
+        if let Some(word) = word::at(&self.text, self.cursor)
+            && word.wanted == Wanted::Theme
             && self.dismissed != Some(word.range.start)
         {
             self.find(word, source);
@@ -193,11 +224,10 @@ impl Completion {
                 Names::in_order(words).find(&word.query, MOST)
             }
             Wanted::Theme => {
-                let names: Vec<_> = theme::names().collect();
-                let list = names.iter().map(|&name| name.to_owned()).collect();
-                let mut found = Names::in_order(list).find(&word.query, MOST);
+                let names = self.themes.clone().unwrap_or_default();
+                let mut found = Names::in_order(names).find(&word.query, MOST);
                 for found in &mut found {
-                    found.about = theme::description(names[found.index]).unwrap_or_default();
+                    found.about = theme::description(&found.name).unwrap_or("your own");
                 }
                 found
             }

@@ -2,30 +2,34 @@
 //!
 //! `piece` is text with chips in it, `undo` what was done to it, `draft` both with a cursor and rows, `motion` where
 //! motions lead, `vim` that editor's keys, `history` what was written before, `search` looking for it, `store` the file
-//! it is in, `burst` telling a paste from typing. Here they come together: what a key does to what is being written.
+//! it is in, `unsent` the file of what is not yet in it, `burst` telling a paste from typing. Here they come together: what a key does to what is being written.
 
 pub mod burst;
 mod draft;
 pub mod history;
+pub mod keys;
 mod motion;
 pub mod piece;
 pub mod search;
 pub mod store;
 mod undo;
+mod unsent;
 pub mod vim;
 
 #[cfg(test)]
 mod tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::select::Unit;
 use super::text::clean;
 use super::wrap::Rows;
 use burst::{Burst, Enter};
 use draft::{Draft, Kind};
 use history::History;
-use piece::Piece;
+use piece::{Chip, Piece};
 use search::Search;
 use vim::{Mode, Took, Vim};
 
@@ -55,6 +59,14 @@ pub struct Composer {
     /// What is looked for in the history.
     pub search: Option<Search>,
     pub limits: Limits,
+    /// What was pasted as chips, and how many tokens that is, once it has been counted.
+    counted: Vec<(Arc<str>, Option<usize>)>,
+    /// How many changes there have been.
+    changes: u64,
+    /// The other end of what the mouse has selected; what is typed replaces it.
+    marked: Option<usize>,
+    /// Where the button was pressed, while it has not been moved.
+    pressed: Option<usize>,
 }
 
 impl Composer {
@@ -81,6 +93,7 @@ impl Composer {
     pub fn take(&mut self) -> String {
         self.begin_again();
         let piece = self.draft.clear();
+        self.changed();
         let text = piece.whole();
         self.history.remember(piece);
         text
@@ -91,6 +104,7 @@ impl Composer {
         let piece = self.draft.piece().clone();
         self.begin_again();
         self.draft.change(0..piece.len(), "", Kind::Alone);
+        self.changed();
         let text = piece.whole();
         self.history.remember(piece).then_some(text)
     }
@@ -117,8 +131,13 @@ impl Composer {
 
     /// Inserts typed text; control characters other than line ends and tabs are left out.
     pub fn insert(&mut self, text: &str) {
+        self.change(self.replaced(), clean(text), Kind::Typed);
+    }
+
+    /// What is replaced by what is inserted: what the mouse has selected, else nothing at the cursor.
+    fn replaced(&self) -> Range<usize> {
         let at = self.cursor();
-        self.change(at..at, clean(text), Kind::Typed);
+        self.marked_range().unwrap_or(at..at)
     }
 
     /// Puts `text` in the place of what stands there, and the cursor after it.
@@ -131,6 +150,7 @@ impl Composer {
     fn change(&mut self, range: Range<usize>, with: impl Into<Piece>, kind: Kind) -> Piece {
         self.history.stop();
         let removed = self.draft.change(range, with, kind);
+        self.changed();
         let is_written = matches!(kind, Kind::Typed | Kind::Erased) && !self.is_commanded();
         if !is_written {
             self.moved();
@@ -138,13 +158,48 @@ impl Composer {
         removed
     }
 
+    /// The text is another than before.
+    fn changed(&mut self) {
+        self.changes += 1;
+        (self.marked, self.pressed) = (None, None);
+        // Labels that come back from the history or by undoing may be from before it was counted.
+        if self.draft.piece().chips().iter().any(|chip| chip.tokens.is_none()) {
+            for (pasted, tokens) in &self.counted {
+                if let Some(tokens) = tokens {
+                    self.draft.tell_tokens(pasted, *tokens);
+                }
+            }
+        }
+    }
+
+    /// A number that is another one when the text has changed.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     // Pastes.
+
+    /// Something that was pasted as a chip and whose tokens are to be counted; each once.
+    pub fn uncounted(&mut self) -> Option<Arc<str>> {
+        let chips = self.draft.piece().chips();
+        let is_new = |chip: &&Chip| !self.counted.iter().any(|(known, _)| Arc::ptr_eq(known, &chip.pasted));
+        let pasted = chips.iter().find(is_new)?.pasted.clone();
+        self.counted.push((pasted.clone(), None));
+        Some(pasted)
+    }
+
+    /// How many tokens that is.
+    pub fn counted(&mut self, pasted: &Arc<str>, tokens: usize) {
+        if let Some((_, known)) = self.counted.iter_mut().find(|(known, _)| Arc::ptr_eq(known, pasted)) {
+            *known = Some(tokens);
+            self.draft.tell_tokens(pasted, tokens);
+        }
+    }
 
     /// A paste; a large one becomes a chip.
     pub fn paste(&mut self, text: &str) {
-        let at = self.cursor();
         let with = self.as_pasted(clean(text));
-        self.change(at..at, with, Kind::Alone);
+        self.change(self.replaced(), with, Kind::Alone);
     }
 
     fn as_pasted(&self, text: String) -> Piece {
@@ -171,6 +226,7 @@ impl Composer {
 
     /// A character that was typed, or that came with many others.
     pub fn typed(&mut self, c: char, now: Duration) {
+        self.erase_marked();
         if self.burst.character(now, self.cursor()) {
             self.insert("\n");
         }
@@ -229,6 +285,7 @@ impl Composer {
     }
 
     fn moved(&mut self) {
+        self.marked = None;
         if let Some(vim) = &mut self.vim {
             vim.moved(&mut self.draft);
         }
@@ -279,16 +336,74 @@ impl Composer {
         }
     }
 
-    /// The cursor goes where one clicked; a chip there is expanded.
-    pub fn click(&mut self, row: usize, column: usize) {
-        let row = row.min(self.draft.rows().count() - 1);
-        let at = self.draft.offset_at(row, column);
-        if let Some(chip) = self.draft.piece().chip_around(at).or(self.draft.piece().chip_from(at)) {
+    // The mouse.
+
+    fn offset_at(&self, row: usize, column: usize) -> usize {
+        self.draft.offset_at(row.min(self.draft.rows().count() - 1), column)
+    }
+
+    /// The cursor goes where the button is pressed; a word or a line there is selected.
+    pub fn press(&mut self, row: usize, column: usize, unit: Unit) {
+        let at = self.offset_at(row, column);
+        let (from, to) = match unit {
+            Unit::Character => {
+                self.pressed = Some(at);
+                // A chip stays in view until it is known whether it is dragged over.
+                return self.move_to(at);
+            }
+            Unit::Word => self.draft.word_around(at),
+            Unit::Line => (self.draft.line_start(at), self.draft.line_end(at)),
+        };
+        self.pressed = None;
+        self.move_to(to);
+        self.mark(from);
+    }
+
+    /// The button is moved while it is held: what is between is selected.
+    pub fn drag(&mut self, row: usize, column: usize) {
+        let to = self.offset_at(row, column);
+        let from = match (self.pressed, self.marked) {
+            (Some(pressed), _) if pressed == to => return,
+            (Some(pressed), _) => self.draft.boundary(pressed),
+            (None, Some(marked)) => marked,
+            (None, None) => return,
+        };
+        self.pressed = None;
+        self.move_to(to);
+        self.mark(from);
+    }
+
+    /// The button is let go of: where it has not been moved, that was a click, and a chip there is expanded.
+    pub fn release(&mut self) {
+        if let Some(at) = self.pressed.take()
+            && let Some(chip) = self.draft.piece().chip_around(at).or(self.draft.piece().chip_from(at))
+        {
             let at = chip.range.start;
             self.expand_at(at);
-        } else {
-            self.move_to(at);
         }
+    }
+
+    /// From here to the cursor is selected; in vim's commands, as vim does.
+    fn mark(&mut self, from: usize) {
+        match &mut self.vim {
+            Some(vim) if vim.mode != Mode::Insert => vim.select_from(from, &mut self.draft),
+            _ => {}
+        }
+        self.marked = Some(from);
+    }
+
+    fn marked_range(&self) -> Option<Range<usize>> {
+        let (from, to) = (self.marked?, self.cursor());
+        (from != to).then(|| from.min(to)..from.max(to))
+    }
+
+    pub fn selected_text(&self) -> Option<String> {
+        Some(
+            self.draft
+                .piece()
+                .slice(self.draft.piece().widened(self.selection()?))
+                .whole(),
+        )
     }
 
     // Erasing.
@@ -298,14 +413,33 @@ impl Composer {
     }
 
     pub fn backspace(&mut self) {
+        if self.erase_marked() {
+            return;
+        }
         self.erase(self.draft.before(self.cursor()), self.cursor());
     }
 
     pub fn delete(&mut self) {
+        if self.erase_marked() {
+            return;
+        }
         self.erase(self.cursor(), self.draft.after(self.cursor()));
     }
 
+    /// Whether something was selected, which is gone now.
+    fn erase_marked(&mut self) -> bool {
+        let marked = self.marked_range();
+        if let Some(Range { start, end }) = marked.clone() {
+            self.erase(start, end);
+        }
+        marked.is_some()
+    }
+
+    /// Cuts what is selected, else the word to the left.
     pub fn kill_word(&mut self) {
+        if let Some(Range { start, end }) = self.marked_range() {
+            return self.kill(start, end);
+        }
         self.kill(self.draft.word_before(self.cursor()), self.cursor());
     }
 
@@ -321,8 +455,7 @@ impl Composer {
     }
 
     pub fn yank(&mut self) {
-        let at = self.cursor();
-        self.change(at..at, self.killed.clone(), Kind::Alone);
+        self.change(self.replaced(), self.killed.clone(), Kind::Alone);
     }
 
     fn kill(&mut self, from: usize, to: usize) {
@@ -335,6 +468,7 @@ impl Composer {
     pub fn undo(&mut self) -> bool {
         self.history.stop();
         let undone = self.draft.undo();
+        self.changed();
         self.moved();
         undone
     }
@@ -343,6 +477,7 @@ impl Composer {
     pub fn redo(&mut self) -> bool {
         self.history.stop();
         let redone = self.draft.redo();
+        self.changed();
         self.moved();
         redone
     }
@@ -366,6 +501,7 @@ impl Composer {
 
     fn recall(&mut self, entry: Piece) {
         self.draft.change(0..self.draft.len(), entry, Kind::Recalled);
+        self.changed();
         self.moved();
     }
 
@@ -407,8 +543,10 @@ impl Composer {
         self.vim.as_ref().map_or_else(String::new, Vim::begun)
     }
 
+    /// What is selected, by vim's keys or by the mouse.
     pub fn selection(&self) -> Option<Range<usize>> {
-        self.vim.as_ref()?.selection(&self.draft)
+        let by_keys = self.vim.as_ref().and_then(|vim| vim.selection(&self.draft));
+        by_keys.or_else(|| self.marked_range())
     }
 
     /// A character that is a command; whether it meant anything.
@@ -416,8 +554,12 @@ impl Composer {
         let Some(vim) = &mut self.vim else {
             return false;
         };
+        self.marked = None;
         match vim.key(c, &mut self.draft) {
-            Took::Yes => self.history.stop(),
+            Took::Yes => {
+                self.history.stop();
+                self.changed();
+            }
             Took::No => return false,
             Took::Older => self.older(),
             Took::Newer => self.newer(),

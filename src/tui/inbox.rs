@@ -5,10 +5,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Instant;
 
+use super::Counter;
 use super::app::Input;
 use super::clipboard::{self, Program};
 use super::completion::Entry;
@@ -88,6 +90,15 @@ impl Inbox {
 }
 
 impl Inbox {
+    /// Counts the tokens of what was pasted, on a thread of its own: it may be a book.
+    pub fn count(&self, count: Counter, pasted: Arc<str>) -> io::Result<()> {
+        let sender = self.sender.clone();
+        spawn("count", move || {
+            let tokens = (count.0)(&pasted);
+            let _ = sender.send(Message::Input(Input::Counted { pasted, tokens }));
+        })
+    }
+
     /// Writes a file on a thread of its own, for its disk may be slow.
     pub fn write(&self, mut writing: Writing) -> io::Result<()> {
         let sender = self.sender.clone();

@@ -54,8 +54,10 @@ mod viewer;
 pub(crate) mod words;
 mod wrap;
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ratatui::crossterm::style::force_color_output;
@@ -96,10 +98,28 @@ pub struct Options {
     pub paths: String,
     /// What the person has set.
     pub settings: Config,
+    /// Counts the tokens of what is pasted, on a thread of its own.
+    pub count: Option<Counter>,
     /// What was said before, and is there from the first frame on.
     pub opening: Vec<Event>,
     /// The words of the command line that opens the same again, the program's name first; none if nothing does.
     pub again: Vec<String>,
+}
+
+/// Counts the tokens of a text.
+#[derive(Clone)]
+pub struct Counter(Arc<dyn Fn(&str) -> usize + Send + Sync>);
+
+impl Counter {
+    pub fn new(count: impl Fn(&str) -> usize + Send + Sync + 'static) -> Self {
+        Self(Arc::new(count))
+    }
+}
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counter")
+    }
 }
 
 /// How the application ended.
@@ -154,6 +174,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         depth: look.depth,
         settings: options.settings,
         keymap,
+        counts: options.count.is_some(),
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
@@ -169,7 +190,10 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         &inbox,
         &mut follower,
         look.ask,
-        history.as_ref(),
+        Aside {
+            history: history.as_ref(),
+            count: options.count.as_ref(),
+        },
         start,
     );
     let left = screen.leave();
@@ -177,6 +201,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     // However it ended, and be the terminal gone: what was being written is not lost.
     if let Some(history) = history {
         app.unsent().into_iter().for_each(|draft| history.remember(draft));
+        history.keep_draft(String::new());
         history.finish();
     }
     left?;
@@ -203,6 +228,13 @@ fn start_history(inbox: &Inbox) -> Option<Store> {
     Store::start(path, tell).ok()
 }
 
+/// What is done aside, on threads of their own.
+#[derive(Clone, Copy)]
+struct Aside<'a> {
+    history: Option<&'a Store>,
+    count: Option<&'a Counter>,
+}
+
 /// The loop. Ends with how the application ended.
 fn drive(
     app: &mut App,
@@ -210,7 +242,7 @@ fn drive(
     inbox: &Inbox,
     follower: &mut Follower,
     ask: bool,
-    history: Option<&Store>,
+    aside: Aside<'_>,
     start: impl FnOnce(Sink) -> Handle,
 ) -> Result<Outcome, Error> {
     let began = Instant::now();
@@ -297,13 +329,29 @@ fn drive(
                         app.handle(began.elapsed(), Input::ThemesListed(follower.choices()));
                         continue;
                     }
+                    Effect::NameThemes => {
+                        app.handle(began.elapsed(), Input::ThemesNamed(follower.names()));
+                        continue;
+                    }
                     Effect::Edit(editing) => {
                         lent = lend(editing, &mut reading, screen, inbox)?;
                         continue;
                     }
                     Effect::Remember(text) => {
-                        if let Some(history) = history {
+                        if let Some(history) = aside.history {
                             history.remember(text);
+                        }
+                        continue;
+                    }
+                    Effect::KeepDraft(text) => {
+                        if let Some(history) = aside.history {
+                            history.keep_draft(text);
+                        }
+                        continue;
+                    }
+                    Effect::Count(pasted) => {
+                        if let Some(count) = aside.count {
+                            inbox.count(count.clone(), pasted)?;
                         }
                         continue;
                     }
@@ -418,7 +466,14 @@ fn carry_out(
             app.handle(began.elapsed(), Input::Resize(screen.size()));
         }
         // The loop has done it.
-        Effect::Highlight(_) | Effect::Edit(_) | Effect::LoadTheme(_) | Effect::ListThemes | Effect::Remember(_) => {}
+        Effect::Highlight(_)
+        | Effect::Edit(_)
+        | Effect::LoadTheme(_)
+        | Effect::ListThemes
+        | Effect::NameThemes
+        | Effect::Remember(_)
+        | Effect::KeepDraft(_)
+        | Effect::Count(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
             return Ok(Some(Outcome { code: 0 }));

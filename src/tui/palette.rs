@@ -80,7 +80,7 @@ impl Palette {
             let name = score(command.name).max(slash).map(|score| 2 * score);
             name.max(score(command.help))
         };
-        let listed = command::COMMANDS.iter().filter(|command| !command.hidden);
+        let listed = command::anywhere();
         let found = listed.filter_map(|command| {
             let score = score(command)?;
             Some(Found { command, score })

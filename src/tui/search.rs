@@ -7,6 +7,7 @@
 
 mod found;
 mod hits;
+pub mod keys;
 mod pattern;
 mod prompt;
 #[cfg(test)]
@@ -202,15 +203,19 @@ impl Search {
         }
     }
 
-    /// Looks for the match after the current one, or the one before: from where the person is, if they went elsewhere.
+    /// Looks for the match after the current one, or the one before: from where the person reads, if they went elsewhere.
     pub fn step(&mut self, transcript: &mut Transcript, forward: bool) {
+        let documents = self.scope == Scope::Documents;
         let current = self.current.as_ref();
-        let seen =
-            current.filter(|hit| self.scope == Scope::Documents || transcript.is_in_view(hit.text, hit.at.start));
-        let from = match seen {
+        let at_current = current.filter(|hit| documents || transcript.reads_at(hit.text, hit.at.start));
+        let from = match at_current {
             Some(hit) => (hit.text, if forward { hit.at.end } else { hit.at.start }),
-            None if self.scope == Scope::Documents => (0, 0),
-            None => transcript.first_spot(),
+            None if documents => (0, 0),
+            None => {
+                let (text, byte) = transcript.reading_spot();
+                // A match that begins under the cursor is where one is already.
+                (text, byte + usize::from(forward))
+            }
         };
         self.wanted = Some(Wanted { from, forward });
     }

@@ -7,6 +7,7 @@
 //! * Drawing looks at the rows in view only. Other blocks are wrapped when they come into view, or a few at a time by
 //!   [`Transcript::settle`]; until all are, the number of rows is not known and nothing that needs it is shown.
 
+mod addresses;
 mod block;
 mod body;
 mod colours;
@@ -23,6 +24,7 @@ mod selection;
 #[cfg(test)]
 mod tests;
 mod thinking;
+pub mod thinking_keys;
 mod turns;
 
 use std::collections::BTreeSet;
@@ -359,6 +361,16 @@ impl Transcript {
         let total = self.total()?;
         let first = self.first();
         Some((self.heights.before(first.block) + first.row, total))
+    }
+
+    /// Begins the view with a row, counted from the first of all.
+    fn scroll_to(&mut self, row: usize) {
+        let block = self.heights.at(row);
+        let place = Place {
+            block,
+            row: row - self.heights.before(block),
+        };
+        self.look_at(place);
     }
 
     /// The thinking block whose header is drawn in this row of the view.

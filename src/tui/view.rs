@@ -10,7 +10,7 @@ pub mod completion;
 pub mod composer;
 mod frame;
 pub mod help;
-mod hints;
+pub mod hints;
 mod palette;
 pub mod plan;
 mod progress;

@@ -260,6 +260,17 @@ impl Viewer {
         self.look_at(self.moved(self.top, rows));
     }
 
+    /// Begins the view so many `parts` of all into the text; at the last it ends with the text.
+    pub fn scroll_to_share(&mut self, part: usize, parts: usize) {
+        let top = if part >= parts {
+            self.moved(END, 1 - self.height().cast_signed())
+        } else {
+            let line = self.text.spot(self.text.document().text.len() * part / parts).line;
+            Spot { line, at: 0 }
+        };
+        self.look_at(top);
+    }
+
     /// Puts the cursor there, and scrolls as little as that needs.
     fn step_to(&mut self, spot: Spot) {
         self.cursor = self.row(spot).spot();

@@ -6,7 +6,7 @@ use ratatui::crossterm::event::KeyCode;
 use ratatui::layout::Position;
 
 use super::super::command::Action;
-use super::super::completion::{Entry, Source, word};
+use super::super::completion::{Ask, Entry, Source, word};
 use super::super::documents::Pane;
 use super::super::keymap::Chord;
 use super::super::view;
@@ -26,9 +26,15 @@ impl App {
     /// Offers what could complete the text as it is now.
     pub(super) fn update_completion(&mut self) -> Option<Effect> {
         let (text, cursor) = (self.composer.text(), self.composer.cursor());
-        self.completion
-            .update(text, cursor, &self.documents)
-            .map(Effect::ListFolder)
+        let ask = self.completion.update(text, cursor, &self.documents)?;
+        Some(match ask {
+            Ask::Folder(path) => Effect::ListFolder(path),
+            Ask::Themes => Effect::NameThemes,
+        })
+    }
+
+    pub(super) fn themes_named(&mut self, names: Vec<String>) {
+        self.completion.themes_named(names, &self.documents);
     }
 
     pub(super) fn folder_listed(&mut self, path: &Path, entries: Vec<Entry>) {

@@ -13,10 +13,23 @@ use super::super::composer::store::Told;
 use super::super::composer::vim::Mode;
 use super::super::editor::{Editing, Purpose};
 use super::super::keymap::Chord;
+use super::super::select::Unit;
 use super::super::terminal::CursorShape;
 use super::super::transcript::Level;
 use super::super::view;
 use super::{App, Effect, Focus, Input};
+
+/// How soon what is being written is kept, at the latest.
+const KEEPING: Duration = Duration::from_secs(1);
+
+/// What of the text that is being written has been kept, by the number of its changes, and since when more is to be.
+#[derive(Debug, Default)]
+pub struct Kept {
+    changes: u64,
+    since: Option<Duration>,
+    /// Whether something is kept.
+    any: bool,
+}
 
 impl App {
     /// Whether characters go to what is being written, and nothing lies over it.
@@ -187,6 +200,31 @@ impl App {
         }
     }
 
+    /// What is being written is kept now and then, for a run that is killed.
+    pub(super) fn keep_draft(&mut self) -> Option<Effect> {
+        if self.composer.changes() == self.kept.changes || !self.keeps_history() {
+            return None;
+        }
+        let since = *self.kept.since.get_or_insert(self.now);
+        let nothing = self.composer.is_empty();
+        if !nothing && self.now < since + KEEPING {
+            return None;
+        }
+        (self.kept.changes, self.kept.since) = (self.composer.changes(), None);
+        let was_kept = std::mem::replace(&mut self.kept.any, !nothing);
+        (was_kept || !nothing).then(|| Effect::KeepDraft(self.composer.whole()))
+    }
+
+    pub(super) fn draft_is_due(&self) -> Option<Duration> {
+        self.kept.since.map(|since| since + KEEPING)
+    }
+
+    /// Chips say their tokens; these are counted elsewhere, one paste at a time.
+    pub(super) fn count_pasted(&mut self) -> Option<Effect> {
+        let pasted = self.setup.counts.then(|| self.composer.uncounted())?;
+        pasted.map(Effect::Count)
+    }
+
     /// What was being written when the application ends.
     #[must_use]
     pub fn unsent(&self) -> Option<String> {
@@ -199,16 +237,40 @@ impl App {
         self.composer.give_up().map(Effect::Remember).into_iter().collect()
     }
 
-    /// A click in the field; whether it was there.
-    pub(super) fn composer_click(&mut self, at: Position, areas: &view::Areas) -> bool {
+    /// The button is pressed in the field; whether it was there. A word or a line is selected at once.
+    pub(super) fn composer_press(&mut self, at: Position, areas: &view::Areas, unit: Unit) -> bool {
         let Some((row, column)) = view::composer::place(self, areas, at) else {
             return false;
         };
         self.focus_on(Focus::Composer);
         self.composer.search = None;
         self.completion.hold();
-        self.composer.click(row, column);
+        self.composer.press(row, column, unit);
         true
+    }
+
+    /// The button is moved while it is held: what is between is selected; above the field is its first row, below the last.
+    pub(super) fn composer_drag(&mut self, at: Position) {
+        let areas = view::areas(self);
+        let field = areas.composer;
+        if field.is_empty() {
+            return;
+        }
+        let at = Position {
+            x: at.x.clamp(field.left(), field.right() - 1),
+            y: at.y.clamp(field.top(), field.bottom() - 1),
+        };
+        if let Some((row, column)) = view::composer::place(self, &areas, at) {
+            self.completion.hold();
+            self.composer.drag(row, column);
+        }
+    }
+
+    pub(super) fn composer_release(&mut self) -> Vec<Effect> {
+        self.completion.hold();
+        self.composer.release();
+        let copies = self.setup.settings.ui.copy_on_select && self.composer.selection().is_some();
+        if copies { self.copy_selection() } else { Vec::new() }
     }
 
     // The editor.

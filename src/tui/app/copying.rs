@@ -18,10 +18,11 @@ impl App {
             "code" => self.copy_code(),
             "block" => self.copy_block(),
             "trace" => self.copy_trace(),
+            "segment" => self.copy_segment(),
             other => {
                 self.notice(
                     Level::Error,
-                    format!("{other} cannot be copied; there are answer, code, block and trace"),
+                    format!("{other} cannot be copied; there are answer, code, block, trace and segment"),
                 );
                 Vec::new()
             }
@@ -48,8 +49,27 @@ impl App {
 
     pub(super) fn copy_trace(&mut self) -> Vec<Effect> {
         let here = self.here();
-        let trace = self.transcript.trace(here);
+        let trace = match self.focus {
+            Focus::Inspector => self.transcript.thinking_read().map(|id| (id, 0)),
+            _ => here,
+        };
+        let trace = self.transcript.trace(trace);
         self.copy(trace, "there is no thinking to copy")
+    }
+
+    pub(super) fn copy_segment(&mut self) -> Vec<Effect> {
+        let segment = self.segment_meant();
+        let text = segment.and_then(|(block, number)| self.transcript.segment(block, number));
+        self.copy(text, "there is no segment of a thought to copy")
+    }
+
+    /// The block and the number of the segment that is meant: the one chosen in the inspector, else the one that is read.
+    pub(super) fn segment_meant(&mut self) -> Option<(BlockId, usize)> {
+        if self.focus == Focus::Inspector {
+            self.chosen_segment()
+        } else {
+            self.transcript.segment_read()
+        }
     }
 
     /// What is selected where the keys are, else what the cursor is on.
@@ -58,6 +78,10 @@ impl App {
             let text = viewer.copied().to_owned();
             viewer.drop_selection();
             return self.copy(Some(text), "the line is empty");
+        }
+        if self.focus == Focus::Composer {
+            let text = self.composer.selected_text();
+            return self.copy(text, "nothing of what you write is selected");
         }
         match self.transcript.selected_text() {
             Some(text) => {
@@ -77,14 +101,14 @@ impl App {
         }
     }
 
-    /// Does what a click on the reading cursor would do; whether that is something.
-    pub(super) fn act_under_cursor(&mut self) -> bool {
-        let at = self.transcript.cursor().filter(|_| self.focus == Focus::Conversation);
-        at.is_some_and(|(row, column)| self.act_on(column, row))
+    /// Does what a click on the reading cursor would do; nothing if it would do nothing.
+    pub(super) fn act_under_cursor(&mut self) -> Option<Vec<Effect>> {
+        let (row, column) = self.transcript.cursor().filter(|_| self.focus == Focus::Conversation)?;
+        self.act_on(column, row)
     }
 
     /// Copies a text without what must not reach a terminal: it will be pasted into one.
-    fn copy(&mut self, text: Option<String>, otherwise: &str) -> Vec<Effect> {
+    pub(super) fn copy(&mut self, text: Option<String>, otherwise: &str) -> Vec<Effect> {
         match text.map(|text| super::super::text::clean(&text)) {
             Some(text) if !text.is_empty() => vec![Effect::Copy(text)],
             _ => {

@@ -5,8 +5,11 @@ use super::super::transcript::{Kind, Level};
 use super::{App, Effect};
 
 impl App {
-    /// `/view [answer|thinking]`: without a word the selected thinking, else what was said last.
+    /// `/view [answer|thinking|segment]`: without a word the selected thinking, else what was said last.
     pub(super) fn view_in_editor(&mut self, what: &str) -> Vec<Effect> {
+        if what == "segment" {
+            return self.view_segment();
+        }
         let answers = |kind: &Kind| *kind == Kind::Answer;
         let thoughts = |kind: &Kind| matches!(kind, Kind::Thinking(_));
         let blocks = self.transcript.blocks();
@@ -23,7 +26,7 @@ impl App {
                 selected.or_else(|| newest(&|kind| answers(kind) || thoughts(kind)))
             }
             _ => {
-                self.notice(Level::Error, format!("/view answer or /view thinking, not {what}"));
+                self.notice(Level::Error, format!("/view answer, thinking or segment, not {what}"));
                 return Vec::new();
             }
         };
@@ -36,11 +39,17 @@ impl App {
         } else {
             "thinking.md"
         };
-        vec![Effect::Edit(Editing {
-            text: block.source().to_owned(),
-            name: name.to_owned(),
-            purpose: Purpose::Look,
-        })]
+        look(name, block.source().to_owned())
+    }
+
+    fn view_segment(&mut self) -> Vec<Effect> {
+        let segment = self.segment_meant();
+        let text = segment.and_then(|(block, number)| self.transcript.segment(block, number));
+        if let Some(text) = text {
+            return look("segment.md", text);
+        }
+        self.notice(Level::Info, "there is no segment of a thought to read");
+        Vec::new()
     }
 
     /// The editor is done.
@@ -52,4 +61,13 @@ impl App {
             (Purpose::Draft, Ok(text)) => self.draft_edited(&text),
         }
     }
+}
+
+/// A text goes to the editor to be read.
+fn look(name: &str, text: String) -> Vec<Effect> {
+    vec![Effect::Edit(Editing {
+        text,
+        name: name.to_owned(),
+        purpose: Purpose::Look,
+    })]
 }

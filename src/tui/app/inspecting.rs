@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use super::super::command::Action;
 use super::super::inspector::Reading;
 use super::super::inspector::keys::Command;
+use super::super::transcript::BlockId;
 use super::super::view::{self, Areas};
 use super::{App, Focus};
 
@@ -74,7 +75,15 @@ impl App {
         }
     }
 
-    fn show_segment(&mut self, block: usize, number: usize) {
+    /// The segment that the inspector's cursor is on.
+    pub(super) fn chosen_segment(&mut self) -> Option<(BlockId, usize)> {
+        let area = view::areas(self).inspector;
+        let reading = self.reading(area)?;
+        let trace = &self.transcript.blocks()[reading.block].thought()?.trace;
+        Some((reading.block, self.inspector.chosen(&reading, trace)?))
+    }
+
+    fn show_segment(&mut self, block: BlockId, number: usize) {
         self.transcript.go_to_segment(block, number);
         if self.inspector.over || view::is_covered(self) {
             self.focus_on(Focus::Conversation);

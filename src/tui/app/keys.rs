@@ -1,6 +1,6 @@
 //! What keys do.
 
-use ratatui::crossterm::event::{KeyEvent, KeyEventKind};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
 use super::super::activity::Phase;
 use super::super::command::{self, Action, Typed};
@@ -36,7 +36,13 @@ impl App {
         if found == Found::Begun {
             return Vec::new();
         }
+        if begun && found == Found::Nothing && matches!(chord.code, KeyCode::PageDown | KeyCode::PageUp) {
+            self.begun.pop();
+            self.turn_hints(chord.code == KeyCode::PageDown);
+            return Vec::new();
+        }
         self.begun.clear();
+        self.hints_page = 0;
         if found != Found::Action(Action::Interrupt) {
             self.leaving = None;
         }
@@ -49,6 +55,17 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// Another page of what can follow the chords that have been pressed, after the last one the first.
+    pub(super) fn turn_hints(&mut self, forward: bool) {
+        let last = view::hints::pages(self) - 1;
+        self.hints_page = match (forward, self.hints_page) {
+            (true, page) if page < last => page + 1,
+            (true, _) => 0,
+            (false, 0) => last,
+            (false, page) => page.min(last + 1) - 1,
+        };
     }
 
     /// What the chords mean that have been pressed. What is planned has its keys only as far as they can answer it now.
@@ -256,8 +273,12 @@ impl App {
             Action::PreviousTurn => self.transcript.go_to_turn(false),
             Action::NextLink => self.transcript.select_link(true),
             Action::PreviousLink => self.transcript.select_link(false),
-            Action::FollowLink if self.open_selected() || self.act_under_cursor() => {}
-            Action::FollowLink | Action::Write => self.focus_on(Focus::Composer),
+            Action::FollowLink if self.open_selected() => {}
+            Action::FollowLink => match self.act_under_cursor() {
+                Some(effects) => return effects,
+                None => self.focus_on(Focus::Composer),
+            },
+            Action::Write => self.focus_on(Focus::Composer),
             Action::LastCitation => self.open_last_citation(),
             Action::Open => self.open_written(argument),
             Action::Export => return self.export(argument),
@@ -272,6 +293,9 @@ impl App {
             Action::CopyCode => return self.copy_code(),
             Action::CopyBlock => return self.copy_block(),
             Action::CopySelection => return self.copy_selection(),
+            Action::CopySegment => return self.copy_segment(),
+            Action::CopyTrace => return self.copy_trace(),
+            Action::ViewSegment => return self.view_in_editor("segment"),
             Action::Go(motion) => self.transcript.go(motion),
             Action::Select(unit) => self.transcript.toggle_selection(unit),
             Action::SwapEnds => self.transcript.swap_ends(),

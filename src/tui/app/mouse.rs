@@ -12,6 +12,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::super::select::Unit;
 use super::super::view;
+use super::scrollbars::Bar;
 use super::{App, Effect, Focus};
 
 /// Rows that the wheel moves.
@@ -40,7 +41,10 @@ pub struct Mouse {
 enum Held {
     /// The edge of a pane.
     Edge(Focus),
+    Bar(Bar),
     Text(Text),
+    /// What is being written.
+    Field,
 }
 
 /// Text that is being selected.
@@ -72,7 +76,9 @@ impl App {
     }
 
     fn wheel(&mut self, at: Position, rows: isize) {
-        if let Some(scrolled) = self.help {
+        if !self.begun.is_empty() {
+            self.turn_hints(rows > 0);
+        } else if let Some(scrolled) = self.help {
             self.help = Some(scrolled.saturating_add_signed(rows).min(view::help::last_scroll(self)));
         } else if let Some(viewer) = &mut self.viewer {
             viewer.scroll(rows);
@@ -113,6 +119,11 @@ impl App {
         if self.help.take().is_some() {
             return Vec::new();
         }
+        if let Some(bar) = self.bar_at(at) {
+            self.pointer.held = Some(Held::Bar(bar));
+            self.drag_bar(bar, at);
+            return Vec::new();
+        }
         let extend = modifiers.contains(KeyModifiers::SHIFT);
         if let Some(viewer) = &mut self.viewer {
             match viewer.text_area() {
@@ -130,7 +141,9 @@ impl App {
         if self.inspector_click(at, &areas) {
         } else if let Some(edge) = self.edge_at(at) {
             self.pointer.held = Some(Held::Edge(edge));
-        } else if self.completion_click(at) || self.documents_click(at, &areas) || self.composer_click(at, &areas) {
+        } else if self.completion_click(at) || self.documents_click(at, &areas) {
+        } else if self.composer_press(at, &areas, unit) {
+            self.pointer.held = Some(Held::Field);
         } else if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
             self.transcript.follow();
         } else if areas.transcript.contains(at) {
@@ -171,6 +184,8 @@ impl App {
         match self.pointer.held {
             None => {}
             Some(Held::Edge(edge)) => self.move_edge(edge, at.x),
+            Some(Held::Bar(bar)) => self.drag_bar(bar, at),
+            Some(Held::Field) => self.composer_drag(at),
             Some(Held::Text(text)) => {
                 let moved = at != text.from;
                 if moved {
@@ -217,7 +232,7 @@ impl App {
     pub(super) fn next_scroll(&self) -> Option<Duration> {
         match self.pointer.held? {
             Held::Text(text) => text.beyond.map(|(_, last)| last + SCROLL),
-            Held::Edge(_) => None,
+            Held::Edge(_) | Held::Bar(_) | Held::Field => None,
         }
     }
 
@@ -247,43 +262,51 @@ impl App {
     }
 
     fn release(&mut self) -> Vec<Effect> {
-        let Some(Held::Text(text)) = self.pointer.held.take() else {
-            return Vec::new();
+        let text = match self.pointer.held.take() {
+            Some(Held::Text(text)) => text,
+            Some(Held::Field) => return self.composer_release(),
+            _ => return Vec::new(),
         };
         if text.moved {
             let copies = self.setup.settings.ui.copy_on_select;
             return if copies { self.copy_selection() } else { Vec::new() };
         }
         if !text.document && self.text_area(false).is_some_and(|area| area.contains(text.at)) {
-            self.click_text(text.at);
+            return self.click_text(text.at);
         }
         Vec::new()
     }
 
     /// A click on the conversation: on what it does something to, else the keys go where the cursor has gone. Who writes,
     /// and folds or opens something meanwhile, goes on writing.
-    fn click_text(&mut self, at: Position) {
+    fn click_text(&mut self, at: Position) -> Vec<Effect> {
         let (column, row) = within(view::areas(self).transcript, at);
-        if !self.act_on(column, row) || self.focus != Focus::Composer {
+        let done = self.act_on(column, row);
+        if done.is_none() || self.focus != Focus::Composer {
             self.focus_on(Focus::Conversation);
         }
+        done.unwrap_or_default()
     }
 
-    /// Opens the link, or folds by the header, at a column and row of the conversation; whether there is something.
-    pub(super) fn act_on(&mut self, column: usize, row: usize) -> bool {
+    /// Opens the link, copies the address, or folds by the header, at a column and row of the conversation; nothing if
+    /// there is none of them.
+    pub(super) fn act_on(&mut self, column: usize, row: usize) -> Option<Vec<Effect>> {
         if let Some(target) = self.transcript.link_at(column as u16, row) {
             self.open(&target);
+        } else if let Some(address) = self.transcript.address_at(column, row) {
+            return Some(self.copy(Some(address), ""));
         } else if let Some(id) = self.transcript.header_at(row) {
             self.transcript.cycle_fold(id);
-        } else {
-            return column == 0 && self.transcript.toggle_segment_at(row);
+        } else if column != 0 || !self.transcript.toggle_segment_at(row) {
+            return None;
         }
-        true
+        Some(Vec::new())
     }
 
     /// Whether a click at a column and row of the conversation does something.
     fn acts(&mut self, column: usize, row: usize) -> bool {
         self.transcript.link_at(column as u16, row).is_some()
+            || self.transcript.address_at(column, row).is_some()
             || self.transcript.header_at(row).is_some()
             || (column == 0 && self.transcript.segment_begins_at(row).is_some())
     }

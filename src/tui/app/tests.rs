@@ -350,7 +350,7 @@ fn the_composer_grows_to_a_third_and_keeps_the_cursor_in_view() {
 
 #[test]
 fn slash_commands() {
-    let mut rig = Rig::ready(60, 20);
+    let mut rig = Rig::ready(60, 32);
     rig.write("/the");
     rig.shows("/theme  change the colours");
     rig.key(KeyCode::Tab);

@@ -130,8 +130,16 @@ impl App {
 
     /// While a file is broken the colours stay, and each thing that is wrong is told once.
     pub(super) fn theme_changed(&mut self, name: &str, theme: Result<Theme, String>) {
+        if let (Ok(theme), Some(grounds)) = (&theme, &mut self.themes.grounds) {
+            for ground in [&mut grounds.dark, &mut grounds.light] {
+                if ground.name == name {
+                    ground.clone_from(theme);
+                }
+            }
+        }
+        let is_used = self.themes.chosen.name == name || (theme.is_err() && self.themes.grounds.is_some());
         match theme {
-            _ if self.themes.picker.is_some() || self.themes.chosen.name != name => {}
+            _ if self.themes.picker.is_some() || !is_used => {}
             Ok(theme) => {
                 self.themes.told = None;
                 if theme != self.themes.chosen {

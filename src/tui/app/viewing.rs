@@ -140,9 +140,9 @@ impl App {
     /// The help begins with what can be done here.
     pub(super) fn open_help(&mut self) {
         let line = match (&self.viewer, self.focus) {
-            (Some(_), _) => view::help::line_of(self, Group::Viewing),
-            (None, Focus::Documents) => view::help::line_of(self, Group::Pane),
-            (None, Focus::Conversation | Focus::Inspector) => view::help::line_of(self, Group::Reading),
+            (Some(_), _) => view::help::row_of(self, Group::Viewing),
+            (None, Focus::Documents) => view::help::row_of(self, Group::Pane),
+            (None, Focus::Conversation | Focus::Inspector) => view::help::row_of(self, Group::Reading),
             (None, Focus::Composer) => 0,
         };
         self.help = Some(line.min(view::help::last_scroll(self)));

@@ -88,7 +88,16 @@ fn draw_line(compare: &mut Compare, transcript: &Transcript, at: Line, y: u16, b
         if let Some(range) = range
             && let Some(text) = compare.text(side, number, transcript)
         {
-            print(buf, area.x, y, area.width, &text[range], theme.style(part));
+            print(buf, area.x, y, area.width, &text[range.clone()], theme.style(part));
+            for changed in compare.changed(at.pair, side, transcript) {
+                let (from, to) = (changed.start.max(range.start), changed.end.min(range.end));
+                if from < to {
+                    let before = width(&text[range.start..from]) as u16;
+                    let wide = width(&text[range.start..to]) as u16 - before;
+                    let words = Rect::new(area.x + before, y, wide, 1).intersection(area);
+                    buf.set_style(words.intersection(buf.area), theme.style(Part::ChangedWord));
+                }
+            }
         }
     }
     let here = at.pair == compare.cursor;
@@ -212,7 +221,7 @@ fn draw_foot(compare: &Compare, area: Rect, buf: &mut Buffer, theme: &Theme) {
         format::count((compare.cursor + 1).min(all)),
         format::count(all)
     );
-    let keys = "n N differences · Tab other side · Enter goes there · Esc closes";
+    let keys = "n N differences · Tab other side";
     let room = usize::from(area.width);
     let with_meanings = format!("{at}{} · {keys}", told(true));
     let text = if width(&with_meanings) <= room {

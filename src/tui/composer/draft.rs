@@ -5,7 +5,9 @@
 //! change back. What a key costs depends on the rows that it touches, not on how much has been written.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::super::select::Unit;
 use super::super::text::{cells, clusters, width};
 use super::super::wrap::Rows;
 use super::piece::{Chip, Piece};
@@ -90,6 +92,14 @@ impl Draft {
         removed
     }
 
+    /// Has the chips for what was pasted say how many tokens it is, which is no change.
+    pub fn tell_tokens(&mut self, pasted: &Arc<str>, tokens: usize) {
+        for range in self.piece.tell_tokens(pasted, tokens) {
+            let len = range.len();
+            self.rows.splice(self.piece.text(), range, len);
+        }
+    }
+
     /// Takes the last group of changes back. Whether there was one.
     pub fn undo(&mut self) -> bool {
         let steps = self.undo.undo();
@@ -168,6 +178,20 @@ impl Draft {
     pub fn boundary_before(&self, offset: usize) -> usize {
         let at = self.boundary(offset);
         if at > offset { self.before(at) } else { at }
+    }
+
+    /// The word that an offset lies in: letters in a row, a mark, a chip, white space; from where to where.
+    pub fn word_around(&self, offset: usize) -> (usize, usize) {
+        let at = self.boundary_before(offset);
+        if let Some(chip) = self.piece.chip_from(at) {
+            return (chip.range.start, chip.range.end);
+        }
+        let cluster = clusters(&self.text()[at..]).next().map_or("", |(_, cluster)| cluster);
+        if matches!(cluster, "" | "\n") {
+            return (at, at);
+        }
+        let word = Unit::Word.around(self.text(), &(at..at + cluster.len()));
+        (self.boundary_before(word.start), self.boundary(word.end))
     }
 
     pub fn line_start(&self, offset: usize) -> usize {

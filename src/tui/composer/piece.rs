@@ -20,6 +20,8 @@ pub struct Chip {
     pub range: Range<usize>,
     pub number: usize,
     pub pasted: Arc<str>,
+    /// How many tokens it is, since that is known.
+    pub tokens: Option<usize>,
 }
 
 impl Piece {
@@ -30,9 +32,38 @@ impl Piece {
         let lines = format::counted(pasted.lines().count(), "line");
         let characters = format::counted(pasted.chars().count(), "character");
         let text = format!("[pasted {lines}, {characters} #{number}]");
-        let range = 0..text.len();
-        let chips = vec![Chip { range, number, pasted }];
+        let chips = vec![Chip {
+            range: 0..text.len(),
+            number,
+            pasted,
+            tokens: None,
+        }];
         Self { text, chips }
+    }
+
+    /// Has each chip that stands for this say how many tokens it is: `[pasted 214 lines, 2,310 tokens #1]`. Labels keep
+    /// their length, so that everything else stays where it is; what is left of one is blank at its end. The ranges that
+    /// say something else now.
+    pub fn tell_tokens(&mut self, pasted: &Arc<str>, tokens: usize) -> Vec<Range<usize>> {
+        let mut changed = Vec::new();
+        for chip in &mut self.chips {
+            if chip.tokens.is_some() || !Arc::ptr_eq(&chip.pasted, pasted) {
+                continue;
+            }
+            chip.tokens = Some(tokens);
+            let lines = format::counted(pasted.lines().count(), "line");
+            let label = format!(
+                "[pasted {lines}, {} #{}]",
+                format::counted(tokens, "token"),
+                chip.number
+            );
+            let wide = chip.range.len();
+            if label.len() <= wide {
+                self.text.replace_range(chip.range.clone(), &format!("{label:wide$}"));
+                changed.push(chip.range.clone());
+            }
+        }
+        changed
     }
 
     /// What is seen.
@@ -176,6 +207,24 @@ mod tests {
         assert_eq!(piece.widened(5..5), end..end);
         assert_eq!(piece.widened(0..1), 0..1);
         assert_eq!(piece.whole(), "axb");
+    }
+
+    #[test]
+    fn a_chip_says_its_tokens_once_they_are_known_and_nothing_moves() {
+        let chip = Piece::chip(3, "a line\n".repeat(214));
+        let mut piece = Piece::from("see  now");
+        piece.replace(4..4, &chip);
+        let (before, pasted) = (piece.clone(), piece.chips()[0].pasted.clone());
+        assert_eq!(piece.tell_tokens(&"other".into(), 7), Vec::<Range<usize>>::new());
+        assert_eq!(piece.tell_tokens(&pasted, 512).first(), Some(&(4..4 + chip.len())));
+        assert!(
+            piece.text().starts_with("see [pasted 214 lines, 512 tokens #3] "),
+            "{:?}",
+            piece.text()
+        );
+        assert_eq!((piece.len(), piece.whole()), (before.len(), before.whole()));
+        assert!(piece.tell_tokens(&pasted, 512).is_empty(), "it is said already");
+        assert!(Piece::chip(1, "x").tell_tokens(&pasted, 4).is_empty());
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //!   another program) is passed over.
 //! * An entry is appended by one write, so that several processes can append at once. A lock beside the file keeps them
 //!   from doing so while it is made shorter, which is done to a copy that then takes its place.
+//! * What is being written is kept beside it, see `unsent`.
 //! * All of it happens on a thread of its own: no disk makes the terminal wait. An error is told once.
 
 use std::fs::{self, File, OpenOptions};
@@ -14,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::history;
+use super::unsent::{Unsent, left_behind};
 
 /// A larger file is made shorter, to half of this.
 const LARGEST: u64 = 4 << 20;
@@ -37,8 +39,14 @@ pub fn default_path(variable: impl Fn(&str) -> Option<PathBuf>, home: Option<Pat
 /// The thread that reads the file and then writes to it.
 #[derive(Debug)]
 pub struct Store {
-    entries: Sender<String>,
+    tasks: Sender<Task>,
     done: Receiver<()>,
+}
+
+#[derive(Debug)]
+enum Task {
+    Remember(String),
+    KeepDraft(String),
 }
 
 /// What the thread has to say.
@@ -53,7 +61,7 @@ impl Store {
     /// # Errors
     /// If there can be no thread.
     pub fn start(path: PathBuf, tell: impl Fn(Told) + Send + 'static) -> io::Result<Self> {
-        let (entries, received) = mpsc::channel::<String>();
+        let (tasks, received) = mpsc::channel();
         let (finished, done) = mpsc::channel();
         thread::Builder::new().name("history".to_owned()).spawn(move || {
             let say = |doing: &str, error: &io::Error| {
@@ -62,13 +70,24 @@ impl Store {
                     path.display()
                 )));
             };
-            match open(&path) {
+            // What was not sent is the last thing that was written.
+            let unsent = left_behind(&path);
+            let kept = unsent.iter().try_for_each(|text| append(&path, text));
+            match kept.and_then(|()| open(&path)) {
                 Ok(entries) => tell(Told::Entries(entries)),
-                Err(error) => say("read", &error),
+                Err(error) => {
+                    say("read", &error);
+                    tell(Told::Entries(unsent));
+                }
             }
+            let mut unsent = Unsent::beside(&path);
             let mut failed = false;
-            for entry in received {
-                let written = append(&path, &entry);
+            for task in received {
+                let written = match task {
+                    Task::Remember(entry) => append(&path, &entry),
+                    Task::KeepDraft(text) if text.len() > LARGEST_ENTRY => Ok(()),
+                    Task::KeepDraft(text) => unsent.keep(&text),
+                };
                 if let Err(error) = written.as_ref().map_err(|error| (!failed).then_some(error)) {
                     if let Some(error) = error {
                         say("written", error);
@@ -76,19 +95,25 @@ impl Store {
                     failed = true;
                 }
             }
+            unsent.finish();
             let _ = finished.send(());
         })?;
-        Ok(Self { entries, done })
+        Ok(Self { tasks, done })
     }
 
     pub fn remember(&self, entry: String) {
         // The thread is gone only if it panicked.
-        let _ = self.entries.send(entry);
+        let _ = self.tasks.send(Task::Remember(entry));
+    }
+
+    /// Keeps what is being written for the next run, should this one be killed; an empty text is nothing to keep.
+    pub fn keep_draft(&self, text: String) {
+        let _ = self.tasks.send(Task::KeepDraft(text));
     }
 
     /// Waits until everything is written; not for ever, for a disk may hang.
     pub fn finish(self) {
-        drop(self.entries);
+        drop(self.tasks);
         let _ = self.done.recv_timeout(PATIENCE);
     }
 }
@@ -143,7 +168,7 @@ fn parse(bytes: &[u8]) -> Vec<String> {
     entries
 }
 
-fn line(entry: &str) -> String {
+pub(super) fn line(entry: &str) -> String {
     format!("{}\n", serde_json::Value::from(entry))
 }
 
@@ -179,14 +204,14 @@ fn lock(path: &Path) -> io::Result<File> {
     }
 }
 
-fn sibling(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn sibling(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{ending}"));
     path.with_file_name(name)
 }
 
 /// What a person has written is for no one else to read.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;

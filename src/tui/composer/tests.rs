@@ -259,17 +259,72 @@ fn the_cursor_is_placed_by_cells() {
     assert_eq!(place("👩‍👩‍👧🇩🇪☺\u{fe0f}e\u{301}|", 20), (0, 7));
 }
 
+fn click(composer: &mut Composer, row: usize, column: usize) {
+    composer.press(row, column, Unit::Character);
+    composer.release();
+}
+
+#[test]
+fn what_is_dragged_over_is_selected_and_replaced_by_what_comes() {
+    let mut composer = written("one two|three four");
+    composer.set_field(120);
+    let drag = |composer: &mut Composer, from: (usize, usize), to: (usize, usize)| {
+        composer.press(from.0, from.1, Unit::Character);
+        composer.drag(to.0, to.1);
+        composer.release();
+    };
+    drag(&mut composer, (0, 4), (0, 7));
+    assert_eq!(composer.selected_text().as_deref(), Some("two"));
+    composer.insert("2");
+    assert_eq!(shown(&composer), "one 2|three four");
+    assert_eq!(composer.selected_text(), None);
+    drag(&mut composer, (0, 5), (0, 0));
+    composer.backspace();
+    assert_eq!(shown(&composer), "|three four");
+    composer.undo();
+    composer.press(0, 1, Unit::Word);
+    assert_eq!(composer.selected_text().as_deref(), Some("one"));
+    composer.kill_word();
+    composer.end();
+    composer.yank();
+    assert_eq!(shown(&composer), " 2three fourone|");
+    composer.press(0, 1, Unit::Line);
+    composer.left();
+    assert_eq!(composer.selected_text(), None, "who moves the cursor lets go");
+    composer.paste(&"line\n".repeat(9));
+    let label = composer.text().find("#1").unwrap();
+    drag(&mut composer, (0, label), (0, 0));
+    assert!(
+        composer.selected_text().is_some_and(|text| text.contains("line\nline")),
+        "chips are whole"
+    );
+    assert!(composer.text().contains("#1"), "what is dragged over is not opened");
+}
+
+#[test]
+fn in_vims_commands_the_mouse_selects_as_vim_does() {
+    let mut composer = written("one two three|");
+    composer.set_vim(true);
+    composer.escape();
+    composer.press(0, 4, Unit::Character);
+    composer.drag(0, 7);
+    assert_eq!(composer.mode(), Some(Mode::Visual));
+    assert_eq!(composer.selected_text().as_deref(), Some("two"));
+    composer.command('d');
+    assert_eq!(composer.text(), "one  three");
+}
+
 #[test]
 fn a_click_places_the_cursor_and_opens_a_chip() {
     let mut composer = written("ab你|cd\nxy");
-    composer.click(0, 3);
+    click(&mut composer, 0, 3);
     assert_eq!(shown(&composer), "ab|你cd\nxy", "in the middle of a wide character");
-    composer.click(0, 4);
+    click(&mut composer, 0, 4);
     assert_eq!(shown(&composer), "ab你|cd\nxy");
-    composer.click(9, 99);
+    click(&mut composer, 9, 99);
     assert_eq!(shown(&composer), "ab你cd\nxy|");
     composer.paste(&"line\n".repeat(9));
-    composer.click(1, 5);
+    click(&mut composer, 1, 5);
     assert_eq!(composer.text(), composer.whole());
 }
 
@@ -313,7 +368,7 @@ fn a_chosen_entry_of_the_history_replaces_the_draft() {
 /// Everything that can be done, in any order.
 fn any_step() -> impl Strategy<Value = (usize, String)> {
     (
-        0usize..27,
+        0usize..30,
         "(?s)([ab ]|word|\n|\t|你|\u{301}|\u{200d}|👩|🇩|é|\r|☺|\u{fe0f}|\u{1b}|\u{600}){0,4}",
     )
 }
@@ -340,10 +395,13 @@ fn perform(composer: &mut Composer, step: usize, text: &str, now: Duration) {
         17 => drop(composer.expand()),
         18 => composer.paste(&text.repeat(5)),
         19 => composer.set_field(text.len() + 1),
-        20 => composer.click(text.len() / 3, text.len()),
+        20 => composer.press(text.len() / 3, text.len(), Unit::Character),
         21 => drop(composer.give_up()),
         22 => drop(composer.enter(now)),
         23 => drop(composer.end_burst()),
+        26 => composer.drag(text.len() / 2, text.len() / 3),
+        27 => composer.release(),
+        28 => composer.press(0, text.len() * 2, Unit::Word),
         24 => {
             let end = text.len().min(composer.text().len());
             composer.splice(end / 2..end, text);

@@ -169,6 +169,17 @@ impl Vim {
         }
     }
 
+    /// Selects characters from here to the cursor.
+    pub fn select_from(&mut self, anchor: usize, draft: &mut Draft) {
+        self.pending = Pending::default();
+        (self.mode, self.anchor) = (Mode::Visual, anchor);
+        // The character under the cursor is selected with the others.
+        if draft.cursor() > anchor {
+            let at = draft.cursor();
+            draft.move_to(draft.before(at));
+        }
+    }
+
     /// Whether Escape meant something.
     pub fn escape(&mut self, draft: &mut Draft) -> bool {
         let begun = !self.pending.keys.is_empty() || self.pending.count.is_some();

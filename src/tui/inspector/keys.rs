@@ -1,7 +1,7 @@
-//! What can be done in the inspector: its part of the command table.
+//! What can be done in the inspector and in the ledger: their parts of the command table.
 
-use super::super::command::{self, Action, Group, Keys};
-use super::super::keymap::Context::Inspector;
+use super::super::command::{self, Action, Argument, Group, Keys, command, slash};
+use super::super::keymap::Context::{Inspector, Ledger, Panes};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
@@ -21,7 +21,7 @@ pub enum Command {
 }
 
 const fn row(inspect: Command, name: &'static str, keys: Keys, help: &'static str) -> command::Command {
-    command::command(Group::Inspector, Action::Inspect(inspect), name, keys, help)
+    command(Group::Inspector, Action::Inspect(inspect), name, keys, help)
 }
 
 use Command as C;
@@ -100,4 +100,40 @@ pub const INSPECTOR: &[command::Command] = &[
         "a column of the map on",
     ),
     row(C::Close, "inspector-close", &[(Inspector, "q")], "close the inspector"),
+];
+
+/// In the table of all thinking.
+pub const LEDGER: &[command::Command] = &[
+    slash(
+        "ledger",
+        Argument::None,
+        command(
+            Group::Reading,
+            Action::Ledger,
+            "ledger",
+            &[(Panes, "leader l")],
+            "all thinking as a table, to sort and to go to",
+        ),
+    ),
+    command(
+        Group::Reading,
+        Action::LedgerSort,
+        "ledger-sort",
+        &[(Ledger, "s"), (Ledger, "right"), (Ledger, "l")],
+        "in the ledger: sort by the next column (or click on it)",
+    ),
+    command(
+        Group::Reading,
+        Action::LedgerReverse,
+        "ledger-reverse",
+        &[(Ledger, "S"), (Ledger, "r")],
+        "in the ledger: the other way round",
+    ),
+    command(
+        Group::Reading,
+        Action::LedgerMark,
+        "ledger-mark",
+        &[(Ledger, "m")],
+        "in the ledger: mark a thought; on another one, compare the two",
+    ),
 ];

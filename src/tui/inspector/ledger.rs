@@ -1,7 +1,7 @@
 //! The ledger: all the thinking of a session as a table, over the conversation.
 //!
-//! Its rows are found when something has happened, not when they are drawn, and only those in view are drawn. Where there is
-//! no room for all columns, those go first that say least.
+//! A thought is taken in once, when it has come, and again as long as it is live: what happens while the ledger is open costs
+//! no more for all that has been thought before. Only rows in view are drawn. Where there is no room for all columns, those go first that say least.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use ratatui::layout::{Position, Rect};
 use super::super::format;
 use super::super::text::{clean, clip, print, width};
 use super::super::theme::{Part, Theme};
-use super::super::transcript::{BlockId, Kind, Transcript};
+use super::super::transcript::{Block, BlockId, Kind, Thought, Transcript};
 
 /// What is told of a thought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +100,25 @@ pub struct Line {
 }
 
 impl Line {
+    fn new(block: BlockId, turn: usize, question: &str, thought: &Thought, now: Duration) -> Self {
+        let all = thought.trace.statistics();
+        let took = thought.took.unwrap_or_else(|| now.saturating_sub(thought.began));
+        Self {
+            block,
+            turn,
+            question: question.to_owned(),
+            tokens: all.tokens,
+            took,
+            rate: all.tokens as f64 / took.as_secs_f64(),
+            segments: all.segments,
+            turns: all.turning_points,
+            entropy: all.mean.entropy,
+            probability: all.mean.probability,
+            live: thought.is_live(),
+            stopped: thought.stopped.unwrap_or(if thought.is_live() { "" } else { "itself" }),
+        }
+    }
+
     fn cell(&self, column: Column) -> String {
         match column {
             Column::Turn => self.turn.to_string(),
@@ -135,6 +154,10 @@ impl Line {
 #[derive(Debug)]
 pub struct Ledger {
     lines: Vec<Line>,
+    /// Blocks that have been gone through, the questions among them, and the beginning of the last one.
+    seen: BlockId,
+    turn: usize,
+    question: String,
     sorted_by: Column,
     /// The greatest first.
     descending: bool,
@@ -151,6 +174,9 @@ impl Ledger {
     pub fn new(cursor: Option<BlockId>) -> Self {
         Self {
             lines: Vec::new(),
+            seen: 0,
+            turn: 0,
+            question: String::new(),
             sorted_by: Column::Turn,
             descending: false,
             cursor,
@@ -163,37 +189,43 @@ impl Ledger {
     /// Takes in what has been thought, for a view of so many rows.
     pub fn see(&mut self, transcript: &Transcript, now: Duration, area: Rect) {
         self.height = usize::from(area.height).saturating_sub(1).max(1);
-        self.lines.clear();
-        let (mut turn, mut question) = (0, "");
-        for (id, block) in transcript.blocks().iter().enumerate() {
+        if self.follow_live(transcript, now) | self.take_new(transcript, now) {
+            self.sort();
+        } else {
+            self.show_cursor();
+        }
+    }
+
+    /// What is live goes on, and what was over may; whether something has.
+    fn follow_live(&mut self, transcript: &Transcript, now: Duration) -> bool {
+        let mut changed = false;
+        for line in &mut self.lines {
+            let thought = transcript.blocks().get(line.block).and_then(Block::thought);
+            if let Some(thought) = thought.filter(|thought| line.live || thought.is_live()) {
+                let question = std::mem::take(&mut line.question);
+                *line = Line::new(line.block, line.turn, &question, thought, now);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Takes in the blocks that have come; whether there are thoughts among them.
+    fn take_new(&mut self, transcript: &Transcript, now: Duration) -> bool {
+        let before = self.lines.len();
+        let blocks = transcript.blocks();
+        for (id, block) in blocks.iter().enumerate().skip(self.seen) {
             match &block.kind {
                 Kind::Question => {
-                    turn += 1;
-                    question = block.source();
+                    self.turn += 1;
+                    self.question = clean(block.source().trim().lines().next().unwrap_or_default());
                 }
-                Kind::Thinking(thought) => {
-                    let all = thought.trace.statistics();
-                    let took = thought.took.unwrap_or_else(|| now.saturating_sub(thought.began));
-                    let first = question.trim().lines().next().unwrap_or_default();
-                    self.lines.push(Line {
-                        block: id,
-                        turn,
-                        question: clean(first),
-                        tokens: all.tokens,
-                        took,
-                        rate: all.tokens as f64 / took.as_secs_f64(),
-                        segments: all.segments,
-                        turns: all.turning_points,
-                        entropy: all.mean.entropy,
-                        probability: all.mean.probability,
-                        live: thought.is_live(),
-                        stopped: thought.stopped.unwrap_or(if thought.is_live() { "" } else { "itself" }),
-                    });
-                }
+                Kind::Thinking(thought) => self.lines.push(Line::new(id, self.turn, &self.question, thought, now)),
                 _ => {}
             }
         }
-        self.sort();
+        self.seen = blocks.len();
+        self.lines.len() > before
     }
 
     fn sort(&mut self) {

@@ -25,7 +25,7 @@ impl Prompt {
             text: String::new(),
             recalled: None,
             back: transcript.bookmark(),
-            origin: transcript.first_spot(),
+            origin: transcript.reading_spot(),
             chosen: 0,
         }
     }

@@ -22,6 +22,13 @@ impl Transcript {
         self.of_reply(here, |block| block.thought().is_some())
     }
 
+    /// A segment of a thought.
+    pub fn segment(&self, id: BlockId, number: usize) -> Option<String> {
+        let trace = &self.blocks.get(id)?.thought()?.trace;
+        let segment = (number < trace.segment_count()).then(|| &trace.text()[trace.segment_bytes(number)])?;
+        Some(after_blank_lines(segment.trim_end()).to_owned())
+    }
+
     /// The code block that the cursor is in, else the last one of an answer, else the last one.
     pub fn code(&self, here: Here) -> Option<String> {
         if let Some((id, at)) = here

@@ -86,25 +86,41 @@ impl Transcript {
     }
 
     fn draw_scrollbar(&mut self, area: Rect, buf: &mut Buffer, theme: &Theme) {
+        let thumb = self.thumb(area).unwrap_or_default();
+        for at in thumb.positions() {
+            print(buf, at.x, at.y, 1, "▐", theme.style(Part::Scrollbar));
+        }
+    }
+
+    /// What of the scroll bar stands for the rows in view; none if there is no bar.
+    pub fn thumb(&mut self, area: Rect) -> Option<Rect> {
         let view = usize::from(area.height);
-        let Some((before, total)) = self.position() else {
-            return;
-        };
-        if area.width < SCROLLBAR_FROM || total <= view {
-            return;
+        let (before, total) = self.position()?;
+        if view == 0 || area.width < SCROLLBAR_FROM || total <= view {
+            return None;
         }
         let thumb = (view * view / total).max(1);
         let travel = view - thumb;
-        let top = (before * travel).div_ceil((total - view).max(1)).min(travel);
-        for y in top..top + thumb {
-            print(
-                buf,
-                area.right() - 1,
-                area.y + y as u16,
-                1,
-                "▐",
-                theme.style(Part::Scrollbar),
-            );
+        let top = (before * travel).div_ceil(total - view).min(travel);
+        Some(Rect {
+            x: area.right() - 1,
+            y: area.y + top as u16,
+            width: 1,
+            height: thumb as u16,
+        })
+    }
+
+    /// Scrolls such that the bar's thumb begins so many rows below its highest place.
+    pub fn scroll_to_share(&mut self, area: Rect, top: u16) {
+        let (Some(thumb), Some((_, total))) = (self.thumb(area), self.position()) else {
+            return;
+        };
+        let travel = usize::from(area.height - thumb.height);
+        let most = total - usize::from(area.height);
+        if usize::from(top) >= travel {
+            self.follow();
+        } else {
+            self.scroll_to(most * usize::from(top) / travel);
         }
     }
 }

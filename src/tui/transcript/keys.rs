@@ -1,7 +1,7 @@
-//! How the conversation is read by keys: the part of the command table that holds while it has them.
+//! How the conversation is read and copied by keys: its part of the command table.
 
-use super::super::command::{Action, Command, Group, Keys, command};
-use super::super::keymap::Context::Conversation;
+use super::super::command::{Action, Argument, Command, Group, Keys, command, slash};
+use super::super::keymap::Context::{Composer, Conversation, Empty, Panes};
 use super::super::select::Unit;
 
 pub use super::reading::Motion;
@@ -178,5 +178,72 @@ pub const COMMANDS: &[Command] = &[
         "swap-ends",
         &[(Conversation, "%")],
         "to the other end of what is selected",
+    ),
+    command(
+        Group::Reading,
+        Action::NextLink,
+        "next-link",
+        &[(Panes, "alt-n")],
+        "select the next link to a document",
+    ),
+    command(
+        Group::Reading,
+        Action::PreviousLink,
+        "previous-link",
+        &[(Panes, "alt-p")],
+        "select the link before",
+    ),
+    command(
+        Group::Reading,
+        Action::FollowLink,
+        "follow-link",
+        &[(Empty, "enter"), (Conversation, "enter")],
+        "do what a click on the cursor would do: open a link, copy a web address, fold",
+    ),
+    command(
+        Group::Reading,
+        Action::LastCitation,
+        "last-citation",
+        &[(Panes, "f3"), (Panes, "ctrl-o")],
+        "open what the last answer cites",
+    ),
+    slash(
+        "copy",
+        Argument::Optional("answer|code|block|trace|segment"),
+        command(
+            Group::Reading,
+            Action::Copy,
+            "copy",
+            &[],
+            "copy the answer, a code block, a block, the thinking or a segment of it",
+        ),
+    ),
+    command(
+        Group::Reading,
+        Action::CopyAnswer,
+        "copy-answer",
+        &[(Panes, "leader y")],
+        "copy the answer: the one that is read, else the last",
+    ),
+    command(
+        Group::Reading,
+        Action::CopyCode,
+        "copy-code",
+        &[(Panes, "leader k")],
+        "copy the code block: the one under the cursor, else the last",
+    ),
+    command(
+        Group::Reading,
+        Action::CopyBlock,
+        "copy-block",
+        &[(Panes, "leader b")],
+        "copy the block: the one under the cursor, else the last",
+    ),
+    command(
+        Group::Reading,
+        Action::CopySelection,
+        "copy-selection",
+        &[(Conversation, "y"), (Composer, "alt-w")],
+        "copy what is selected, else the block under the cursor",
     ),
 ];

@@ -5,27 +5,32 @@ use std::ops::Range;
 use super::block::{Folds, Spot};
 use super::{Anchor, BlockId, Place, Transcript};
 
-/// Where a person is; following, if there is no place.
+/// Where a person is; following, if the view begins nowhere.
 #[derive(Debug, Clone)]
-pub struct Bookmark(Option<Anchor>);
+pub struct Bookmark {
+    top: Option<Anchor>,
+    cursor: Option<Anchor>,
+}
 
 impl Transcript {
     pub fn bookmark(&mut self) -> Bookmark {
-        if self.is_following() {
-            return Bookmark(None);
+        let first = (!self.is_following()).then(|| self.first());
+        Bookmark {
+            top: first.and_then(|first| self.anchor(first)),
+            cursor: self.cursor,
         }
-        let first = self.first();
-        Bookmark(self.anchor(first))
     }
 
     pub fn return_to(&mut self, bookmark: &Bookmark) {
-        match bookmark.0 {
+        match bookmark.top {
             None => self.follow(),
             Some(anchor) => {
                 let place = self.place(anchor);
                 self.look_at(place);
             }
         }
+        self.cursor = bookmark.cursor;
+        self.extend_to_cursor();
     }
 
     /// What the view begins with: a block and a byte of it.
@@ -43,6 +48,18 @@ impl Transcript {
         (first.block, offset)
     }
 
+    /// Where the person reads: the cursor's block and byte; without a cursor, what the view begins with.
+    pub fn reading_spot(&mut self) -> (BlockId, usize) {
+        let here = self.cursor.is_some().then(|| self.here()).flatten();
+        here.unwrap_or_else(|| self.first_spot())
+    }
+
+    /// Whether a byte of a block is in view, and is where the cursor is, if there is one.
+    pub fn reads_at(&mut self, id: BlockId, offset: usize) -> bool {
+        let is_here = |cursor: Anchor| (cursor.block, cursor.spot) == (id, Spot::Text(offset));
+        self.cursor.is_none_or(is_here) && self.is_in_view(id, offset)
+    }
+
     fn row_with(&mut self, id: BlockId, offset: usize) -> Place {
         self.place(Anchor {
             block: id,
@@ -56,7 +73,7 @@ impl Transcript {
     }
 
     /// Whether a byte of a block is in view.
-    pub fn is_in_view(&mut self, id: BlockId, offset: usize) -> bool {
+    fn is_in_view(&mut self, id: BlockId, offset: usize) -> bool {
         if !self.blocks.get(id).is_some_and(|block| block.shows(offset)) {
             return false;
         }
@@ -84,6 +101,10 @@ impl Transcript {
             let first = self.first();
             self.look_at(first);
         }
+        self.read_at(Anchor {
+            block: id,
+            spot: Spot::Text(at.start),
+        });
         folds
     }
 

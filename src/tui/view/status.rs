@@ -151,7 +151,11 @@ fn next_question(app: &App) -> (String, String) {
 fn hint(app: &App) -> &'static str {
     if app.is_leaving() {
         "Ctrl-C again leaves"
-    } else if app.ledger.is_some() {
+    } else if app.help.is_some() {
+        "Esc closes"
+    } else if app.search.is_prompting() {
+        "Enter keeps · Esc back"
+    } else if app.compare.is_some() || app.ledger.is_some() {
         "Enter goes · Esc closes"
     } else if app.focus() == Focus::Documents {
         "? keys · Tab back"

@@ -221,8 +221,21 @@ impl Viewer {
         }
     }
 
-    /// The thumb is where the view is in bytes: rows are not counted.
     fn draw_scrollbar(&self, area: Rect, buf: &mut Buffer, theme: &Theme) {
+        for at in self.thumb(area).unwrap_or_default().positions() {
+            print(buf, at.x, at.y, 1, "▐", theme.style(Part::Scrollbar));
+        }
+    }
+
+    /// Where the scroll bar is, and its thumb, if there is one.
+    pub fn bar(&self) -> Option<(Rect, Rect)> {
+        let area = areas(self).scrollbar;
+        let thumb = self.thumb(area).filter(|_| self.outline.is_none())?;
+        Some((area, thumb))
+    }
+
+    /// The thumb is where the view is in bytes: rows are not counted.
+    fn thumb(&self, area: Rect) -> Option<Rect> {
         let total = self.text.document().text.len();
         let after = self.visible().last().map_or(0, |row| {
             self.text.offset(super::Spot {
@@ -232,7 +245,7 @@ impl Viewer {
         });
         let before = self.text.offset(self.top);
         if area.is_empty() || total == 0 || (before == 0 && after + 2 >= total) {
-            return;
+            return None;
         }
         let rows = usize::from(area.height);
         let share = |bytes: usize| (bytes as f64 / total as f64 * rows as f64) as usize;
@@ -242,9 +255,11 @@ impl Viewer {
         } else {
             share(before).min(rows - high)
         };
-        for y in top..top + high {
-            print(buf, area.x, area.y + y as u16, 1, "▐", theme.style(Part::Scrollbar));
-        }
+        Some(Rect {
+            y: area.y + top as u16,
+            height: high as u16,
+            ..area
+        })
     }
 
     /// `src/tui/app.rs · Loomings            line 103/1,204 · 8%`

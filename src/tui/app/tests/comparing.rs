@@ -73,9 +73,10 @@ fn the_newest_versions_of_a_question_are_compared_segment_by_segment() {
     assert_eq!(rig.marks("Elephants"), "<");
     assert_eq!(rig.marks("nineteenth"), "=");
     assert!(row("telegram") < row("captain") && row("captain") < row("Elephants"));
+    rig.shows("1/5 · = 2 the same · ~ 1 changed · < 1 only left · > 1 only right · n N differences · Tab other side");
+    rig.input(Input::Resize(Size { width: 90, height: 24 }));
     rig.shows("1/5 · = 2 ~ 1 < 1 > 1 · n N differences · Tab other side");
-    rig.input(Input::Resize(Size { width: 160, height: 24 }));
-    rig.shows("1/5 · = 2 the same · ~ 1 changed · < 1 only left · > 1 only right · n N");
+    rig.input(Input::Resize(Size { width: 120, height: 24 }));
     rig.key(KeyCode::Char('n'));
     rig.shows("2/5 · ");
     for _ in 0..5 {
@@ -87,6 +88,24 @@ fn the_newest_versions_of_a_question_are_compared_segment_by_segment() {
     rig.key(KeyCode::Char('q'));
     assert!(rig.app.compare.is_none());
     rig.lacks("differences");
+}
+
+#[test]
+fn the_words_that_differ_are_marked_and_the_keys_are_those_of_comparing() {
+    use ratatui::style::Modifier;
+    let mut rig = revised(120, 24);
+    open(&mut rig);
+    let buf = rig.buffer();
+    let row = (0..24)
+        .find(|&y| (0..120).any(|x| buf[(x, y)].symbol() == "~"))
+        .unwrap();
+    let marked: String = (0..120)
+        .filter(|&x| buf[(x, row)].modifier.contains(Modifier::UNDERLINED))
+        .map(|x| buf[(x, row)].symbol().to_owned())
+        .collect();
+    assert_eq!(marked, "had", "on the side that has the word, and nothing else");
+    rig.shows("Enter goes · Esc closes");
+    rig.lacks("? help · Ctrl-D leave");
 }
 
 #[test]

@@ -319,3 +319,56 @@ fn escape_leaves_vim_s_insertion_before_it_cancels() {
     assert_eq!(rig.key(KeyCode::Esc), []);
     assert_eq!(rig.key(KeyCode::Esc), [Effect::Cancel]);
 }
+
+#[test]
+fn what_is_being_written_is_kept_a_moment_later_and_no_more_when_it_is_sent() {
+    let mut rig = Rig::ready(80, 24);
+    rig.sees_drafts = true;
+    assert_eq!(rig.app.next_tick(), None);
+    rig.write("What");
+    assert!(rig.app.next_tick().is_some(), "it is still to be kept");
+    rig.now += Duration::from_secs(1);
+    assert_eq!(rig.input(Input::Tick), [Effect::KeepDraft("What".into())]);
+    assert_eq!(rig.app.next_tick(), None);
+    rig.write(" now");
+    let effects = rig.key(KeyCode::Enter);
+    assert_eq!(
+        effects,
+        [Effect::Ask("What now".into()), Effect::KeepDraft(String::new())]
+    );
+    rig.app.setup.settings.composer.history = false;
+    rig.write("secret");
+    rig.now += Duration::from_secs(5);
+    assert_eq!(rig.input(Input::Tick), []);
+}
+
+#[test]
+fn a_paste_is_counted_once_and_says_its_tokens() {
+    let mut rig = Rig::ready(80, 24);
+    rig.app.setup.counts = true;
+    let text = "a line\n".repeat(20);
+    let effects = rig.input(Input::Paste(text.clone()));
+    let [Effect::Count(pasted)] = &effects[..] else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(**pasted, *text);
+    rig.shows("[pasted 20 lines, 140 characters #1]");
+    rig.key(KeyCode::Left);
+    assert_eq!(
+        rig.input(Input::Counted {
+            pasted: pasted.clone(),
+            tokens: 60
+        }),
+        []
+    );
+    rig.shows("[pasted 20 lines, 60 tokens #1]");
+    // What is taken back and done again says it as well.
+    rig.ctrl('_');
+    rig.lacks("pasted");
+    rig.press(KeyCode::Char('_'), KeyModifiers::ALT);
+    rig.shows("[pasted 20 lines, 60 tokens #1]");
+    assert_eq!(
+        rig.ask(" ?"),
+        [Effect::Ask(format!("{} ?", text.trim_start()).trim().into())]
+    );
+}

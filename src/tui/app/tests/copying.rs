@@ -30,7 +30,54 @@ fn what_was_said_is_copied_by_name() {
     assert_eq!(rig.ask("/copy trace"), copies("Hm.\n\nWait."));
     assert_eq!(rig.ask("/copy block"), copies("  Or:\n```\n\tb\n```\nThat is it."));
     assert_eq!(rig.ask("/copy all"), []);
-    rig.shows("! all cannot be copied; there are answer, code, block and trace");
+    rig.shows("! all cannot be copied; there are answer, code, block, trace and");
+}
+
+/// A thought of three segments, and no other.
+fn thought() -> Rig {
+    let mut rig = Rig::ready(80, 24);
+    rig.question("q");
+    rig.token(
+        Channel::Thinking,
+        "First this,\nand that.\n\nWait, not so.\n\nSo it is this:\n  indented",
+    );
+    rig.token(Channel::Answer, "It is.");
+    rig.finish(StopReason::EndOfSequence);
+    rig
+}
+
+#[test]
+fn a_segment_is_copied_where_one_reads_and_from_the_outline() {
+    let mut rig = thought();
+    rig.key(KeyCode::Esc);
+    let go_to = |rig: &mut Rig, text: &str| {
+        rig.write(&format!("/{text}"));
+        while rig.app.is_working() {
+            rig.app.work();
+        }
+        rig.key(KeyCode::Enter);
+    };
+    go_to(&mut rig, "not so");
+    rig.write("z");
+    assert_eq!(rig.key(KeyCode::Char('y')), copies("Wait, not so."));
+    rig.write("jz");
+    assert_eq!(
+        rig.key(KeyCode::Char('y')),
+        copies("Wait, not so."),
+        "a blank row is of what is before it"
+    );
+    rig.write("jz");
+    assert_eq!(rig.key(KeyCode::Char('y')), copies("So it is this:\n  indented"));
+    let all = "First this,\nand that.\n\nWait, not so.\n\nSo it is this:\n  indented";
+    assert_eq!(rig.key(KeyCode::Char('Y')), copies(all));
+    rig.write("kki");
+    assert_eq!(rig.ask("/copy segment"), copies("Wait, not so."));
+    rig.press(KeyCode::Char('3'), KeyModifiers::ALT);
+    rig.write("g");
+    assert_eq!(rig.key(KeyCode::Char('y')), copies("First this,\nand that."));
+    rig.write("j");
+    assert_eq!(rig.key(KeyCode::Char('y')), copies("Wait, not so."));
+    assert_eq!(rig.key(KeyCode::Char('Y')), copies(all));
 }
 
 #[test]
@@ -41,6 +88,7 @@ fn where_there_is_nothing_nothing_is_copied() {
         ("code", "there is no code block to copy"),
         ("block", "there is nothing to copy"),
         ("trace", "there is no thinking to copy"),
+        ("segment", "there is no segment of a thought to copy"),
     ] {
         assert_eq!(rig.ask(&format!("/copy {what}")), []);
         rig.shows(told);

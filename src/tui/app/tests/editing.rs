@@ -26,7 +26,20 @@ fn what_was_said_last_goes_to_the_editor_and_the_selected_thinking_before_it() {
     assert_eq!(rig.ask("/view"), edit("thinking.md", "Let me look.\nIt is in x.rs."));
     assert_eq!(rig.ask("/view answer"), edit("answer.md", "\n\nAt src/x.rs:12."));
     assert_eq!(rig.ask("/view nonsense"), []);
-    rig.shows("/view answer or /view thinking, not nonsense");
+    rig.shows("/view answer, thinking or segment, not nonsense");
+}
+
+#[test]
+fn a_segment_goes_to_the_editor_by_itself() {
+    let mut rig = Rig::ready(80, 24);
+    assert_eq!(rig.ask("/view segment"), []);
+    rig.shows("there is no segment of a thought to read");
+    rig.question("q");
+    rig.token(Channel::Thinking, "First this.\n\nWait, that.");
+    assert_eq!(rig.ask("/view segment"), edit("segment.md", "Wait, that."));
+    rig.press(KeyCode::Char('3'), KeyModifiers::ALT);
+    rig.write("g");
+    assert_eq!(rig.key(KeyCode::Char('e')), edit("segment.md", "First this."));
 }
 
 #[test]

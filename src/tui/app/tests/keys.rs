@@ -155,3 +155,36 @@ fn a_person_s_own_keys_are_the_keys() {
     rig.key(KeyCode::End);
     rig.shows("F5");
 }
+
+#[test]
+fn what_can_follow_is_shown_page_by_page() {
+    let mut rig = Rig::ready(40, 12);
+    rig.ctrl('x');
+    let first = rig.screen();
+    assert!(
+        first.contains("Ctrl-X … 1–") && first.contains("· PgDn more"),
+        "{first}"
+    );
+    let all = rig.app.setup.keymap.hints(&rig.app.contexts(), &rig.app.begun);
+    let mut pages = vec![first];
+    loop {
+        rig.key(KeyCode::PageDown);
+        let page = rig.screen();
+        if page == pages[0] {
+            break;
+        }
+        pages.push(page);
+        assert!(pages.len() <= all.len(), "it comes to an end");
+    }
+    let shown = pages.concat();
+    for (chord, _) in &all {
+        assert!(shown.contains(&format!(" {chord} ")), "no {chord} in\n{shown}");
+    }
+    rig.key(KeyCode::PageUp);
+    assert_eq!(rig.screen(), pages[pages.len() - 1]);
+    // The wheel does it too, and the sequence goes on.
+    rig.mouse(MouseEventKind::ScrollDown, 1, 1);
+    assert_eq!(rig.screen(), pages[0]);
+    rig.key(KeyCode::Char('l'));
+    assert!(rig.app.ledger.is_some() && rig.app.begun.is_empty());
+}

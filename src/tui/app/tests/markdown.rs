@@ -272,3 +272,29 @@ fn code_that_grew_has_the_colours_of_code_that_came_at_once() {
     });
     ran.unwrap();
 }
+
+#[test]
+fn an_address_of_the_web_is_copied_by_a_click_or_by_enter() {
+    let mut rig = Rig::ready(60, 24);
+    rig.question("q");
+    let long = format!("https://example.org/{}", "deep/".repeat(20));
+    rig.token(
+        Channel::Answer,
+        &format!("See [the guide](https://example.org/guide \"t\"), [example.net](https://example.net) and\n\n{long}\n\nor [x](src/x.rs)."),
+    );
+    rig.finish(StopReason::EndOfSequence);
+    let copied = |text: &str| vec![Effect::Copy(text.into())];
+    assert_eq!(rig.click("the guide"), copied("https://example.org/guide"));
+    assert_eq!(rig.click("org/guide"), copied("https://example.org/guide"));
+    assert_eq!(rig.click("example.net"), copied("https://example.net"));
+    assert_eq!(rig.click("https://example.org/deep"), copied(&long));
+    // Its last row too, and by the reading cursor.
+    let frame = rig.frame();
+    let last = frame.iter().rposition(|row| row.contains("deep/")).unwrap();
+    assert_eq!(rig.click_at(4, last as u16), copied(&long));
+    assert_eq!(rig.click("or "), [], "the cursor goes there");
+    rig.key(KeyCode::Char('k'));
+    rig.key(KeyCode::Char('k'));
+    assert_eq!(rig.key(KeyCode::Enter), copied(&long));
+    assert_eq!(rig.click("src/x.rs"), [], "is no address");
+}

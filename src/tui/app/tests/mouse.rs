@@ -360,3 +360,57 @@ fn an_open_document_is_selected_and_copied_from() {
     rig.key(KeyCode::Esc);
     rig.lacks("line 59");
 }
+
+#[test]
+fn the_scroll_bar_can_be_dragged() {
+    let mut rig = answered(50, 12);
+    let bar = |rig: &mut Rig| -> Vec<u16> {
+        let buf = rig.buffer();
+        (0..12).filter(|&y| buf[(49, y)].symbol() == "▐").collect()
+    };
+    let at_end = bar(&mut rig);
+    let low = *at_end.last().unwrap();
+    assert!(rig.app.transcript.is_following());
+    rig.button(MouseEventKind::Down, NONE, (49, low));
+    rig.button(MouseEventKind::Drag, NONE, (45, 0));
+    assert_eq!(
+        rig.app.transcript.first_spot().0,
+        0,
+        "at the beginning, wherever the mouse is to the side"
+    );
+    assert!(bar(&mut rig).contains(&0));
+    rig.button(MouseEventKind::Drag, NONE, (49, 4));
+    let middle = rig.app.transcript.position().unwrap().0;
+    assert!(middle > 0 && !rig.app.transcript.is_following());
+    rig.button(MouseEventKind::Drag, NONE, (49, 11));
+    assert!(rig.app.transcript.is_following());
+    rig.button(MouseEventKind::Up, NONE, (49, 11));
+    assert_eq!(selected(&rig), "", "nothing was selected by it");
+    // A press beside the thumb brings it there.
+    rig.click_at(49, 0);
+    assert_eq!(rig.app.transcript.position().unwrap().0, 0);
+}
+
+#[test]
+fn what_is_written_is_selected_with_the_mouse() {
+    let mut rig = Rig::ready(60, 20);
+    rig.write("one two three");
+    let (x, y) = find(&mut rig, "one two");
+    drag(&mut rig, &[(x + 4, y), (x + 7, y)]);
+    let buf = rig.buffer();
+    let marked: String = (0..60)
+        .filter(|&x| buf[(x, y)].modifier.contains(Modifier::REVERSED))
+        .map(|x| buf[(x, y)].symbol().to_owned())
+        .collect();
+    assert_eq!(marked, "two");
+    assert_eq!(rig.press(KeyCode::Char('w'), KeyModifiers::ALT), copies("two"));
+    rig.write("2");
+    assert_eq!(rig.app.composer.text(), "one 2 three");
+    rig.click_at(x + 1, y);
+    rig.click_at(x + 1, y);
+    rig.key(KeyCode::Backspace);
+    assert_eq!(rig.app.composer.text(), " 2 three");
+    rig.app.setup.settings.ui.copy_on_select = true;
+    let (x, y) = find(&mut rig, "three");
+    assert_eq!(drag(&mut rig, &[(x, y), (x + 5, y)]), copies("three"));
+}

@@ -11,6 +11,8 @@ pub struct Rig {
     pub decoded: usize,
     /// What was to be kept for later runs; it is no effect of which most tests want to know.
     pub remembered: Vec<String>,
+    /// Whether drafts that are to be kept are among the effects; most tests do not want to know.
+    pub sees_drafts: bool,
     /// Colours of code that were asked for.
     pub uncoloured: Vec<CodeWanted>,
 }
@@ -31,6 +33,7 @@ impl Rig {
             now: Duration::ZERO,
             decoded: 0,
             remembered: Vec::new(),
+            sees_drafts: false,
             uncoloured: Vec::new(),
         }
     }
@@ -50,6 +53,7 @@ impl Rig {
                 self.remembered.push(text.clone());
                 false
             }
+            Effect::KeepDraft(_) if !self.sees_drafts => false,
             Effect::Highlight(Wish::Code(wanted)) => {
                 self.uncoloured.push(wanted.clone());
                 false
@@ -84,7 +88,9 @@ impl Rig {
     pub fn write(&mut self, text: &str) {
         for c in text.chars() {
             let effects = self.key(KeyCode::Char(c));
-            let only_looks = effects.iter().all(|effect| matches!(effect, Effect::ListFolder(_)));
+            let only_looks = effects
+                .iter()
+                .all(|effect| matches!(effect, Effect::ListFolder(_) | Effect::NameThemes));
             assert!(only_looks, "{effects:?} from writing {text:?}");
         }
     }
@@ -120,6 +126,7 @@ impl Rig {
             lines: 1,
             tokens: pack.tokens.len(),
             context_limit: 100_000,
+            replay: 0,
             skipped,
             notes: Vec::new(),
             pack: pack.into(),

@@ -82,6 +82,42 @@ fn it_is_found_while_it_is_written_and_walked_through() {
     );
 }
 
+/// What the reading cursor is on.
+fn under_cursor(rig: &mut Rig) -> (usize, String) {
+    let (block, byte) = rig.app.transcript.here().expect("a cursor");
+    let text = &rig.app.transcript.blocks()[block].source()[byte..];
+    (block, text.chars().take(6).collect())
+}
+
+#[test]
+fn the_reading_cursor_goes_to_the_match_and_searches_on_from_where_it_is() {
+    let mut rig = asked(60, 14);
+    leader(&mut rig, '/');
+    type_in(&mut rig, "needle");
+    rig.key(KeyCode::Enter);
+    let first = under_cursor(&mut rig);
+    assert_eq!(first.1, "needle");
+    type_in(&mut rig, "n");
+    let second = under_cursor(&mut rig);
+    assert_eq!(second.1, "needle");
+    // What is selected grows to the next match.
+    type_in(&mut rig, "vn");
+    let selected = rig.app.transcript.selected_text().expect("a selection");
+    assert!(
+        selected.starts_with("needle") && selected.matches("needle").count() >= 1,
+        "{selected:?}"
+    );
+    rig.key(KeyCode::Esc);
+    // From the first row on it is the question before.
+    type_in(&mut rig, "gg/where");
+    rig.key(KeyCode::Enter);
+    assert_eq!(under_cursor(&mut rig).1, "Where?");
+    // Giving up a search leaves the cursor where it was.
+    type_in(&mut rig, "/hay");
+    rig.key(KeyCode::Esc);
+    assert_eq!(under_cursor(&mut rig).1, "Where?");
+}
+
 #[test]
 fn the_scope_is_switched_in_the_prompt_and_kept() {
     let mut rig = asked(80, 24);

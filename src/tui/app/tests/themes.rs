@@ -168,6 +168,33 @@ fn the_ground_decides_until_somebody_does() {
 }
 
 #[test]
+fn the_themes_of_both_grounds_are_read_again() {
+    let themed = |name: &str, colour: &str| Theme::parse(name, &format!("[styles]\nanswer = '{colour}'")).unwrap();
+    let setup = Setup {
+        theme: themed("night", "red"),
+        grounds: Some(Grounds {
+            dark: themed("night", "red"),
+            light: themed("noon", "red"),
+        }),
+        ..Setup::default()
+    };
+    let mut rig = Rig::ready(80, 24);
+    rig.app = App::new(setup, rig.app.size);
+    let changed = |name: &str, theme: Result<Theme, &str>| Input::ThemeChanged {
+        name: name.into(),
+        theme: theme.map_err(str::to_owned),
+    };
+    rig.input(changed("night", Ok(themed("night", "blue"))));
+    assert_eq!(rig.app.setup.theme, themed("night", "blue"));
+    rig.input(changed("noon", Ok(themed("noon", "green"))));
+    assert_eq!(rig.app.setup.theme, themed("night", "blue"), "what is not shown waits");
+    rig.input(changed("noon", Err("noon.toml:1:1: wrong")));
+    rig.shows("noon.toml:1:1: wrong");
+    rig.input(Input::Ground(Ground::Light));
+    assert_eq!(rig.app.setup.theme, themed("noon", "green"));
+}
+
+#[test]
 fn a_terminal_with_few_colours_gets_no_others() {
     use ratatui::style::Color;
     let mut rig = Rig::ready(80, 24);
