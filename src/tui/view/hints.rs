@@ -81,15 +81,13 @@ pub fn draw(app: &App, areas: &Areas, buf: &mut Buffer) {
     let page = app.hints_page.min(layout.pages() - 1);
     let from = page * layout.at_once();
     let shown = &layout.hints[from..(from + layout.at_once()).min(layout.hints.len())];
-    let mut text = format!("{} …", written(&app.begun));
-    if layout.pages() > 1 {
-        text.push_str(&format!(
-            " {}–{} of {} · PgDn more",
-            from + 1,
-            from + shown.len(),
-            layout.hints.len()
-        ));
-    }
+    let more = if layout.pages() > 1 {
+        let (first, last, all) = (from + 1, from + shown.len(), layout.hints.len());
+        format!(" {first}–{last} of {all} · PgDn more")
+    } else {
+        String::new()
+    };
+    let text = format!("{} …{more}", written(&app.begun));
     let text = clip(&text, usize::from(title.width));
     print(buf, title.x, title.y, title.width, &text, theme.style(Part::HelpTitle));
     let rows: Vec<Rect> = rows.collect();
