@@ -40,6 +40,13 @@ pub struct Tile<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// What a weight is in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expectation {
+    Soon,
+    NotForAWhile,
+}
+
 /// What stands around a mixer or a feed-forward `f`: `h = norm(x)`, `x ← alpha·r + beta·f(h)`, where `r` is `h` or `x`.
 ///
 /// `norm(x) = x / sqrt(mean(x²) + eps) ⊙ weight`, a row at a time.
@@ -80,6 +87,10 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Takes a weight in.
     fn load(&self, tensor: TensorView, role: TensorRole) -> Result<Self::Tensor, ComputeError>;
+
+    /// Says that a weight will be used soon, or not for a while: a weight that lies on disk can be read ahead, and make room.
+    /// Changes no result.
+    fn expect(&self, _: &Self::Tensor, _: Expectation) {}
 
     /// Empty buffers.
     fn workspace(&self) -> Result<Self::Workspace, ComputeError>;

@@ -14,7 +14,7 @@ use std::fmt;
 
 use super::slab::{Half, Slab, SlabTile};
 use super::state::{LayerState, Mark, State};
-use crate::compute::{Backend, Block, ComputeError, Interrupt, Tile};
+use crate::compute::{Backend, Block, ComputeError, Expectation, Interrupt, Tile};
 use crate::model::{FeedForward, Mixer, MixerWeights, ModelConfig, ModelWeights, Residual, TensorView};
 
 /// Rows of logits computed at once: 64 of a 200,064-word vocabulary are 51 MB.
@@ -233,6 +233,9 @@ impl<B: Backend> Network<B> {
             if slab.half == Half::FeedForward && is_last {
                 break;
             }
+            if slab.tile == 0 {
+                self.expect(self.next(index, slab.half), Expectation::Soon);
+            }
             while let Some(tile) = slab.tiles.get_mut(slab.tile) {
                 match slab.half {
                     Half::Mixer => {
@@ -265,14 +268,31 @@ impl<B: Backend> Network<B> {
                     progress(done);
                 }
             }
+            self.expect(Some((index, slab.half)), Expectation::NotForAWhile);
             slab.tile = 0;
-            (slab.layer, slab.half) = match slab.half {
-                Half::Mixer => (index, Half::FeedForward),
-                Half::FeedForward => (index + 1, Half::Mixer),
-            };
+            (slab.layer, slab.half) = slab.half.next(index);
         }
         let slab = taken.take().expect("it was there a moment ago");
         Ok(slab.marks)
+    }
+
+    /// What a slab passes after a half of a layer, if anything.
+    fn next(&self, layer: usize, half: Half) -> Option<(usize, Half)> {
+        let last = self.config.layers.len() - 1;
+        Some(half.next(layer)).filter(|(layer, half)| *layer < last || (*layer, *half) == (last, Half::Mixer))
+    }
+
+    /// Tells the backend about the weights of a half of a layer. A slab is long: that is worth it, and for one token it is not.
+    fn expect(&self, place: Option<(usize, Half)>, expectation: Expectation) {
+        let Some((layer, half)) = place else { return };
+        let weights = &self.weights.layers[layer];
+        match half {
+            Half::Mixer => weights
+                .mixer
+                .tensors()
+                .for_each(|w| self.backend.expect(w, expectation)),
+            Half::FeedForward => weights.moe.tensors().for_each(|w| self.backend.expect(w, expectation)),
+        }
     }
 
     /// The mixer of a layer on one tile, which afterwards has the rows that are read. The latest version of a state has moved

@@ -28,6 +28,16 @@ pub(super) enum Half {
     FeedForward,
 }
 
+impl Half {
+    /// What comes after this half of layer `layer`.
+    pub fn next(self, layer: usize) -> (usize, Self) {
+        match self {
+            Self::Mixer => (layer, Self::FeedForward),
+            Self::FeedForward => (layer + 1, Self::Mixer),
+        }
+    }
+}
+
 pub(super) struct SlabTile<B: Backend> {
     /// Tokens of the slab before it, and those before its end.
     pub start: usize,

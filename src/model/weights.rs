@@ -140,6 +140,17 @@ impl<T> LayerWeights<T> {
     }
 }
 
+impl<T> MixerWeights<T> {
+    /// All of them.
+    pub fn tensors(&self) -> impl Iterator<Item = &T> {
+        let tensors = match self {
+            Self::Lightning(w) => [&w.qkv, &w.gate, &w.norm, &w.out],
+            Self::Softmax(w) => [&w.q, &w.k, &w.v, &w.out],
+        };
+        tensors.into_iter()
+    }
+}
+
 impl<T> LightningWeights<T> {
     pub fn try_map<U, E>(self, mut f: impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<LightningWeights<U>, E> {
         Ok(LightningWeights {
@@ -163,6 +174,12 @@ impl<T> SoftmaxWeights<T> {
 }
 
 impl<T> MoeWeights<T> {
+    /// All of them.
+    pub fn tensors(&self) -> impl Iterator<Item = &T> {
+        let experts = self.experts.iter().flat_map(|e| [&e.gate, &e.up, &e.down]);
+        self.router.iter().chain(experts)
+    }
+
     pub fn try_map<U, E>(self, mut f: impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<MoeWeights<U>, E> {
         Ok(MoeWeights {
             router: self.router.map(|router| f(router, TensorRole::Matrix)).transpose()?,

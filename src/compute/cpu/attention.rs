@@ -8,6 +8,7 @@
 use super::disjoint::Disjoint;
 use super::gemm::{Element, Gemm, Mat, MatMut, PANEL};
 use super::kv_cache::{Head, KvCache, PAGE, Page};
+use super::pairs::{Pair, PairGemm};
 use super::project::{Activation, Projection};
 use super::rope::Turns;
 use super::simd::{Isa, Kernel, exp, largest, sum};
@@ -38,8 +39,12 @@ pub(super) struct Buffers {
 pub(super) struct Scratch {
     /// `[rows, dim]`
     queries: Vec<f32>,
+    /// The same in bf16, `[rows, ⌈dim / 2⌉]`.
+    query_pairs: Vec<Pair>,
     /// `[rows, PAGE]`
     scores: Vec<f32>,
+    /// The same in bf16, `[rows, PAGE / 2]`.
+    score_pairs: Vec<Pair>,
 }
 
 impl Cpu {
@@ -321,6 +326,13 @@ impl Task {
             let at = (t * spec.heads + self.kv_head * group) * dim;
             scratch.queries.extend_from_slice(&queries[at..at + group * dim]);
         }
+        scratch.query_pairs.clear();
+        for row in scratch.queries.chunks_exact(dim) {
+            let pairs = row
+                .chunks(2)
+                .map(|two| Pair::new(two[0], two.get(1).copied().unwrap_or(0.0)));
+            scratch.query_pairs.extend(pairs);
+        }
         scratch.scores.resize(rows * PAGE, 0.0);
         for page in self.first_page..self.end_page {
             if interrupt.is_raised() {
@@ -338,7 +350,7 @@ impl Task {
             };
             match cache.page(page) {
                 Page::F32(stored) => at.attend(stored.head(self.kv_head, dim), &mut partial, scratch),
-                Page::Bf16(stored) => at.attend(stored.head(self.kv_head, dim), &mut partial, scratch),
+                Page::Bf16(pairs) => at.attend_pairs(pairs.head(self.kv_head, dim), &mut partial, scratch),
                 Page::Q8(stored) => at.attend(stored.head(self.kv_head, dim), &mut partial, scratch),
             }
         }
@@ -410,6 +422,83 @@ impl At {
             accumulate: true,
         }
         .run_on(self.isa);
+    }
+}
+
+impl At {
+    fn attend_pairs(self, (keys, values): (&[Pair], &[Pair]), partial: &mut Partial<'_>, scratch: &mut Scratch) {
+        let dim = self.dim;
+        let pairs = dim.div_ceil(2);
+        for (first, panel) in (0..self.filled).step_by(PANEL).zip(keys.chunks_exact(pairs * PANEL)) {
+            PairGemm {
+                a: &scratch.query_pairs,
+                a_stride: pairs,
+                b: panel,
+                b_stride: PANEL,
+                c: &mut scratch.scores[first..],
+                c_stride: PAGE,
+                m: self.rows,
+                n: PANEL.min(self.filled - first),
+                k: pairs,
+                accumulate: false,
+            }
+            .run_on(self.isa);
+        }
+        self.isa.run(OnlineSoftmax {
+            scores: &mut scratch.scores,
+            partial,
+            key_scales: &[],
+            value_scales: &[],
+            at: self,
+        });
+        let used = self.filled.div_ceil(2);
+        scratch.score_pairs.resize(self.rows * PAGE / 2, Pair::default());
+        self.isa.run(RoundScores {
+            scores: &scratch.scores,
+            pairs: &mut scratch.score_pairs,
+            at: self,
+        });
+        PairGemm {
+            a: &scratch.score_pairs,
+            a_stride: PAGE / 2,
+            b: values,
+            b_stride: dim,
+            c: &mut *partial.out,
+            c_stride: dim,
+            m: self.rows,
+            n: dim,
+            k: used,
+            accumulate: true,
+        }
+        .run_on(self.isa);
+    }
+}
+
+/// Weights of one page to bf16, pair by pair; one without a token is zero.
+struct RoundScores<'a> {
+    scores: &'a [f32],
+    pairs: &'a mut [Pair],
+    at: At,
+}
+
+impl Kernel for RoundScores<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let filled = self.at.filled;
+        let rows = self
+            .scores
+            .chunks_exact(PAGE)
+            .zip(self.pairs.chunks_exact_mut(PAGE / 2));
+        for (scores, pairs) in rows.take(self.at.rows) {
+            for (pair, two) in pairs.iter_mut().zip(scores[..filled].chunks_exact(2)) {
+                *pair = Pair::new(two[0], two[1]);
+            }
+            if filled % 2 == 1 {
+                pairs[filled / 2] = Pair::new(scores[filled - 1], 0.0);
+            }
+        }
     }
 }
 

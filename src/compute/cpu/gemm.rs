@@ -4,8 +4,6 @@
 //! lie transposed, and the lightning state is a `[K, N]` matrix already. The kernel keeps an `MR × PANEL` tile of C in
 //! registers and streams through A and B once.
 
-use half::bf16;
-
 use super::simd::{Isa, Kernel, mul_add};
 
 /// Columns of C computed together; also the width of a packed weight panel.
@@ -22,13 +20,6 @@ impl Element for f32 {
     #[inline(always)]
     fn widen(self) -> f32 {
         self
-    }
-}
-
-impl Element for bf16 {
-    #[inline(always)]
-    fn widen(self) -> f32 {
-        f32::from_bits(u32::from(self.to_bits()) << 16)
     }
 }
 

@@ -1,8 +1,7 @@
 //! Keys and values of one softmax layer, in pages that never move.
 
-use half::bf16;
-
 use super::gemm::{Element, PANEL};
+use super::pairs::Pair;
 use crate::model::Softmax;
 
 /// Tokens a page. A page is allocated whole.
@@ -37,7 +36,7 @@ pub struct KvCache {
 #[derive(Debug)]
 pub(super) enum Page {
     F32(Stored<f32>),
-    Bf16(Stored<bf16>),
+    Bf16(Pairs),
     Q8(Stored<i8>),
 }
 
@@ -51,6 +50,15 @@ pub(super) struct Stored<E> {
     /// What each key and each value is a multiple of, `[kv_heads, PAGE]` each; none if they are stored as they are.
     key_scales: Box<[f32]>,
     value_scales: Box<[f32]>,
+}
+
+/// A page in bf16, as [`PairGemm`](super::pairs::PairGemm) reads it.
+#[derive(Debug)]
+pub(super) struct Pairs {
+    /// Pairs of channels, `[kv_heads, PAGE / PANEL, ⌈dim / 2⌉, PANEL]`.
+    keys: Box<[Pair]>,
+    /// Pairs of tokens, `[kv_heads, PAGE / 2, dim]`.
+    values: Box<[Pair]>,
 }
 
 /// A page of one head.
@@ -76,13 +84,6 @@ impl Store for f32 {
     const SCALED: bool = false;
     fn store(x: f32) -> Self {
         x
-    }
-}
-
-impl Store for bf16 {
-    const SCALED: bool = false;
-    fn store(x: f32) -> Self {
-        Self::from_f32(x)
     }
 }
 
@@ -136,7 +137,7 @@ impl KvCache {
         match self.kind {
             KvType::F32 => Page::F32(Stored::new(heads, dim)),
             KvType::Auto if self.len >= LONG => Page::Q8(Stored::new(heads, dim)),
-            KvType::Auto | KvType::Bf16 => Page::Bf16(Stored::new(heads, dim)),
+            KvType::Auto | KvType::Bf16 => Page::Bf16(Pairs::new(heads, dim)),
             KvType::Q8 => Page::Q8(Stored::new(heads, dim)),
         }
     }
@@ -195,5 +196,38 @@ impl<E> Stored<E> {
             key_scales: scales(&self.key_scales),
             value_scales: scales(&self.value_scales),
         }
+    }
+}
+
+impl Pairs {
+    fn new(heads: usize, dim: usize) -> Self {
+        Self {
+            keys: vec![Pair::default(); heads * dim.div_ceil(2) * PAGE].into_boxed_slice(),
+            values: vec![Pair::default(); heads * dim * PAGE / 2].into_boxed_slice(),
+        }
+    }
+
+    fn put(&mut self, slot: usize, dim: usize, key: &[f32], value: &[f32]) {
+        let pairs = dim.div_ceil(2);
+        for (head, (key, value)) in key.chunks_exact(dim).zip(value.chunks_exact(dim)).enumerate() {
+            let panel = (head * PAGE / PANEL + slot / PANEL) * pairs;
+            for (i, k) in key.chunks(2).enumerate() {
+                let pair = Pair::new(k[0], k.get(1).copied().unwrap_or(0.0));
+                self.keys[(panel + i) * PANEL + slot % PANEL] = pair;
+            }
+            let values = &mut self.values[(head * PAGE / 2 + slot / 2) * dim..][..dim];
+            for (pair, v) in values.iter_mut().zip(value) {
+                *pair = pair.with(slot % 2, *v);
+            }
+        }
+    }
+
+    /// Keys and values of one head, `[PAGE / PANEL, ⌈dim / 2⌉, PANEL]` and `[PAGE / 2, dim]`.
+    pub(super) fn head(&self, head: usize, dim: usize) -> (&[Pair], &[Pair]) {
+        let (keys, values) = (dim.div_ceil(2) * PAGE, PAGE / 2 * dim);
+        (
+            &self.keys[head * keys..][..keys],
+            &self.values[head * values..][..values],
+        )
     }
 }

@@ -1,5 +1,6 @@
 //! The operations on the CPU: f32 activations, weights used where they lie in the map, several threads.
 
+mod arena;
 mod attention;
 mod disjoint;
 mod elementwise;
@@ -7,6 +8,7 @@ mod gemm;
 mod kv_cache;
 mod lightning;
 mod moe;
+mod pairs;
 mod pool;
 mod project;
 mod quantised;
@@ -18,6 +20,7 @@ mod workspace;
 use std::num::NonZero;
 use std::ops::Range;
 
+use self::arena::Arena;
 pub use self::kv_cache::{KvCache, KvType};
 pub use self::lightning::LightningState;
 use self::pool::Pool;
@@ -28,7 +31,7 @@ use self::weight::Input;
 pub use self::weight::Weight;
 pub use self::workspace::Workspace;
 use self::workspace::{Threads, all};
-use super::{Backend, Block, ComputeError, Interrupt, Tile};
+use super::{Backend, Block, ComputeError, Expectation, Interrupt, Tile};
 use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorRole, TensorView};
 
 /// Tokens that a mixer takes at a time, however large the tile: its projections then stay in the last-level cache.
@@ -40,7 +43,8 @@ pub struct Cpu {
     pool: Pool,
     isa: Isa,
     kv: KvType,
-    pack: bool,
+    /// Where quantised weights are packed; none if they are used where they lie.
+    arena: Option<Arena>,
 }
 
 impl Cpu {
@@ -59,7 +63,7 @@ impl Cpu {
             pool,
             isa: Isa::detect(),
             kv: KvType::default(),
-            pack: true,
+            arena: Some(Arena::default()),
         })
     }
 
@@ -81,7 +85,7 @@ impl Cpu {
     /// models that do not fit in memory.
     #[must_use]
     pub fn in_place(mut self) -> Self {
-        self.pack = false;
+        self.arena = None;
         self
     }
 }
@@ -107,7 +111,13 @@ impl Backend for Cpu {
     type Workspace = Workspace;
 
     fn load(&self, tensor: TensorView, role: TensorRole) -> Result<Weight, ComputeError> {
-        Ok(Weight::new(tensor, role, self.pack))
+        let name = tensor.name().to_owned();
+        Weight::new(tensor, role, self.arena.as_ref())
+            .map_err(|e| ComputeError::Backend(format!("no memory for the weights {name}: {e}")))
+    }
+
+    fn expect(&self, tensor: &Weight, expectation: Expectation) {
+        tensor.expect(expectation);
     }
 
     fn workspace(&self) -> Result<Workspace, ComputeError> {

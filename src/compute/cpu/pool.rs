@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,8 @@ use std::thread::{self, JoinHandle, Thread};
 const SPINS: usize = 4_000;
 /// Spins after which a thread offers its core to others each time: a loaded machine must not wait for a spinning thread.
 const POLITE: usize = 200;
+/// Times that a thread asks for tasks in a step: enough for those that are late to be helped out.
+const SHARES: usize = 6;
 
 /// A fixed number of threads, the caller's among them.
 pub(super) struct Pool {
@@ -81,24 +84,26 @@ impl Pool {
         self.workers.len() + 1
     }
 
-    /// Runs `task(thread, i)` for each `i` below `tasks`, on any of the threads, and returns when all are done. `thread` is below
-    /// [`threads`](Self::threads); no two tasks run on one thread at a time.
+    /// Runs `some(thread, range)` for consecutive ranges of the tasks `0..tasks`, on any of the threads, and returns when all are
+    /// done. `thread` is below [`threads`](Self::threads); no two calls run on one thread at a time.
     ///
     /// # Panics
-    /// If a task panics; the others are finished first.
-    pub fn run(&self, tasks: usize, task: impl Fn(usize, usize) + Sync) {
+    /// If a call panics; the others are finished first.
+    pub fn run(&self, tasks: usize, some: impl Fn(usize, Range<usize>) + Sync) {
         if tasks <= 1 || self.workers.is_empty() {
-            (0..tasks).for_each(|i| task(0, i));
+            some(0, 0..tasks);
             return;
         }
+        // Neighbouring tasks read neighbouring memory, and taking one costs as much as a short task.
+        let share = (tasks / (self.threads() * SHARES)).max(1);
         let next = AtomicUsize::new(0);
         self.broadcast(&|thread| {
             loop {
-                let i = next.fetch_add(1, Ordering::Relaxed);
-                if i >= tasks {
+                let start = next.fetch_add(share, Ordering::Relaxed);
+                if start >= tasks {
                     return;
                 }
-                task(thread, i);
+                some(thread, start..tasks.min(start + share));
             }
         });
     }
@@ -214,9 +219,11 @@ mod tests {
         for tasks in (0..200).chain([1, 3, 4, 5]) {
             let sum = AtomicU64::new(0);
             let count = AtomicU64::new(0);
-            pool.run(tasks, |_, i| {
-                sum.fetch_add(i as u64, Ordering::Relaxed);
-                count.fetch_add(1, Ordering::Relaxed);
+            pool.run(tasks, |_, range| {
+                for i in range {
+                    sum.fetch_add(i as u64, Ordering::Relaxed);
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
             });
             assert_eq!(count.into_inner(), tasks as u64);
             assert_eq!(sum.into_inner(), (tasks * tasks.saturating_sub(1) / 2) as u64);
@@ -229,16 +236,16 @@ mod tests {
         for bad in 0..20 {
             let ran = AtomicU64::new(0);
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(20, |_, i| {
+                pool.run(20, |_, range| {
                     ran.fetch_add(1, Ordering::Relaxed);
-                    assert!(i != bad, "task {i}");
+                    assert!(!range.contains(&bad), "task {bad}");
                 });
             }));
             assert!(outcome.is_err());
         }
         let ran = AtomicU64::new(0);
-        pool.run(20, |_, _| {
-            ran.fetch_add(1, Ordering::Relaxed);
+        pool.run(20, |_, range| {
+            ran.fetch_add(range.len() as u64, Ordering::Relaxed);
         });
         assert_eq!(ran.into_inner(), 20);
     }
@@ -251,9 +258,9 @@ mod tests {
             for _ in 0..3 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        pool.run(7, |thread, i| {
+                        pool.run(7, |thread, range| {
                             assert!(thread < pool.threads());
-                            total.fetch_add(i as u64, Ordering::Relaxed);
+                            total.fetch_add(range.sum::<usize>() as u64, Ordering::Relaxed);
                         });
                     }
                 });

@@ -1,6 +1,8 @@
 //! Products as parallel steps: tasks of 32 rows of a weight, taken by any thread.
 
 use super::Cpu;
+use std::ops::Range;
+
 use super::disjoint::Disjoint;
 use super::elementwise::{RmsNorm, Sigmoid, Silu};
 use super::quantised::Quantise;
@@ -55,15 +57,19 @@ impl Cpu {
         interrupt: &Interrupt,
         task: impl Fn(usize, &mut Thread) + Sync,
     ) -> Result<(), Interrupted> {
-        let checked = |thread: usize, i: usize| {
-            if !interrupt.is_raised() {
-                task(i, &mut threads.of(thread));
+        let some = |thread: usize, range: Range<usize>| {
+            let mut buffers = threads.of(thread);
+            for i in range {
+                if interrupt.is_raised() {
+                    return;
+                }
+                task(i, &mut buffers);
             }
         };
         if work < WORTH_THREADS {
-            (0..tasks).for_each(|i| checked(0, i));
+            some(0, 0..tasks);
         } else {
-            self.pool.run(tasks, checked);
+            self.pool.run(tasks, some);
         }
         interrupt.check()
     }

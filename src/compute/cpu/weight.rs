@@ -1,8 +1,10 @@
 //! A weight as the products use it.
 
+use super::arena::Arena;
 use super::gemm::{Gemm, Mat, MatMut, PANEL};
-use super::quantised::{self, Panels, Quantised};
+use super::quantised::{self, Panels, Quantised, Transient};
 use super::simd::{Isa, Kernel, mul_add};
+use crate::compute::Expectation;
 use crate::model::{Dtype, TensorRole, TensorView};
 
 /// Rows of a product's result that one task computes: a panel of floats, two panels of quantised weights, and one block of
@@ -39,19 +41,22 @@ pub(super) struct Scratch {
     panel: Vec<f32>,
     gathered: Vec<f32>,
     /// A panel of quantised weights that are not kept in panels.
-    transient: Panels,
+    transient: Transient,
     remainder: Vec<f32>,
 }
 
 impl Weight {
-    /// `pack`: quantised matrices are copied into panels; otherwise that is done for each use.
-    pub fn new(view: TensorView, role: TensorRole, pack: bool) -> Self {
+    /// With an arena quantised matrices are copied into panels there; otherwise that is done for each use.
+    pub(super) fn new(view: TensorView, role: TensorRole, arena: Option<&Arena>) -> std::io::Result<Self> {
         let is_matrix = matches!(role, TensorRole::Matrix | TensorRole::TableAndMatrix);
-        let panels = (pack && is_matrix && Panels::fit(view.dtype(), view.shape()[1])).then(|| Panels::pack(&view));
+        let panels = match arena {
+            Some(arena) if is_matrix && Panels::fit(view.dtype(), view.shape()[1]) => Some(Panels::pack(&view, arena)?),
+            _ => None,
+        };
         if panels.is_some() && role == TensorRole::Matrix {
             view.release();
         }
-        Self {
+        Ok(Self {
             factors: if role == TensorRole::Norm {
                 view.to_f32()
             } else {
@@ -59,6 +64,17 @@ impl Weight {
             },
             panels,
             view,
+        })
+    }
+
+    /// Reads ahead what is used where it lies in the file, or lets it go.
+    pub(super) fn expect(&self, expectation: Expectation) {
+        if self.panels.is_some() || !self.factors.is_empty() {
+            return;
+        }
+        match expectation {
+            Expectation::Soon => self.view.will_need(),
+            Expectation::NotForAWhile => self.view.release(),
         }
     }
 
@@ -112,19 +128,16 @@ impl Weight {
         let halves = self.width(task).div_ceil(quantised::ROWS);
         for half in 0..halves {
             let panel = 2 * task + half;
-            let (panels, index) = match &self.panels {
-                Some(panels) => (panels, panel),
-                None => {
-                    scratch.transient.repack(&self.view, panel);
-                    (&scratch.transient, 0)
-                }
+            let panel = match &self.panels {
+                Some(panels) => panels.panel(panel),
+                None => scratch.transient.pack(&self.view, panel),
             };
             let column = half * quantised::ROWS;
-            quantised::multiply(isa, panels, index, input.quantised, tokens, &mut out[column..], ROWS);
+            quantised::multiply(isa, panel, input.quantised, tokens, &mut out[column..], ROWS);
             if let Some(remainder) = input.remainder {
                 let more = &mut scratch.remainder;
                 more.resize(tokens.len() * quantised::ROWS, 0.0);
-                quantised::multiply(isa, panels, index, remainder, tokens, more, quantised::ROWS);
+                quantised::multiply(isa, panel, remainder, tokens, more, quantised::ROWS);
                 for (out, more) in out.chunks_mut(ROWS).zip(more.chunks(quantised::ROWS)) {
                     for (out, more) in out[column..].iter_mut().zip(more) {
                         *out += more;

@@ -22,7 +22,7 @@ mod plain;
 mod tests;
 
 pub(super) use input::{Quantise, Quantised};
-pub(super) use pack::Panels;
+pub(super) use pack::{Panel, Panels, Transient};
 
 use super::simd::Isa;
 
@@ -34,17 +34,8 @@ pub(super) const BLOCK: usize = 32;
 /// Tokens that go through a panel together: what the registers hold.
 const GROUP: usize = 8;
 
-/// `out[i, r]` = row `first_row + r` of the weights times activations `tokens[i]`, for 16 `r`; `out` is `[tokens, stride]`.
-pub(super) fn multiply(
-    isa: Isa,
-    panels: &Panels,
-    panel: usize,
-    input: &Quantised,
-    tokens: &[u32],
-    out: &mut [f32],
-    stride: usize,
-) {
-    let panel = panels.panel(panel);
+/// `out[i, r]` = row `r` of the panel times activations `tokens[i]`, for 16 `r`; `out` is `[tokens, stride]`.
+pub(super) fn multiply(isa: Isa, panel: Panel<'_>, input: &Quantised, tokens: &[u32], out: &mut [f32], stride: usize) {
     assert_eq!(
         panel.blocks,
         input.blocks(),

@@ -11,12 +11,12 @@
 //! | 6 | as 4, and 2 vectors: vector `h` has bits 4 and 5 of group `4h + j` at bit `2j` |
 
 use std::array::from_fn;
-use std::fmt;
 
 use half::f16;
 use rayon::prelude::*;
 
 use super::{BLOCK, ROWS};
+use crate::compute::cpu::arena::{Arena, Line, Lines};
 use crate::model::{Dtype, TensorView};
 
 /// Columns of a superblock.
@@ -117,6 +117,11 @@ impl Shape {
         }
     }
 
+    /// Of a panel.
+    fn lines(self) -> usize {
+        self.bytes().div_ceil(size_of::<Line>())
+    }
+
     fn bytes(self) -> usize {
         self.blocks * (self.format.bits.bytes() + self.format.scales.bytes())
             + self.blocks / BLOCKS_A_SUPER * self.format.scales.super_bytes()
@@ -124,31 +129,19 @@ impl Shape {
 }
 
 /// A matrix `[rows, columns]` in panels.
-#[derive(Default)]
+#[derive(Debug)]
 pub(in crate::compute::cpu) struct Panels {
-    shape: Option<Shape>,
-    /// Of a panel.
-    lines: usize,
-    data: Vec<Line>,
+    shape: Shape,
+    data: Lines,
 }
 
-impl fmt::Debug for Panels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Panels")
-            .field("shape", &self.shape)
-            .field("bytes", &self.bytes())
-            .finish_non_exhaustive()
-    }
-}
-
-/// Vectors are loaded from addresses that are multiples of 64.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+/// A panel that is made when it is used.
+#[derive(Debug, Default)]
+pub(in crate::compute::cpu) struct Transient(Vec<Line>);
 
 /// One panel.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Panel<'a> {
+pub(in crate::compute::cpu) struct Panel<'a> {
     pub format: Format,
     pub blocks: usize,
     /// `[blocks, bits.bytes()]`, aligned to 64.
@@ -171,51 +164,34 @@ impl Panels {
 
     /// The matrix in panels; rows that are missing from the last one are zeros.
     ///
+    /// # Errors
+    /// If there is no memory.
+    ///
     /// # Panics
     /// If it does not [`fit`](Self::fit).
-    pub fn pack(matrix: &TensorView) -> Self {
-        let mut panels = Self::default();
-        panels.resize(matrix, matrix.shape()[0].div_ceil(ROWS));
-        let lines = panels.lines;
-        panels
-            .data
-            .par_chunks_mut(lines)
+    pub fn pack(matrix: &TensorView, arena: &Arena) -> std::io::Result<Self> {
+        let shape = Shape::of(matrix);
+        let mut data = arena.lines(shape.lines() * matrix.shape()[0].div_ceil(ROWS))?;
+        data.par_chunks_mut(shape.lines())
             .enumerate()
             .for_each(|(panel, lines)| pack_panel(matrix, panel, lines));
-        panels
+        Ok(Self { shape, data })
     }
 
-    /// Makes these panel `panel` of the matrix, and no other.
-    pub fn repack(&mut self, matrix: &TensorView, panel: usize) {
-        self.resize(matrix, 1);
-        pack_panel(matrix, panel, &mut self.data);
+    pub(in crate::compute::cpu) fn panel(&self, panel: usize) -> Panel<'_> {
+        let lines = self.shape.lines();
+        Panel::new(self.shape, &self.data[panel * lines..][..lines])
     }
+}
 
-    fn resize(&mut self, matrix: &TensorView, panels: usize) {
+impl Transient {
+    /// Panel `panel` of the matrix.
+    pub fn pack(&mut self, matrix: &TensorView, panel: usize) -> Panel<'_> {
         let shape = Shape::of(matrix);
-        self.lines = shape.bytes().div_ceil(size_of::<Line>());
-        self.shape = Some(shape);
-        self.data.clear();
-        self.data.resize(self.lines * panels, Line([0; 64]));
-    }
-
-    /// Bytes in memory.
-    pub fn bytes(&self) -> usize {
-        size_of_val(&*self.data)
-    }
-
-    pub(super) fn panel(&self, panel: usize) -> Panel<'_> {
-        let Shape { format, blocks } = self.shape.expect("they have been packed");
-        let bytes = as_bytes(&self.data[panel * self.lines..][..self.lines]);
-        let (integers, rest) = bytes.split_at(blocks * format.bits.bytes());
-        let (scales, super_scales) = rest.split_at(blocks * format.scales.bytes());
-        Panel {
-            format,
-            blocks,
-            integers,
-            scales,
-            super_scales,
-        }
+        self.0.clear();
+        self.0.resize(shape.lines(), Line([0; 64]));
+        pack_panel(matrix, panel, &mut self.0);
+        Panel::new(shape, &self.0)
     }
 }
 
@@ -413,11 +389,25 @@ fn fifth(bytes: &[u8], i: usize) -> u8 {
     (bytes[i / 8] >> (i % 8) & 1) << 4
 }
 
+impl<'a> Panel<'a> {
+    fn new(Shape { format, blocks }: Shape, lines: &'a [Line]) -> Self {
+        let (integers, rest) = as_bytes(lines).split_at(blocks * format.bits.bytes());
+        let (scales, super_scales) = rest.split_at(blocks * format.scales.bytes());
+        Self {
+            format,
+            blocks,
+            integers,
+            scales,
+            super_scales,
+        }
+    }
+}
+
 impl Panel<'_> {
     /// Block `block` as integers `[group][row][column in the group]`, its scales and its minima; the scales are those of
     /// the first and the second half.
     #[inline(always)]
-    pub fn unpack(&self, block: usize) -> Unpacked {
+    pub(super) fn unpack(&self, block: usize) -> Unpacked {
         let bytes = self.format.bits.bytes();
         let stored = self.integers[block * bytes..][..bytes].as_chunks::<64>().0;
         let mut integers = [[0u8; 64]; BLOCK / 4];

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::compute::cpu::arena::Arena;
 use crate::model::{Dtype, TensorView};
 
 const QUANTISED: [Dtype; 8] = [
@@ -79,7 +80,7 @@ impl Case {
         let mut out = vec![0.0; self.tokens.len() * rows];
         let mut part = vec![f32::NAN; self.tokens.len() * ROWS];
         for panel in 0..rows.div_ceil(ROWS) {
-            multiply(isa, panels, panel, input, &self.tokens, &mut part, ROWS);
+            multiply(isa, panels.panel(panel), input, &self.tokens, &mut part, ROWS);
             for (out, part) in out.chunks_mut(rows).zip(part.chunks(ROWS)) {
                 let width = ROWS.min(rows - panel * ROWS);
                 out[panel * ROWS..][..width].copy_from_slice(&part[..width]);
@@ -125,7 +126,7 @@ proptest! {
     /// Every instruction set gives what the equation gives.
     #[test]
     fn vectors_equal_the_plain_product(case in cases()) {
-        let panels = Panels::pack(&case.weights);
+        let panels = Panels::pack(&case.weights, &Arena::default()).unwrap();
         let (input, _) = case.quantised(Isa::Portable);
         let expected = case.product(Isa::Portable, &panels, &input);
         let scale = largest(&expected);
@@ -141,7 +142,7 @@ proptest! {
     /// Rounded once the activations cost at most half a step each; rounded twice, nothing that f32 would not.
     #[test]
     fn the_product_is_that_of_the_stored_weights(case in cases()) {
-        let panels = Panels::pack(&case.weights);
+        let panels = Panels::pack(&case.weights, &Arena::default()).unwrap();
         let (input, remainder) = case.quantised(Isa::detect());
         let once = case.product(Isa::detect(), &panels, &input);
         let more = case.product(Isa::detect(), &panels, &remainder);
@@ -160,14 +161,14 @@ proptest! {
     /// A panel packed when it is used is the one that was packed before.
     #[test]
     fn transient_panels_are_the_same(case in cases()) {
-        let panels = Panels::pack(&case.weights);
+        let panels = Panels::pack(&case.weights, &Arena::default()).unwrap();
         let (input, _) = case.quantised(Isa::detect());
-        let mut transient = Panels::default();
+        let mut transient = Transient::default();
         let (mut a, mut b) = (vec![0.0; case.tokens.len() * ROWS], vec![0.0; case.tokens.len() * ROWS]);
         for panel in (0..case.weights.shape()[0].div_ceil(ROWS)).rev() {
-            transient.repack(&case.weights, panel);
-            multiply(Isa::detect(), &panels, panel, &input, &case.tokens, &mut a, ROWS);
-            multiply(Isa::detect(), &transient, 0, &input, &case.tokens, &mut b, ROWS);
+            let made = transient.pack(&case.weights, panel);
+            multiply(Isa::detect(), panels.panel(panel), &input, &case.tokens, &mut a, ROWS);
+            multiply(Isa::detect(), made, &input, &case.tokens, &mut b, ROWS);
             prop_assert_eq!(&a, &b);
         }
     }
@@ -191,7 +192,7 @@ fn extremes_do_not_saturate() {
                 x: vec![x; columns],
                 tokens: vec![0],
             };
-            let panels = Panels::pack(&case.weights);
+            let panels = Panels::pack(&case.weights, &Arena::default()).unwrap();
             let expected = f32::from(byte.cast_signed()) * x * columns as f32;
             for isa in [
                 Isa::detect(),
