@@ -2,7 +2,11 @@
 //!
 //! Everything else reduces to this one shape: a weight panel is widened and transposed to `[K, PANEL]`, cached keys
 //! lie transposed, and the lightning state is a `[K, N]` matrix already. The kernel keeps an `MR × PANEL` tile of C in
-//! registers and streams through A and B once.
+//! registers and streams through A and B once. The compiler makes good code of it for 16 registers; for the 32 wide ones of
+//! AVX-512 it is written out.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
 
 use super::simd::{Isa, Kernel, mul_add};
 
@@ -14,6 +18,14 @@ const MR: usize = 8;
 /// What B may be stored as; it is widened to f32 as it is read.
 pub trait Element: Copy {
     fn widen(self) -> f32;
+
+    /// 16 of them, those of `mask`; the others are zero and not touched.
+    ///
+    /// # Safety
+    /// The processor must have AVX-512, and those of `mask` must be readable.
+    #[cfg(target_arch = "x86_64")]
+    #[allow(unsafe_code)]
+    unsafe fn load(from: *const Self, mask: u16) -> __m512;
 }
 
 impl Element for f32 {
@@ -21,12 +33,30 @@ impl Element for f32 {
     fn widen(self) -> f32 {
         self
     }
+
+    #[cfg(target_arch = "x86_64")]
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn load(from: *const Self, mask: u16) -> __m512 {
+        // SAFETY: as the caller vouches.
+        unsafe { _mm512_maskz_loadu_ps(mask, from) }
+    }
 }
 
 impl Element for i8 {
     #[inline(always)]
     fn widen(self) -> f32 {
         f32::from(self)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[allow(unsafe_code)]
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
+    unsafe fn load(from: *const Self, mask: u16) -> __m512 {
+        // SAFETY: as the caller vouches.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(mask, from))) }
     }
 }
 
@@ -56,6 +86,25 @@ pub struct Gemm<'a, E = f32> {
 
 impl<E: Element> Gemm<'_, E> {
     pub fn run_on(self, isa: Isa) {
+        #[cfg(target_arch = "x86_64")]
+        if isa == Isa::Avx512 {
+            if self.m == 0 || self.n == 0 {
+                return;
+            }
+            let reach = |rows: usize, stride: usize, width: usize| rows.saturating_sub(1) * stride + width;
+            assert!(self.a.data.len() >= reach(self.m, self.a.stride, self.k), "A");
+            assert!(
+                self.k == 0 || self.b.data.len() >= reach(self.k, self.b.stride, self.n),
+                "B"
+            );
+            assert!(self.c.data.len() >= reach(self.m, self.c.stride, self.n), "C");
+            // SAFETY: this variant exists only where the features are, and the operands are as long as was just checked.
+            #[allow(unsafe_code)]
+            unsafe {
+                avx512::multiply(self);
+            }
+            return;
+        }
         isa.run(self);
     }
 }
@@ -165,6 +214,79 @@ impl<E: Element> Tile<'_, E> {
             }
         }
         acc
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    #![allow(unsafe_code)]
+
+    use std::arch::x86_64::*;
+
+    use super::{Element, Gemm};
+
+    const LANES: usize = 16;
+
+    /// # Safety
+    /// The processor must have the features, and the operands be as long as their sizes say.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,fma")]
+    pub unsafe fn multiply<E: Element>(mut gemm: Gemm<'_, E>) {
+        for column in (0..gemm.n).step_by(2 * LANES) {
+            let mut row = 0;
+            while row < gemm.m {
+                // SAFETY: handed on to the caller.
+                unsafe {
+                    match gemm.m - row {
+                        8.. => tile::<E, 8>(&mut gemm, row, column),
+                        7 => tile::<E, 7>(&mut gemm, row, column),
+                        6 => tile::<E, 6>(&mut gemm, row, column),
+                        5 => tile::<E, 5>(&mut gemm, row, column),
+                        4 => tile::<E, 4>(&mut gemm, row, column),
+                        3 => tile::<E, 3>(&mut gemm, row, column),
+                        2 => tile::<E, 2>(&mut gemm, row, column),
+                        _ => tile::<E, 1>(&mut gemm, row, column),
+                    }
+                }
+                row += 8;
+            }
+        }
+    }
+
+    /// `R` rows and up to two vectors of C.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,fma")]
+    unsafe fn tile<E: Element, const R: usize>(gemm: &mut Gemm<'_, E>, row: usize, column: usize) {
+        let left = gemm.n - column;
+        let mask = |lanes: usize| if lanes >= LANES { u16::MAX } else { (1 << lanes) - 1 };
+        let masks = [mask(left), mask(left.saturating_sub(LANES))];
+        // SAFETY: within the lengths that the caller vouches for; what the masks leave out is not touched.
+        unsafe {
+            let a = gemm.a.data.as_ptr().add(row * gemm.a.stride);
+            let b = gemm.b.data.as_ptr().wrapping_add(column);
+            let mut sums = [[_mm512_setzero_ps(); 2]; R];
+            for k in 0..gemm.k {
+                let b = b.wrapping_add(k * gemm.b.stride);
+                let b = [E::load(b, masks[0]), E::load(b.wrapping_add(LANES), masks[1])];
+                for r in 0..R {
+                    let a = _mm512_set1_ps(*a.add(r * gemm.a.stride + k));
+                    for v in 0..2 {
+                        sums[r][v] = _mm512_fmadd_ps(a, b[v], sums[r][v]);
+                    }
+                }
+            }
+            let c = gemm.c.data.as_mut_ptr().add(row * gemm.c.stride + column);
+            for (r, sums) in sums.iter().enumerate() {
+                for (v, sum) in sums.iter().enumerate() {
+                    let c = c.wrapping_add(r * gemm.c.stride + v * LANES);
+                    let sum = if gemm.accumulate {
+                        _mm512_add_ps(_mm512_maskz_loadu_ps(masks[v], c), *sum)
+                    } else {
+                        *sum
+                    };
+                    _mm512_mask_storeu_ps(c, masks[v], sum);
+                }
+            }
+        }
     }
 }
 

@@ -111,7 +111,7 @@ impl Weight {
         ROWS.min(self.rows() - task * ROWS)
     }
 
-    /// `out[i, r]` = row `task·32 + r` of the weight times activations `tokens[i]`; `out` is `[tokens, 32]`, and what is beyond
+    /// `out[i, r]` = row `task·32 + r` of the weight times activations `tokens[i]`, which ascend; `out` is `[tokens, 32]`, and what is beyond
     /// [`width`](Self::width) unspecified.
     pub(super) fn multiply(
         &self,
@@ -180,15 +180,21 @@ impl Weight {
             row,
             panel,
         });
-        for (tokens, out) in tokens.chunks(GATHERED).zip(out.chunks_mut(GATHERED * ROWS)) {
-            scratch.gathered.clear();
-            for token in tokens {
-                let row = &rows[*token as usize * columns..][..columns];
-                scratch.gathered.extend_from_slice(row);
+        // Tokens ascend, so those that span as many as they are follow each other and need not be gathered.
+        let (start, end) = (tokens[0] as usize, tokens[tokens.len() - 1] as usize + 1);
+        let consecutive = (end - start == tokens.len()).then(|| &rows[start * columns..end * columns]);
+        let some = if consecutive.is_some() { tokens.len() } else { GATHERED };
+        for (tokens, out) in tokens.chunks(some).zip(out.chunks_mut(some * ROWS)) {
+            if consecutive.is_none() {
+                scratch.gathered.clear();
+                for token in tokens {
+                    let row = &rows[*token as usize * columns..][..columns];
+                    scratch.gathered.extend_from_slice(row);
+                }
             }
             Gemm {
                 a: Mat {
-                    data: &scratch.gathered,
+                    data: consecutive.unwrap_or(&scratch.gathered),
                     stride: columns,
                 },
                 b: Mat {

@@ -26,7 +26,7 @@ pub(super) const BLOCKS_A_SUPER: usize = SUPER / BLOCK;
 
 /// How the integers of a block are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bits {
+pub(in crate::compute::cpu) enum Bits {
     Eight,
     Four,
     Five,
@@ -35,7 +35,7 @@ pub(super) enum Bits {
 
 /// How the scales of a block are stored, for 16 rows each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scales {
+pub(in crate::compute::cpu) enum Scales {
     /// `s` as f16.
     Half,
     /// `s` and `m` as f16.
@@ -78,7 +78,7 @@ impl Scales {
 
 /// A storage format of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Format {
+pub(in crate::compute::cpu) struct Format {
     pub bits: Bits,
     pub scales: Scales,
     /// What is taken from each integer.
