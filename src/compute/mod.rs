@@ -126,7 +126,6 @@ pub trait Backend: Send + Sync + 'static {
     /// A lightning-attention block on `x` `[tokens, hidden]`, which becomes `[tile.outputs, hidden]`. `f(h)` is the projection
     /// with `SiLU`, the recurrence from `state` (see [`Lightning`]), norm over all heads, gate, output projection. Writes
     /// the state after the last token to `next`. Any tile size gives the same result within rounding.
-    #[allow(clippy::too_many_arguments, reason = "each is one thing of the equation")]
     fn lightning(
         &self,
         workspace: &mut Self::Workspace,
@@ -142,7 +141,6 @@ pub trait Backend: Send + Sync + 'static {
     /// A causal softmax-attention block on `x` `[tokens, hidden]`, which becomes `[tile.outputs, hidden]`. Appends the
     /// tile's keys and values to `cache`, which holds exactly `tile.position` tokens on entry. Scale `head_dim^-½`;
     /// query head `i` reads kv head `i / (heads / kv_heads)`.
-    #[allow(clippy::too_many_arguments, reason = "each is one thing of the equation")]
     fn softmax(
         &self,
         workspace: &mut Self::Workspace,
@@ -166,7 +164,6 @@ pub trait Backend: Send + Sync + 'static {
     ) -> Result<(), ComputeError>;
 
     /// Makes `logits` `head·norm(x)` of the rows `rows` of `x`, in f32: `[rows, vocab]`, row-major.
-    #[allow(clippy::too_many_arguments, reason = "each is one thing of the equation")]
     fn head(
         &self,
         workspace: &mut Self::Workspace,

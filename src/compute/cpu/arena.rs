@@ -96,7 +96,7 @@ impl Deref for Lines {
     fn deref(&self) -> &[Line] {
         // SAFETY: the lines lie within the mapping, which `piece` keeps, at an address that is a multiple of 64, and every
         // byte is valid. Nobody else has these lines, so they are not written while they are borrowed.
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, clippy::cast_ptr_alignment)]
         unsafe {
             let first = self.piece.map.as_ptr().add(self.piece.start).cast::<Line>();
             std::slice::from_raw_parts(first.add(self.start), self.len)
@@ -107,7 +107,7 @@ impl Deref for Lines {
 impl DerefMut for Lines {
     fn deref_mut(&mut self) -> &mut [Line] {
         // SAFETY: as above; they are borrowed mutably through their only owner, and the mapping may be written.
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, clippy::cast_ptr_alignment)]
         unsafe {
             let first = self.piece.map.as_ptr().cast_mut().add(self.piece.start).cast::<Line>();
             std::slice::from_raw_parts_mut(first.add(self.start), self.len)

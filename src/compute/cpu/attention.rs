@@ -576,11 +576,7 @@ fn merge(tasks: &[Task], partials: &[f32], spec: &Softmax, token: usize, out: &m
                 .iter()
                 .map(|task| partial(task).0)
                 .fold(f32::NEG_INFINITY, f32::max);
-            let total: f32 = parts
-                .iter()
-                .map(|task| partial(task))
-                .map(|(m, sum, _)| sum * (m - max).exp())
-                .sum();
+            let total: f32 = parts.iter().map(partial).map(|(m, sum, _)| sum * (m - max).exp()).sum();
             let out = &mut out[(parts[0].kv_head * group + g) * dim..][..dim];
             out.fill(0.0);
             for task in parts {

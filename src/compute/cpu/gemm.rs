@@ -220,6 +220,7 @@ impl<E: Element> Tile<'_, E> {
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     #![allow(unsafe_code)]
+    #![allow(clippy::needless_range_loop, reason = "several arrays are walked together")]
 
     use std::arch::x86_64::*;
 

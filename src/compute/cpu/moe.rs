@@ -58,23 +58,20 @@ impl Cpu {
             normed,
             interrupt,
         )?;
-        match &weights.router {
-            Some(router) => {
-                buffers.probabilities.resize(tokens * spec.experts, 0.0);
-                let logits = Projection {
-                    weight: router,
-                    input: normed.input(),
-                    tokens: all(&mut workspace.all, tokens),
-                    activation: Activation::None,
-                    out: &mut buffers.probabilities,
-                };
-                self.project(threads, [logits], interrupt)?;
-                self.choose(spec, buffers);
-            }
-            None => {
-                buffers.chosen.clear();
-                buffers.chosen.resize(tokens, (0, 1.0));
-            }
+        if let Some(router) = &weights.router {
+            buffers.probabilities.resize(tokens * spec.experts, 0.0);
+            let logits = Projection {
+                weight: router,
+                input: normed.input(),
+                tokens: all(&mut workspace.all, tokens),
+                activation: Activation::None,
+                out: &mut buffers.probabilities,
+            };
+            self.project(threads, [logits], interrupt)?;
+            self.choose(spec, buffers);
+        } else {
+            buffers.chosen.clear();
+            buffers.chosen.resize(tokens, (0, 1.0));
         }
         buffers.group(spec);
         self.inner(threads, spec, weights, normed, buffers, interrupt)?;

@@ -149,6 +149,7 @@ impl Kernel for PairGemm<'_> {
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     #![allow(unsafe_code)]
+    #![allow(clippy::needless_range_loop, reason = "several arrays are walked together")]
 
     use std::arch::x86_64::*;
 

@@ -114,7 +114,7 @@ impl Pool {
         let turn = shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: only the lifetime is erased. This function does not return or unwind before `running` is zero, after
         // which no worker touches the job again.
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, clippy::transmute_ptr_to_ptr)]
         let job =
             Job(unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(body) });
         // SAFETY: this caller has the turn and the last step is over, so no other thread looks at it.

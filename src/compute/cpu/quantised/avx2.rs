@@ -5,6 +5,7 @@
 //! that `vpmaddwd` leaves are added at the end of a block.
 
 #![allow(unsafe_code)]
+#![allow(clippy::needless_range_loop, reason = "several arrays are walked together")]
 
 use std::arch::x86_64::*;
 

@@ -5,6 +5,7 @@
 //! 8 vectors and the scales come out of memory, which is paid once a group of tokens.
 
 #![allow(unsafe_code)]
+#![allow(clippy::needless_range_loop, reason = "several arrays are walked together")]
 
 use std::arch::x86_64::*;
 
@@ -144,6 +145,9 @@ unsafe fn group<const BITS: u8, const SCALES: u8, const SHIFT: u32, const T: usi
     }
 }
 
+/// `(a & b) | c`, for the instruction that takes any function of three bits as its table.
+const MASKED_OR: i32 = 0xea;
+
 /// The 8 vectors of a block.
 ///
 /// # Safety
@@ -159,8 +163,6 @@ unsafe fn integers<const BITS: u8>(integers: &[u8], block: usize) -> [__m512i; 8
     };
     let low = |v: __m512i| _mm512_and_si512(v, nibbles);
     let high = |v: __m512i| _mm512_and_si512(_mm512_srli_epi16::<4>(v), nibbles);
-    // (a & mask) | c
-    const MASKED_OR: i32 = 0xea;
     if BITS == Bits::Eight as u8 {
         return std::array::from_fn(|g| at(Bits::Eight.bytes(), g));
     }

@@ -45,7 +45,9 @@ impl Case {
         let mut x = random.values(count * columns);
         for (i, block) in x.chunks_mut(BLOCK).enumerate() {
             let scale = [1.0, 30.0, 0.01, 0.0][(i * 7 + i / 3) % 4];
-            block.iter_mut().for_each(|x| *x *= scale);
+            for x in block {
+                *x *= scale;
+            }
         }
         Self {
             weights: TensorView::from_f32_as("w", dtype, vec![rows, columns], &weights),
