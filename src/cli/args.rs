@@ -372,9 +372,9 @@ fn probability(text: &str) -> Result<f32, String> {
 /// Which model, and on what.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArgs {
-    /// Folder of a checkpoint as downloaded from the hub (config.json, *.safetensors, tokenizer.json); the bundled model
-    /// if left out.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Folder of a checkpoint as downloaded from the hub (config.json, *.safetensors, tokenizer.json), or a GGUF file; the
+    /// bundled model if left out.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub model: Option<PathBuf>,
     /// Implementation of the model's operations: `cpu` is the fast one, `reference` the plain one it is tested against.
     #[arg(long, value_enum, default_value = "cpu")]
@@ -444,8 +444,8 @@ pub struct PackArgs {
     pub paths: Vec<PathBuf>,
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// The model whose tokens are counted; the bundled one if left out.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// The model whose tokens are counted, a folder or a GGUF file; the bundled one if left out.
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub model: Option<PathBuf>,
     /// Tokens to fit into [default: what the model was made for].
     #[arg(long, value_name = "N")]

@@ -98,7 +98,16 @@ impl ChatTemplate {
             let text = value.as_str().or_else(|| value["content"].as_str())?;
             Some((key, text.to_owned()))
         });
-        Self::new(source, tokens.collect()).map(Some).map_err(|e| {
+        Self::from_source(source, tokens.collect(), &path).map(Some)
+    }
+
+    /// Compiles the text of a template; `tokens` are those it may name, by their keys, and `path` is for messages.
+    pub(super) fn from_source(
+        source: String,
+        tokens: BTreeMap<&'static str, String>,
+        path: &Path,
+    ) -> Result<Self, ModelError> {
+        Self::new(source, tokens).map_err(|e| {
             ModelError::malformed(
                 path,
                 format!("has a chat template that cannot be used: {}", describe(&e)),

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::files::Files;
+use super::gguf::{self, Gguf};
 use super::json::Fields;
 use super::safetensors::Tensors;
 use super::{ChatTemplate, ModelConfig, ModelError, ModelWeights, TensorView, Tokenizer, minimax};
@@ -38,19 +39,49 @@ pub struct Checkpoint {
     pub name: String,
     pub config: ModelConfig,
     pub weights: ModelWeights<TensorView>,
-    files: Files,
+    source: Source,
+}
+
+/// Where everything but the weights is read from.
+#[derive(Debug)]
+enum Source {
+    Hub(Files),
+    Gguf(Gguf),
 }
 
 impl Checkpoint {
-    /// Opens a folder in the hub's layout.
-    pub fn open(directory: &Path) -> Result<Self, ModelError> {
-        if !directory.is_dir() {
+    /// Opens a folder in the hub's layout, a GGUF file, or a folder with one model in GGUF.
+    pub fn open(path: &Path) -> Result<Self, ModelError> {
+        if path.is_file() {
+            return Self::from_gguf(path);
+        }
+        if !path.is_dir() {
             return Err(ModelError::Missing {
-                path: directory.to_owned(),
-                what: format!("not a folder; expected one with {CONFIG}, *.safetensors and {TOKENIZER}"),
+                path: path.to_owned(),
+                what: format!(
+                    "not a folder and not a file; expected a folder with {CONFIG}, *.safetensors and {TOKENIZER}, or a \
+                     .gguf file"
+                ),
             });
         }
-        Self::from_files(Files::Directory(directory.to_owned()))
+        let files = Files::Directory(path.to_owned());
+        // Folders of converted models often keep the original's config.json.
+        if !(files.exists(CONFIG) && Tensors::exist(&files))
+            && let Some(file) = gguf::find(path)?
+        {
+            return Self::from_gguf(&file);
+        }
+        Self::from_files(files)
+    }
+
+    fn from_gguf(path: &Path) -> Result<Self, ModelError> {
+        let (gguf, config, weights) = Gguf::open(path)?;
+        Ok(Self {
+            name: gguf.name(),
+            config,
+            weights,
+            source: Source::Gguf(gguf),
+        })
     }
 
     pub(super) fn from_files(files: Files) -> Result<Self, ModelError> {
@@ -69,58 +100,67 @@ impl Checkpoint {
             name: name(&files, &json),
             config,
             weights,
-            files,
+            source: Source::Hub(files),
         })
     }
 
     /// The tokenizer; a checkpoint can be scored by ids without one.
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
-        let path = self.files.path(TOKENIZER);
-        if !self.files.exists(TOKENIZER) {
-            return Err(ModelError::Missing {
-                path,
-                what: "there is no tokenizer; text can neither be read nor written without it. Download \
-                       tokenizer.json of the same model into this folder."
-                    .to_owned(),
-            });
+        match &self.source {
+            Source::Hub(files) => tokenizer(files),
+            Source::Gguf(gguf) => gguf.tokenizer(),
         }
-        Tokenizer::from_bytes(&self.files.read(TOKENIZER)?, &path)
     }
 
     /// The chat template, if the checkpoint has one.
     pub fn chat_template(&self) -> Result<Option<ChatTemplate>, ModelError> {
-        match &self.files {
-            Files::Directory(directory) => ChatTemplate::load(directory),
-            Files::Embedded { .. } => Ok(None),
+        match &self.source {
+            Source::Hub(Files::Directory(directory)) => ChatTemplate::load(directory),
+            Source::Hub(Files::Embedded { .. }) => Ok(None),
+            Source::Gguf(gguf) => gguf.chat_template(),
         }
     }
 
     /// The ids that end a reply: those of `config.json` and `generation_config.json`, else the tokenizer's
-    /// end-of-sequence token (MiniMax-M1 leaves the config's null).
+    /// end-of-sequence token (MiniMax-M1 leaves the config's null); of a GGUF file those of its keys, and control tokens
+    /// known to end a turn.
     pub fn eos(&self) -> Result<Vec<u32>, ModelError> {
-        let mut ids = self.config.eos.clone();
-        if let Some(json) = self.optional_json(GENERATION_CONFIG)? {
-            let path = self.files.path(GENERATION_CONFIG);
-            ids.extend(Fields::new(&json, &path).ids("eos_token_id")?);
-        }
-        if ids.is_empty()
-            && let Some(json) = self.optional_json(TOKENIZER_CONFIG)?
-        {
-            let token = &json["eos_token"];
-            let content = token.as_str().or_else(|| token["content"].as_str());
-            if let Some(content) = content {
-                ids.extend(self.tokenizer()?.special(content));
-            }
-        }
+        let mut ids = match &self.source {
+            Source::Hub(files) => self.eos_of(files)?,
+            Source::Gguf(gguf) => gguf.eos()?,
+        };
         ids.sort_unstable();
         ids.dedup();
         Ok(ids)
     }
 
-    /// How its makers recommend to sample from it: `generation_config.json`, else what MiniMax-M1's README gives.
+    fn eos_of(&self, files: &Files) -> Result<Vec<u32>, ModelError> {
+        let mut ids = self.config.eos.clone();
+        if let Some(json) = optional_json(files, GENERATION_CONFIG)? {
+            let path = files.path(GENERATION_CONFIG);
+            ids.extend(Fields::new(&json, &path).ids("eos_token_id")?);
+        }
+        if ids.is_empty()
+            && let Some(json) = optional_json(files, TOKENIZER_CONFIG)?
+        {
+            let token = &json["eos_token"];
+            let content = token.as_str().or_else(|| token["content"].as_str());
+            if let Some(content) = content {
+                ids.extend(tokenizer(files)?.special(content));
+            }
+        }
+        Ok(ids)
+    }
+
+    /// How its makers recommend to sample from it: `generation_config.json` or the file's keys, else what MiniMax-M1's
+    /// README gives.
     pub fn sampling_defaults(&self) -> Result<SamplingDefaults, ModelError> {
-        let path = self.files.path(GENERATION_CONFIG);
-        let json = self.optional_json(GENERATION_CONFIG)?.unwrap_or_default();
+        let files = match &self.source {
+            Source::Hub(files) => files,
+            Source::Gguf(gguf) => return gguf.sampling_defaults(),
+        };
+        let path = files.path(GENERATION_CONFIG);
+        let json = optional_json(files, GENERATION_CONFIG)?.unwrap_or_default();
         let fields = Fields::new(&json, &path);
         if fields.flag("do_sample")? == Some(false) {
             return Ok(SamplingDefaults::GREEDY);
@@ -132,7 +172,8 @@ impl Checkpoint {
         })
     }
 
-    /// Ids whose embedding row is all zero: they were never trained and must never be produced.
+    /// Ids that must never be produced: those whose embedding row is all zero, which were never trained, and those that
+    /// a GGUF file suppresses.
     #[must_use]
     pub fn unused_ids(&self) -> Vec<u32> {
         let table = &self.weights.embedding;
@@ -143,20 +184,40 @@ impl Checkpoint {
             dtype.widen(block, &mut values);
             values.iter().all(|v| *v == 0.0)
         };
-        (0..self.config.vocab)
+        let suppressed = match &self.source {
+            Source::Hub(_) => &[],
+            Source::Gguf(gguf) => gguf.suppressed(),
+        };
+        let untrained = (0..self.config.vocab)
             .filter(|&id| table.row(id).chunks_exact(dtype.block_bytes()).all(&mut is_zero))
-            .map(|id| id as u32)
-            .collect()
+            .map(|id| id as u32);
+        let mut ids: Vec<u32> = untrained.chain(suppressed.iter().copied()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
+}
 
-    fn optional_json(&self, name: &str) -> Result<Option<Value>, ModelError> {
-        if !self.files.exists(name) {
-            return Ok(None);
-        }
-        serde_json::from_slice(&self.files.read(name)?)
-            .map(Some)
-            .map_err(|e| ModelError::malformed(self.files.path(name), format!("not JSON: {e}. Download it again.")))
+fn tokenizer(files: &Files) -> Result<Tokenizer, ModelError> {
+    let path = files.path(TOKENIZER);
+    if !files.exists(TOKENIZER) {
+        return Err(ModelError::Missing {
+            path,
+            what: "there is no tokenizer; text can neither be read nor written without it. Download \
+                   tokenizer.json of the same model into this folder."
+                .to_owned(),
+        });
     }
+    Tokenizer::from_bytes(&files.read(TOKENIZER)?, &path)
+}
+
+fn optional_json(files: &Files, name: &str) -> Result<Option<Value>, ModelError> {
+    if !files.exists(name) {
+        return Ok(None);
+    }
+    serde_json::from_slice(&files.read(name)?)
+        .map(Some)
+        .map_err(|e| ModelError::malformed(files.path(name), format!("not JSON: {e}. Download it again.")))
 }
 
 fn parse_config(json: &Value, path: &Path) -> Result<ModelConfig, ModelError> {

@@ -54,19 +54,7 @@ impl Files {
     pub fn map(&self, name: &str) -> Result<Storage, ModelError> {
         let path = self.path(name);
         match self {
-            Self::Directory(_) => {
-                let io = |e| ModelError::io(&path, e);
-                let file = File::open(&path).map_err(io)?;
-                if file.metadata().map_err(io)?.len() == 0 {
-                    return Err(ModelError::malformed(&path, "the file is empty; download it again"));
-                }
-                // SAFETY: the map is read-only and private to this process's view; every access goes through slices
-                // whose bounds were checked against the length mapped here. Another process that truncates the file
-                // meanwhile makes the kernel end this one with SIGBUS, as with every memory-mapped file.
-                #[allow(unsafe_code)]
-                let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
-                Ok(Arc::new(Mapped(map)))
-            }
+            Self::Directory(_) => map(&path),
             Self::Embedded { .. } => match self.embedded(name) {
                 Some(bytes) => Ok(Arc::new(bytes)),
                 None => Err(ModelError::io(path, std::io::ErrorKind::NotFound.into())),
@@ -80,4 +68,19 @@ impl Files {
             Self::Embedded { files, .. } => files.iter().find(|(n, _)| *n == name).map(|(_, bytes)| *bytes),
         }
     }
+}
+
+/// The bytes of the file at `path` without reading them.
+pub(super) fn map(path: &Path) -> Result<Storage, ModelError> {
+    let io = |e| ModelError::io(path, e);
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.len() == 0 {
+        return Err(ModelError::malformed(path, "the file is empty; download it again"));
+    }
+    // SAFETY: the map is read-only and private to this process's view; every access goes through slices
+    // whose bounds were checked against the length mapped here. Another process that truncates the file
+    // meanwhile makes the kernel end this one with SIGBUS, as with every memory-mapped file.
+    #[allow(unsafe_code)]
+    let map = unsafe { memmap2::Mmap::map(&file) }.map_err(io)?;
+    Ok(Arc::new(Mapped(map)))
 }

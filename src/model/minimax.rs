@@ -18,7 +18,7 @@ use super::weights::{
 use super::{ModelError, TensorView};
 
 /// ε of the norm over all lightning heads: the original builds it without the config's value.
-const LIGHTNING_NORM_EPS: f64 = 1e-6;
+pub(super) const LIGHTNING_NORM_EPS: f64 = 1e-6;
 
 /// Which of the two layouts a config is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

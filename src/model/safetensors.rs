@@ -84,6 +84,11 @@ impl Tensors {
         }
     }
 
+    /// Whether there are any weights of this format.
+    pub fn exist(files: &Files) -> bool {
+        files.exists(INDEX) || files.exists(SINGLE)
+    }
+
     pub fn contains(&self, name: &str) -> bool {
         self.by_name.contains_key(name)
     }

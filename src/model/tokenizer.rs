@@ -51,6 +51,25 @@ pub struct AddedToken {
     rstrip: bool,
 }
 
+/// Where a tokenizer comes from, for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Json,
+    Gguf,
+}
+
+impl Origin {
+    fn corrupt(self, path: &Path, what: &dyn Display) -> ModelError {
+        let what = match self {
+            Self::Json => {
+                format!("is not a usable tokenizer.json ({what}). Download it again from the checkpoint's source")
+            }
+            Self::Gguf => format!("has a tokenizer that cannot be used ({what}). Convert the model again"),
+        };
+        ModelError::malformed(path, what)
+    }
+}
+
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     pub fn from_file(path: &Path) -> Result<Self, ModelError> {
@@ -68,14 +87,19 @@ impl Tokenizer {
 
     /// Reads the content of a `tokenizer.json`; `path` is for messages.
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Self, ModelError> {
-        let corrupt = |what: &dyn Display| {
-            ModelError::malformed(
-                path,
-                format!("is not a usable tokenizer.json ({what}). Download it again from the checkpoint's source"),
-            )
-        };
         let fingerprint = *blake3::hash(bytes).as_bytes();
-        let mut json: Value = serde_json::from_slice(bytes).map_err(|e| corrupt(&e))?;
+        let json = serde_json::from_slice(bytes).map_err(|e| Origin::Json.corrupt(path, &e))?;
+        Self::from_json(json, fingerprint, path, Origin::Json)
+    }
+
+    /// The same, parsed or made from another format; the fingerprint is that of what it was made from.
+    pub(super) fn from_json(
+        mut json: Value,
+        fingerprint: [u8; 32],
+        path: &Path,
+        origin: Origin,
+    ) -> Result<Self, ModelError> {
+        let corrupt = |what: &dyn Display| origin.corrupt(path, what);
         let kind = json["model"]["type"].as_str().unwrap_or("BPE").to_owned();
         let (true, Some(vocab)) = (kind == "BPE", json["model"]["vocab"].as_object()) else {
             return Err(unsupported(path, &format!("a tokenizer of type {kind}")));

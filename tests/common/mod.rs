@@ -1,6 +1,7 @@
 //! What the integration tests share.
 #![allow(dead_code, reason = "each test crate uses its part")]
 
+pub mod gguf;
 pub mod models;
 
 use std::path::{Path, PathBuf};
