@@ -20,7 +20,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use thunderhead::compute::Interrupt;
-use thunderhead::compute::cpu::Cpu;
+use thunderhead::compute::cpu::{Cpu, KvType};
 use thunderhead::engine::{Network, Score, score};
 use thunderhead::model::{Checkpoint, Message, Pairing, Role};
 
@@ -48,7 +48,7 @@ fn open(gguf: &Gguf) -> Result<Checkpoint, String> {
 
 fn scored(checkpoint: &Checkpoint, tokens: &[u32], count: usize) -> Score {
     let (config, weights) = (checkpoint.config.clone(), checkpoint.weights.clone());
-    let network = Network::new(Cpu::new(2).unwrap(), config, weights).unwrap();
+    let network = Network::new(Cpu::new(2).unwrap().with_kv_cache(KvType::F32), config, weights).unwrap();
     let unused = checkpoint.unused_ids();
     score(&network, tokens, unused, count, 64, &Interrupt::new(), |_| {}).unwrap()
 }
@@ -343,7 +343,10 @@ mod llama {
             }
         }
         fs::write(folder.join("config.json"), config.to_string()).unwrap();
-        let bytes: Vec<Vec<u8>> = weights.iter().map(|w| w.2.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+        let bytes: Vec<Vec<u8>> = weights
+            .iter()
+            .map(|w| w.2.iter().flat_map(|v| v.to_le_bytes()).collect())
+            .collect();
         let views = weights.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
             let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes).unwrap();
             (name.clone(), view)
@@ -491,7 +494,12 @@ mod llama {
         let (a, b) = (open(&mixture).unwrap(), open(&gguf()).unwrap());
         assert_eq!(a.weights.layers[1].moe.experts.len(), 2);
         let tokens = [3, 1, 4, 1, 5, 9, 2, 6];
-        assert_close(&scored(&a, &tokens, 0).logprobs, &scored(&b, &tokens, 0).logprobs, 1e-5, "experts");
+        assert_close(
+            &scored(&a, &tokens, 0).logprobs,
+            &scored(&b, &tokens, 0).logprobs,
+            1e-5,
+            "experts",
+        );
     }
 }
 

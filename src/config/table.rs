@@ -140,7 +140,7 @@ choices! {
 settings! {
     /// The model, and what it runs on.
     model: Model {
-        /// Folder of a checkpoint as downloaded from the hub; empty is the bundled model. `~/` is your home.
+        /// Folder of a checkpoint as downloaded from the hub, or a GGUF file; empty is the bundled model. `~/` is your home.
         path: OptionalPath = OptionalPath::default(), flag "model";
         /// Implementation of the model's operations: `cpu` is the fast one, `reference` the plain one it is tested against.
         backend: Backend = Backend::Cpu, flag "backend";

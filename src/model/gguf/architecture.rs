@@ -52,7 +52,10 @@ impl Keys<'_> {
         ModelError::Unsupported {
             path: self.metadata.path().to_owned(),
             what: what.into(),
-            advice: format!("Models of the architecture {:?} are read without it.", self.architecture),
+            advice: format!(
+                "Models of the architecture {:?} are read without it.",
+                self.architecture
+            ),
         }
     }
 
@@ -82,7 +85,10 @@ impl Common {
     fn read(keys: &Keys<'_>, tensors: &Tensors) -> Result<Self, ModelError> {
         let layers = keys.size("block_count")?;
         if layers > tensors.len() {
-            return Err(keys.wrong("block_count", &format!("at most as many as the {} tensors", tensors.len())));
+            return Err(keys.wrong(
+                "block_count",
+                &format!("at most as many as the {} tensors", tensors.len()),
+            ));
         }
         let hidden = keys.size("embedding_length")?;
         let heads = keys.uniform_size("attention.head_count")?.unwrap_or(0);
@@ -97,7 +103,10 @@ impl Common {
                 &format!("a number that divides the {heads} attention heads, of {head_dim} channels each"),
             ));
         }
-        if keys.optional_size("attention.value_length")?.is_some_and(|length| length != head_dim) {
+        if keys
+            .optional_size("attention.value_length")?
+            .is_some_and(|length| length != head_dim)
+        {
             return Err(keys.wrong("attention.value_length", &format!("the {head_dim} channels of keys")));
         }
         let rope_dim = keys.optional_size("rope.dimension_count")?.unwrap_or(head_dim);
@@ -159,14 +168,25 @@ fn refuse_variants(keys: &Keys<'_>, tensors: &Tensors) -> Result<(), ModelError>
     let scaling = "rope.scaling.type";
     match keys.metadata.text(&keys.key(scaling))? {
         None | Some("none") => {}
-        Some(kind) => return Err(keys.refuse(format!("scaling of the rotary embedding ({} {kind:?})", keys.key(scaling)))),
+        Some(kind) => {
+            return Err(keys.refuse(format!(
+                "scaling of the rotary embedding ({} {kind:?})",
+                keys.key(scaling)
+            )));
+        }
     }
     if tensors.contains("rope_freqs.weight") {
         return Err(keys.refuse(
             "scaling of the rotary embedding by frequencies of its own (the tensor rope_freqs.weight, as in Llama 3.1)",
         ));
     }
-    for name in ["rope.scaling.factor", "rope.scale_linear", "expert_weights_scale", "logit_scale", "embedding_scale"] {
+    for name in [
+        "rope.scaling.factor",
+        "rope.scale_linear",
+        "expert_weights_scale",
+        "logit_scale",
+        "embedding_scale",
+    ] {
         keys.refuse_factor(name)?;
     }
     // 1 is the softmax over all experts.

@@ -24,9 +24,12 @@ pub(super) fn layers(keys: &Keys<'_>, common: &Common) -> Result<impl Fn(usize) 
         }
         (1..=count).map(|layer| layer % interval != 0).collect()
     };
-    let alpha = keys
-        .optional_number("residual_scale")?
-        .ok_or_else(|| keys.wrong("residual_scale", "the factor of the residual, about 3.56 for MiniMax-M1"))?;
+    let alpha = keys.optional_number("residual_scale")?.ok_or_else(|| {
+        keys.wrong(
+            "residual_scale",
+            "the factor of the residual, about 3.56 for MiniMax-M1",
+        )
+    })?;
     let residual = Residual {
         alpha,
         beta: 1.0,

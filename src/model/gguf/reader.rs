@@ -64,10 +64,7 @@ impl<'a> Reader<'a> {
         const LONGEST: usize = 1 << 10;
         let range = self.string(what)?;
         if range.len() > LONGEST {
-            return Err(self.corrupt(&format!(
-                "{what} has {} bytes; expected at most {LONGEST}",
-                range.len()
-            )));
+            return Err(self.corrupt(&format!("{what} has {} bytes; expected at most {LONGEST}", range.len())));
         }
         let name = std::str::from_utf8(&self.bytes[range]).ok();
         name.filter(|name| !name.contains(char::is_control))

@@ -115,7 +115,9 @@ impl Tensors {
         let entry = self.by_name.remove(name).ok_or_else(|| {
             ModelError::tensor(
                 &self.source,
-                format!("tensor {name} is missing; expected shape {shape:?}. The file is incomplete or of another model."),
+                format!(
+                    "tensor {name} is missing; expected shape {shape:?}. The file is incomplete or of another model."
+                ),
             )
         })?;
         if entry.shape != shape {
@@ -136,7 +138,12 @@ impl Tensors {
     }
 
     /// Takes a matrix of each of `experts` out of the one tensor that has them all.
-    pub fn take_experts(&mut self, name: &str, experts: usize, shape: [usize; 2]) -> Result<Vec<TensorView>, ModelError> {
+    pub fn take_experts(
+        &mut self,
+        name: &str,
+        experts: usize,
+        shape: [usize; 2],
+    ) -> Result<Vec<TensorView>, ModelError> {
         let all = self.take(name, &[experts, shape[0], shape[1]])?;
         Ok((0..experts).map(|e| all.slice(e..e + 1, shape.to_vec())).collect())
     }

@@ -58,9 +58,9 @@ pub(super) fn tokens(metadata: &Metadata) -> Result<Vec<(&str, Kind)>, ModelErro
         None => vec![Kind::Normal; texts.len()],
         Some(numbers) => {
             let kinds: Option<Vec<Kind>> = numbers.into_iter().map(Kind::from_number).collect();
-            kinds
-                .filter(|kinds| kinds.len() == texts.len())
-                .ok_or_else(|| metadata.wrong(TYPES, &format!("one type, 1 to 6, for each of {} tokens", texts.len())))?
+            kinds.filter(|kinds| kinds.len() == texts.len()).ok_or_else(|| {
+                metadata.wrong(TYPES, &format!("one type, 1 to 6, for each of {} tokens", texts.len()))
+            })?
         }
     };
     // A token that is not text can only be one that is never written.
@@ -140,7 +140,8 @@ fn byte_level(metadata: &Metadata) -> Result<Value, ModelError> {
         .iter()
         .map(|pattern| json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false}))
         .collect();
-    pre_tokenizers.push(json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}));
+    pre_tokenizers
+        .push(json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}));
     Ok(json!({
         "version": "1.0",
         "added_tokens": added,
