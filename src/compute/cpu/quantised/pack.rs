@@ -13,6 +13,7 @@
 use std::array::from_fn;
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::{BLOCK, ROWS};
@@ -438,7 +439,16 @@ impl Panel<'_> {
         }
         let bytes = self.format.scales.bytes();
         let scales = &self.scales[block * bytes..][..bytes];
-        let half = |bytes: &[u8], at: usize| f16::from_le_bytes([bytes[2 * at], bytes[2 * at + 1]]).to_f32();
+        // By the slice conversion, which uses the hardware's instruction if there is one.
+        let halves = |bytes: &[u8], index: usize| {
+            let mut halves = [f16::ZERO; ROWS];
+            for (half, bytes) in halves.iter_mut().zip(bytes[2 * ROWS * index..].as_chunks::<2>().0) {
+                *half = f16::from_le_bytes(*bytes);
+            }
+            let mut out = [0.0; ROWS];
+            halves.convert_to_f32_slice(&mut out);
+            out
+        };
         let bytes = self.format.scales.super_bytes();
         let super_scales = &self.super_scales[block / BLOCKS_A_SUPER * bytes..];
         let mut out = Unpacked {
@@ -446,20 +456,21 @@ impl Panel<'_> {
             scale: [[0.0; ROWS]; 2],
             minimum: [0.0; ROWS],
         };
-        for r in 0..ROWS {
-            let [first, second] = match self.format.scales {
-                Scales::Half | Scales::HalfMin => [half(scales, r); 2],
-                Scales::Super => [half(super_scales, r) * f32::from(scales[r]); 2],
-                Scales::Sixteenths => {
-                    [r, ROWS + r].map(|at| half(super_scales, r) * f32::from(scales[at].cast_signed()))
-                }
-            };
-            (out.scale[0][r], out.scale[1][r]) = (first, second);
-            out.minimum[r] = match self.format.scales {
-                Scales::Half | Scales::Sixteenths => 0.0,
-                Scales::HalfMin => half(scales, ROWS + r),
-                Scales::Super => -half(super_scales, ROWS + r) * f32::from(scales[ROWS + r]),
-            };
+        match self.format.scales {
+            Scales::Half => out.scale = [halves(scales, 0); 2],
+            Scales::HalfMin => {
+                out.scale = [halves(scales, 0); 2];
+                out.minimum = halves(scales, 1);
+            }
+            Scales::Super => {
+                let (d, least) = (halves(super_scales, 0), halves(super_scales, 1));
+                out.scale = [from_fn(|r| d[r] * f32::from(scales[r])); 2];
+                out.minimum = from_fn(|r| -least[r] * f32::from(scales[ROWS + r]));
+            }
+            Scales::Sixteenths => {
+                let d = halves(super_scales, 0);
+                out.scale = [0, ROWS].map(|first| from_fn(|r| d[r] * f32::from(scales[first + r].cast_signed())));
+            }
         }
         out
     }
