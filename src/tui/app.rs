@@ -236,6 +236,8 @@ pub struct App {
     focus: Focus,
     /// Which of the panes beside the conversation had them last: where there is room for one, it is this.
     pub(super) beside: Focus,
+    /// What had the keys before the inspector lay over the conversation, and has them again when it is closed.
+    pub(super) beneath: Focus,
     /// The columns that panes were given.
     pub(super) widths: Widths,
     pointer: Mouse,
@@ -294,6 +296,7 @@ impl App {
             hints_page: 0,
             focus: Focus::default(),
             beside: Focus::Documents,
+            beneath: Focus::Composer,
             widths: Widths::default(),
             pointer: Mouse::default(),
             viewer: None,

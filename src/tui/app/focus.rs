@@ -133,6 +133,7 @@ impl App {
 
     /// Shows the inspector over the conversation, until something is chosen in it.
     pub(super) fn inspect_over(&mut self) {
+        self.beneath = self.focus;
         self.focus = Focus::Inspector;
         self.inspector.over = true;
     }
@@ -144,7 +145,7 @@ impl App {
         } else if !self.leave_editing() && !self.transcript.let_go() {
             self.focus_on(match self.focus {
                 Focus::Composer => Focus::Conversation,
-                Focus::Inspector if self.inspector.over => Focus::Conversation,
+                Focus::Inspector if self.inspector.over => self.beneath,
                 _ => Focus::Composer,
             });
         }

@@ -13,7 +13,7 @@ impl App {
     /// Shows the outline: beside the conversation if it is there, else over it.
     pub(super) fn open_outline(&mut self) {
         if self.inspector.over {
-            self.focus_on(Focus::Conversation);
+            self.focus_on(self.beneath);
         } else if self.inspector.shown && !view::areas(self).inspector.is_empty() {
             self.focus_on(Focus::Inspector);
         } else {
@@ -30,6 +30,10 @@ impl App {
     }
 
     pub(super) fn inspect(&mut self, command: Command) {
+        if command == Command::Close && self.inspector.over {
+            self.focus_on(self.beneath);
+            return;
+        }
         if command == Command::Close {
             self.inspector.shown = false;
             self.focus_on(Focus::Conversation);
@@ -125,7 +129,7 @@ impl App {
         let area = areas.inspector;
         if !area.contains(at) {
             if self.inspector.over {
-                self.focus_on(Focus::Conversation);
+                self.focus_on(self.beneath);
                 return true;
             }
             return false;

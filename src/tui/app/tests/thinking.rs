@@ -118,6 +118,31 @@ fn the_outline_lies_over_a_narrow_conversation_and_filters() {
 }
 
 #[test]
+fn an_outline_that_is_closed_gives_the_keys_back_to_what_had_them() {
+    let mut rig = read(80, 24);
+    for reading in [true, false] {
+        let before = if reading { Focus::Conversation } else { Focus::Composer };
+        for close in ["esc", "q", "again", "click"] {
+            rig.app.focus_on(before);
+            rig.ctrl('x');
+            rig.key(KeyCode::Char('o'));
+            rig.shows("╭─ outline ");
+            match close {
+                "esc" => drop(rig.key(KeyCode::Esc)),
+                "q" => rig.keys("q"),
+                "again" => {
+                    rig.ctrl('x');
+                    rig.key(KeyCode::Char('o'));
+                }
+                _ => drop(rig.click_at(1, 23)),
+            }
+            rig.lacks("╭─ outline ");
+            assert_eq!(rig.app.focus(), before, "{close}");
+        }
+    }
+}
+
+#[test]
 fn the_map_is_clicked_and_walked() {
     let mut rig = read(140, 30);
     rig.press(KeyCode::Char('3'), KeyModifiers::ALT);
