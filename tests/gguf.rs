@@ -605,6 +605,31 @@ mod tokenizers {
     }
 
     #[test]
+    fn a_vocabulary_may_lack_bytes_that_nobody_writes() {
+        // As SmolLM2's does: a control character and the first byte of an unused plane.
+        let mut gguf = byte_level(&[], Some("gpt-2"));
+        let Some((_, Value::Texts(tokens))) = gguf.keys.iter_mut().find(|(key, _)| key == "tokenizer.ggml.tokens")
+        else {
+            panic!("it has tokens");
+        };
+        let id_of = |tokens: &[String], token: &str| tokens.iter().position(|t| t == token).unwrap();
+        let (control, plane, letter) = (id_of(tokens, "\u{104}"), id_of(tokens, "ñ"), id_of(tokens, "a"));
+        tokens[control] = "x1".into();
+        tokens[plane] = "x2".into();
+        let lacking = gguf.clone();
+        let Some((_, Value::Texts(tokens))) = gguf.keys.iter_mut().find(|(key, _)| key == "tokenizer.ggml.tokens")
+        else {
+            panic!("it has tokens");
+        };
+        tokens[letter] = "x3".into();
+        let tokenizer = open(&lacking).unwrap().tokenizer().unwrap();
+        let text = "one\u{4}\u{50000}\u{1f600}ñ\n";
+        assert_eq!(tokenizer.decode(&tokenizer.encode(text)), "one?????\u{1f600}ñ\n");
+        let error = open(&gguf).unwrap().tokenizer().err().unwrap().to_string();
+        assert!(error.contains("every byte"), "{error}");
+    }
+
+    #[test]
     fn digits_are_split_as_the_file_says() {
         // Whole words are tokens here if they are split so; only llama-bpe looks them up without merges.
         let words = [("123", 1), ("12", 1)];

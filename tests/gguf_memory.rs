@@ -36,7 +36,10 @@ fn no_number_in_a_header_is_believed() {
             let opened = Checkpoint::open(&path);
             let spent = COUNTER.peak_usage() - before;
             drop(opened);
-            assert!(spent < data, "{number} at byte {at}: {spent} bytes for a file of {data}");
+            assert!(
+                spent < data,
+                "{number} at byte {at}: {spent} bytes for a file of {data}"
+            );
         }
     }
 }

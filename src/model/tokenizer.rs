@@ -5,9 +5,11 @@
 //! [`Tokenizer::encode_with_specials`] is for text that this program wrote itself: it finds the added tokens on its own
 //! and gives them the ids that the file says.
 //!
-//! Only BPE vocabularies that can spell every byte are taken. Encoding is then total: nothing is dropped, whatever the
-//! text.
+//! Only BPE vocabularies that can spell every byte of usual text are taken. Encoding is then total: nothing is dropped,
+//! whatever the text. A vocabulary may lack control characters and the planes of Unicode that nobody uses, as that of
+//! `SmolLM2` does; each byte of such a character is read as a question mark.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Display;
 use std::path::Path;
@@ -33,8 +35,7 @@ struct Inner {
     plain: tokenizers::Tokenizer,
     added: Vec<AddedToken>,
     bytes: Vec<Option<Box<[u8]>>>,
-    /// The token of each single byte.
-    spelling: [u32; 256],
+    spelling: Spelling,
     fingerprint: [u8; 32],
 }
 
@@ -124,8 +125,8 @@ impl Tokenizer {
             .iter()
             .any(|&key| json[key].to_string().contains("ByteLevel"));
         let byte_fallback = json["model"]["byte_fallback"] == Value::Bool(true);
-        let spelling = spelling(&vocab, byte_level, byte_fallback)
-            .ok_or_else(|| unsupported(path, "a vocabulary that cannot spell every byte"))?;
+        let spelling = Spelling::new(&vocab, byte_level, byte_fallback)
+            .ok_or_else(|| unsupported(path, "a vocabulary that cannot spell every byte of usual text"))?;
         let bytes = bytes_of_all(&plain, &vocab, &added, byte_level);
         Ok(Self(Arc::new(Inner {
             plain,
@@ -147,9 +148,10 @@ impl Tokenizer {
     /// The same, appended to `ids`.
     pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) {
         for chunk in chunks(text) {
+            let chunk = &*self.0.spelling.spellable(chunk);
             match self.0.plain.encode_fast(chunk, false) {
                 Ok(encoding) => ids.extend_from_slice(encoding.get_ids()),
-                Err(_) => ids.extend(chunk.bytes().map(|b| self.0.spelling[usize::from(b)])),
+                Err(_) => ids.extend(chunk.bytes().map(|b| self.0.spelling.ids[usize::from(b)])),
             }
         }
     }
@@ -302,22 +304,65 @@ fn make_plain(json: &mut Value, added: &[AddedToken]) {
     }
 }
 
-/// The id of each byte's own token, if the vocabulary has all 256.
-fn spelling(vocab: &HashMap<String, u32>, byte_level: bool, byte_fallback: bool) -> Option<[u32; 256]> {
-    if !byte_level && !byte_fallback {
-        return None;
-    }
-    let alphabet = alphabet();
-    let mut ids = [0; 256];
-    for (byte, id) in (0u8..=255).zip(&mut ids) {
-        let name = if byte_level {
-            alphabet[usize::from(byte)].to_string()
-        } else {
-            format!("<0x{byte:02X}>")
+/// The token of each single byte.
+struct Spelling {
+    ids: [u32; 256],
+    /// Bytes that have none; they are read as [`Spelling::STAND_IN`].
+    missing: Vec<u8>,
+}
+
+impl Spelling {
+    const STAND_IN: u8 = b'?';
+
+    /// `None` if the vocabulary lacks a byte of usual text.
+    fn new(vocab: &HashMap<String, u32>, byte_level: bool, byte_fallback: bool) -> Option<Self> {
+        if !byte_level && !byte_fallback {
+            return None;
+        }
+        let alphabet = alphabet();
+        let id_of = |byte: u8| {
+            let name = if byte_level {
+                alphabet[usize::from(byte)].to_string()
+            } else {
+                format!("<0x{byte:02X}>")
+            };
+            vocab.get(&name).copied()
         };
-        *id = *vocab.get(&name)?;
+        let stand_in = id_of(Self::STAND_IN)?;
+        let mut missing = Vec::new();
+        let mut ids = [stand_in; 256];
+        for (byte, id) in (0u8..=255).zip(&mut ids) {
+            match id_of(byte) {
+                Some(known) => *id = known,
+                None if Self::is_rare(byte) => missing.push(byte),
+                None => return None,
+            }
+        }
+        Some(Self { ids, missing })
     }
-    Some(ids)
+
+    /// Control characters other than white space, first bytes of planes 4 to 15, and bytes that UTF-8 does not use.
+    fn is_rare(byte: u8) -> bool {
+        byte.is_ascii_control() && !byte.is_ascii_whitespace() || matches!(byte, 0xc0 | 0xc1 | 0xf1..=0xff)
+    }
+
+    /// The text with question marks, one a byte, for each character that has a missing byte.
+    fn spellable<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.missing.is_empty() || !text.bytes().any(|b| self.missing.contains(&b)) {
+            return Cow::Borrowed(text);
+        }
+        let mut spellable = String::with_capacity(text.len());
+        for c in text.chars() {
+            let mut buffer = [0; 4];
+            let bytes = c.encode_utf8(&mut buffer).as_bytes();
+            if bytes.iter().any(|b| self.missing.contains(b)) {
+                spellable.extend(bytes.iter().map(|_| char::from(Self::STAND_IN)));
+            } else {
+                spellable.push(c);
+            }
+        }
+        Cow::Owned(spellable)
+    }
 }
 
 fn bytes_of_all(

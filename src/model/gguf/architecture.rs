@@ -205,6 +205,9 @@ fn refuse_variants(keys: &Keys<'_>, tensors: &Tensors) -> Result<(), ModelError>
     Ok(())
 }
 
+/// What the layer at a place is.
+type LayerAt = Box<dyn Fn(usize) -> Layer>;
+
 /// The network that a file describes.
 pub(super) fn read(
     metadata: &Metadata,
@@ -215,7 +218,6 @@ pub(super) fn read(
         .text(name)?
         .ok_or_else(|| metadata.wrong(name, "\"minimax-01\" or \"llama\""))?;
     let keys = Keys { metadata, architecture };
-    type LayerAt = Box<dyn Fn(usize) -> Layer>;
     let (common, layer): (Common, LayerAt) = match architecture {
         "minimax-01" => {
             let common = Common::read(&keys, tensors)?;
