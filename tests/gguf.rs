@@ -177,7 +177,7 @@ mod as_converted {
         let before = scored(&open(&gguf).unwrap(), &[1, 2, 3], 1).continuation[0];
         gguf.set(
             "tokenizer.ggml.suppress_tokens",
-            Value::I32s(vec![before as i32, 1 << 20]),
+            Value::I32s(vec![before.cast_signed(), 1 << 20]),
         );
         let checkpoint = open(&gguf).unwrap();
         assert_eq!(checkpoint.unused_ids(), [before]);
@@ -507,7 +507,7 @@ mod tokenizers {
     use super::*;
     use std::fmt::Write as _;
 
-    /// A file that has a tokenizer of SentencePiece's kind: the bytes, then `pieces` with falling scores.
+    /// A file that has a tokenizer of `SentencePiece`'s kind: the bytes, then `pieces` with falling scores.
     fn sentence_piece(pieces: &[&str]) -> Gguf {
         let mut tokens: Vec<(String, f32, i32)> = vec![
             ("<unk>".into(), 0.0, 2),

@@ -304,11 +304,11 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
         }
         Value::I32s(numbers) => {
             list(out, 5, numbers.len());
-            numbers.iter().for_each(|n| out.extend(n.to_le_bytes()));
+            out.extend(numbers.iter().flat_map(|n| n.to_le_bytes()));
         }
         Value::F32s(numbers) => {
             list(out, 6, numbers.len());
-            numbers.iter().for_each(|n| out.extend(n.to_le_bytes()));
+            out.extend(numbers.iter().flat_map(|n| n.to_le_bytes()));
         }
         Value::Bools(flags) => {
             list(out, 7, flags.len());
@@ -316,7 +316,9 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
         }
         Value::Texts(texts) => {
             list(out, 8, texts.len());
-            texts.iter().for_each(|text| put_text(out, text));
+            for text in texts {
+                put_text(out, text);
+            }
         }
     }
 }
