@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::error::EXIT_CODES;
+use crate::model::Dtype;
 use crate::session::Speed;
 
 const EXAMPLES: &str = "\
@@ -77,6 +79,16 @@ pub enum Command {
     #[command(after_help = "Examples:\n  thunderhead score --model DIR --text book.txt\n  \
                             thunderhead score --model DIR --tokens ids.json --continue 40 --json")]
     Score(ScoreArgs),
+    /// Convert a model to one GGUF file, with its weights rounded to another type.
+    ///
+    /// The file has the tokenizer and the chat template in it, and is read by llama.cpp too. Norms and routers stay f32; the
+    /// head is never below q8_0 or q6_k. Rows that are not a whole number of blocks (32 weights, 256 for the _k types) become
+    /// q8_0 or f16. An interrupted conversion goes on where it was when the same command is run again.
+    #[command(
+        after_help = "Examples:\n  thunderhead convert --model ~/models/MiniMax-M1-80k --to q4_k --out m1-q4_k.gguf\n  \
+                            thunderhead convert --to q8_0 --out bundled.gguf && thunderhead --model bundled.gguf src"
+    )]
+    Convert(ConvertArgs),
     /// List the colour themes, print one to start your own from, or check one.
     ///
     /// Your own are in thunderhead/themes/NAME.toml in `$XDG_CONFIG_HOME` or ~/.config.
@@ -459,6 +471,45 @@ pub struct PackArgs {
     /// Also write the packed text, byte for byte what the model reads.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ConvertArgs {
+    /// Folder of the checkpoint to convert; the bundled model if left out.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub model: Option<PathBuf>,
+    /// Type of the weights. Bits a weight: q8_0 8.5, q6_k 6.6, q5_0 and q5_k 5.5, q5_1 6, q4_0 and q4_k 4.5, q4_1 5.
+    #[arg(long, value_name = "TYPE")]
+    pub to: TypeName,
+    /// The file to write, which must not be there yet.
+    #[arg(long, value_name = "FILE.gguf", value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
+    /// Threads; 0 takes one for each core.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+}
+
+/// A type of weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TypeName(pub Dtype);
+
+impl ValueEnum for TypeName {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [TypeName; Dtype::ALL.len()] = {
+            let mut all = [TypeName(Dtype::F32); Dtype::ALL.len()];
+            let mut i = 0;
+            while i < all.len() {
+                all[i] = TypeName(Dtype::ALL[i]);
+                i += 1;
+            }
+            all
+        };
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.0.name()))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::compute::ComputeError;
+use crate::convert::ConvertError;
 use crate::engine::ScoreError;
 use crate::model::ModelError;
 
@@ -26,6 +27,8 @@ pub enum CliError {
     #[error(transparent)]
     Compute(#[from] ComputeError),
     #[error(transparent)]
+    Convert(#[from] ConvertError),
+    #[error(transparent)]
     Score(#[from] ScoreError),
     #[error("{0}")]
     Usage(String),
@@ -46,10 +49,16 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Usage(_) => 2,
-            Self::Model(_) => 3,
+            Self::Model(_) | Self::Convert(ConvertError::Model(_)) => 3,
+            Self::Convert(ConvertError::Interrupted { .. }) => 130,
             Self::Input(_) => 4,
             Self::Question(_) => 5,
-            Self::Compute(_) | Self::Score(_) | Self::Write(_) | Self::Engine(_) | Self::Terminal(_) => 1,
+            Self::Compute(_)
+            | Self::Convert(_)
+            | Self::Score(_)
+            | Self::Write(_)
+            | Self::Engine(_)
+            | Self::Terminal(_) => 1,
         })
     }
 }

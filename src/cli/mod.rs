@@ -4,6 +4,7 @@ mod args;
 mod ask;
 mod chat;
 mod config;
+mod convert;
 mod error;
 mod generate;
 mod keys;
@@ -53,6 +54,7 @@ fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError>
     match arguments.command {
         Some(Command::Sessions { command }) => sessions::run(&command, &sources),
         Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
+        Some(Command::Convert(command)) => convert::run(&command, &sources.settings()?),
         Some(Command::Keys) => keys::run(&sources.settings()?),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
         Some(Command::Config(command)) => config::run(&command, &sources),

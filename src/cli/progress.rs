@@ -45,6 +45,11 @@ impl Progress {
         self.draw(|| describe(prefill));
     }
 
+    /// Any other work, in words.
+    pub fn line(&mut self, line: impl FnOnce() -> String) {
+        self.draw(line);
+    }
+
     pub fn clear(&mut self) {
         if self.shown {
             self.shown = false;

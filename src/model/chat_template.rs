@@ -130,6 +130,13 @@ impl ChatTemplate {
         Ok(Self { environment, tokens })
     }
 
+    /// The text of the template.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let template = self.environment.get_template(NAME);
+        template.map_or_else(|_| String::new(), |template| template.source().to_owned())
+    }
+
     /// The prompt as text.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, String> {
         let guard = unused_characters(messages, 1)?[0];

@@ -198,6 +198,66 @@ impl Checkpoint {
     }
 }
 
+impl Checkpoint {
+    /// The tokenizer, the chat template, the tokens that end a reply and how to sample, as keys of a GGUF file; without a
+    /// tokenizer the file can be scored by ids only.
+    pub fn gguf_keys(&self) -> Result<gguf::Tokens, ModelError> {
+        let Source::Hub(files) = &self.source else {
+            return Err(ModelError::Unsupported {
+                path: self.name.clone().into(),
+                what: "converting a GGUF file".to_owned(),
+                advice: "Convert from the folder that it was made from: rounding twice costs more than rounding once."
+                    .to_owned(),
+            });
+        };
+        let mut tokens = gguf::Tokens::default();
+        if files.exists(TOKENIZER) {
+            // It is known to be usable before it is copied.
+            let tokenizer = tokenizer(files)?;
+            let path = files.path(TOKENIZER);
+            let raw = files.read(TOKENIZER)?;
+            let text = String::from_utf8_lossy(&raw);
+            let json = serde_json::from_str(&text)
+                .map_err(|e| ModelError::malformed(&path, format!("not JSON: {e}. Download it again.")))?;
+            tokens =
+                gguf::token_keys(&json, &text, self.config.vocab).map_err(|what| ModelError::malformed(&path, what))?;
+            let config = optional_json(files, TOKENIZER_CONFIG)?.unwrap_or_default();
+            for (name, key) in [("bos_token", "bos"), ("unk_token", "unknown"), ("pad_token", "padding")] {
+                let content = config[name].as_str().or_else(|| config[name]["content"].as_str());
+                if let Some(id) = content.and_then(|content| tokenizer.special(content)) {
+                    tokens.id(key, id);
+                }
+            }
+        } else {
+            tokens
+                .notes
+                .push("there is no tokenizer.json, so the file will have no tokenizer".to_owned());
+        }
+        for (key, id) in ["eos", "eot", "eom"].into_iter().zip(self.eos()?) {
+            tokens.id(key, id);
+        }
+        if let Some(template) = self.chat_template()? {
+            let source = gguf::Value::Text(template.source());
+            tokens.keys.push(("tokenizer.chat_template".to_owned(), source));
+        }
+        if files.exists(GENERATION_CONFIG) {
+            let SamplingDefaults {
+                temperature,
+                top_k,
+                top_p,
+            } = self.sampling_defaults()?;
+            let values = [
+                ("temp", gguf::Value::F32(temperature)),
+                ("top_k", gguf::Value::I32(top_k as i32)),
+                ("top_p", gguf::Value::F32(top_p)),
+            ];
+            let keys = values.map(|(key, value)| (format!("general.sampling.{key}"), value));
+            tokens.keys.extend(keys);
+        }
+        Ok(tokens)
+    }
+}
+
 fn tokenizer(files: &Files) -> Result<Tokenizer, ModelError> {
     let path = files.path(TOKENIZER);
     if !files.exists(TOKENIZER) {

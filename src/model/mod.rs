@@ -9,7 +9,7 @@ mod checkpoint;
 mod config;
 mod error;
 mod files;
-mod gguf;
+pub mod gguf;
 mod json;
 mod minimax;
 mod quant;

@@ -5,6 +5,7 @@
 //! compute is refused, so that nothing is computed wrongly in silence.
 
 mod architecture;
+mod export;
 mod file;
 mod llama;
 mod metadata;
@@ -12,7 +13,9 @@ mod minimax;
 mod reader;
 mod split;
 mod tensors;
+mod tokens;
 mod vocabulary;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +26,10 @@ use vocabulary::Kind;
 use super::checkpoint::SamplingDefaults;
 use super::{ChatTemplate, ModelConfig, ModelError, ModelWeights, TensorView, Tokenizer};
 
+pub use export::{Part, Source, keys as network_keys, tensors};
 pub(super) use file::find;
+pub use tokens::{Tokens, keys as token_keys};
+pub use writer::{ALIGNMENT, Outline, TensorSpec, Value, Writer};
 
 const SUPPRESSED: &str = "tokenizer.ggml.suppress_tokens";
 const CHAT_TEMPLATE: &str = "tokenizer.chat_template";

@@ -14,7 +14,7 @@ pub(super) struct Split {
     pub whole_words_first: bool,
 }
 
-const GPT_2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+pub(super) const GPT_2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const LLAMA_3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN_2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -85,6 +85,14 @@ const SPLITS: [Split; 8] = [
 
 pub(super) fn of(name: &str) -> Option<&'static Split> {
     SPLITS.iter().find(|split| split.names.contains(&name))
+}
+
+/// The name of a way of splitting, if it has one.
+pub(super) fn name_of(patterns: &[&str], whole_words_first: bool) -> Option<&'static str> {
+    let split = SPLITS
+        .iter()
+        .find(|split| split.patterns == patterns && split.whole_words_first == whole_words_first)?;
+    split.names.first().copied()
 }
 
 /// All names, as they are listed above.
