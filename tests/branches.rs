@@ -19,7 +19,7 @@ use thunderhead::compute::cpu::Cpu;
 use thunderhead::context::{Layout, Selection, Template};
 use thunderhead::conversation::{EngineEvents, Event, Handle, Request, Revision, Setup, start};
 use thunderhead::engine::{
-    self, Command, Cut, Engine, EngineOptions, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason,
+    self, Command, Cut, Drafts, Engine, EngineOptions, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason,
     Submit, Ticket, Token, Vocabulary,
 };
 use thunderhead::model::{ChatTemplate, Tokenizer};
@@ -100,6 +100,7 @@ impl Submit for Script {
             answer_tokens: 0,
             prefill: Duration::ZERO,
             decode: Duration::ZERO,
+            drafts: Drafts::default(),
         }));
         ticket
     }

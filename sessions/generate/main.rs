@@ -22,7 +22,7 @@ use std::io::BufWriter;
 use std::time::Duration;
 
 use thunderhead::conversation::{Citation, Documents, Event, Loading, Question, Verdict};
-use thunderhead::engine::{Finished, Prefill, StopReason, Token};
+use thunderhead::engine::{Drafts, Finished, Prefill, StopReason, Token};
 use thunderhead::session::{Header, Recorder};
 use thunderhead::trace::Channel;
 
@@ -124,6 +124,7 @@ impl Session {
             answer_tokens: 0,
             prefill: took,
             decode: Duration::ZERO,
+            drafts: Drafts::default(),
         }));
         self.context = tokens;
         self.clock += Duration::from_secs(12);
@@ -196,6 +197,7 @@ impl Session {
             answer_tokens: answered,
             prefill,
             decode,
+            drafts: Drafts::default(),
         }));
         if !revised {
             self.context = prompt + answered;

@@ -6,6 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::error::EXIT_CODES;
+use crate::engine::LONGEST_DRAFT;
 use crate::model::Dtype;
 use crate::session::Speed;
 
@@ -365,6 +366,17 @@ pub struct GenerationArgs {
     /// Stop a reply after this many consecutive tokens with probability above 0.99; 0 never stops.
     #[arg(long, value_name = "N", default_value_t = 3_000)]
     pub loop_guard: usize,
+    /// Tokens to draft where the reply goes on as something before it did, and to evaluate at once; 0 drafts none. It changes
+    /// the time that a reply takes, not what it says [default: as many as pay].
+    #[arg(long, value_name = "N", value_parser = draft_length)]
+    pub draft: Option<usize>,
+}
+
+fn draft_length(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 0..=LONGEST_DRAFT) => Ok(n),
+        _ => Err(format!("expected a number of tokens from 0 to {LONGEST_DRAFT}")),
+    }
 }
 
 fn non_negative(text: &str) -> Result<f32, String> {

@@ -19,7 +19,7 @@ use super::load::{self, Loaded};
 use super::progress::Progress;
 use crate::config::Config;
 use crate::conversation::{Citation, Event, Handle, Request};
-use crate::engine::{Finished, StopReason};
+use crate::engine::{Drafts, Finished, StopReason};
 use crate::session::{Header, Recorder};
 use crate::trace::Channel;
 use crate::tui::format;
@@ -323,6 +323,21 @@ impl Output {
             writeln!(out, "{}", crate::tui::citation_text(&citation))?;
         }
         out.flush()?;
+        let Drafts {
+            tiles,
+            drafted,
+            accepted,
+        } = finished.drafts;
+        if tiles > 0 {
+            let tokens = format::count(finished.thinking_tokens + finished.answer_tokens);
+            writeln!(
+                io::stderr(),
+                "{tokens} tokens; {} of {} drafted ones were accepted, {} evaluated with a draft",
+                format::count(accepted),
+                format::count(drafted),
+                format::counted(tiles, "tile")
+            )?;
+        }
         let why = match finished.reason {
             StopReason::EndOfSequence | StopReason::Prefilled => return Ok(()),
             StopReason::MaxTokens => "stopped: --max-tokens is reached".to_owned(),

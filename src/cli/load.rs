@@ -11,7 +11,9 @@ use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
 use crate::config::{self, Config, Count, Reply};
 use crate::conversation::{EngineEvents, QuoteModel, Setup};
-use crate::engine::{Cut, Engine, EngineOptions, GenerateOptions, Network, Sampling, Submit, Vocabulary};
+use crate::engine::{
+    Cut, Engine, EngineOptions, GenerateOptions, Network, Sampling, Speculate, Submit, Vocabulary,
+};
 use crate::model::{Checkpoint, SamplingDefaults, bundled};
 use crate::tui::format;
 
@@ -202,6 +204,11 @@ fn generate_options(reply: &Reply, defaults: SamplingDefaults) -> GenerateOption
         max_tokens: reply.max_tokens.size(),
         thinking_budget: reply.thinking_budget.size(),
         loop_guard: reply.loop_guard.size(),
+        speculate: match reply.draft.given().map(Count::size) {
+            None => Speculate::Adaptive,
+            Some(0) => Speculate::Off,
+            Some(length) => Speculate::Always(length),
+        },
         ..GenerateOptions::default()
     }
 }

@@ -207,6 +207,9 @@ settings! {
         thinking_budget: Count = Count(80_000), flag "thinking-budget";
         /// Stop a reply after this many consecutive tokens with probability above 0.99; 0 never stops.
         loop_guard: Count = Count(3_000), flag "loop-guard";
+        /// Tokens to draft where the reply goes on as something before it did, and to evaluate at once; 0 drafts none, `auto` as
+        /// many as pay. It changes the time that a reply takes, not what it says.
+        draft: Auto<Count<0, 24>> = Auto::Auto, flag "draft";
     }
     /// How thinking is shown and read.
     thinking: Thinking {

@@ -12,7 +12,7 @@ use super::testing::tokenizer;
 use super::{EngineEvents, Event, Request, Setup, start};
 use crate::context::{Layout, RunningLines, Selection, Template};
 use crate::engine::{
-    self, Command, EventKind, Finished, GenerateOptions, RequestId, StopReason, Submit, Ticket, Token,
+    self, Command, Drafts, EventKind, Finished, GenerateOptions, RequestId, StopReason, Submit, Ticket, Token,
 };
 use crate::model::{ChatTemplate, Tokenizer};
 use crate::trace::ThinkSplitter;
@@ -62,6 +62,7 @@ impl Submit for Babbler {
             answer_tokens: 0,
             prefill: Duration::ZERO,
             decode: Duration::ZERO,
+            drafts: Drafts::default(),
         }));
         ticket
     }

@@ -14,6 +14,9 @@ use super::quote::Ids;
 use crate::context::Pack;
 use crate::engine::{Allowed, Guide, GuideMaker};
 
+/// With more places than this it is not worth finding out whether they agree.
+const FEW: usize = 64;
+
 /// What follows the trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -81,6 +84,7 @@ struct Source {
     answer: Answer,
 }
 
+#[derive(Clone)]
 struct Grounded {
     source: Arc<Source>,
     stage: Stage,
@@ -88,6 +92,7 @@ struct Grounded {
 }
 
 /// Where the reply stands. A place is the position of the token that would come next.
+#[derive(Clone)]
 enum Stage {
     /// `<think>` comes.
     Open,
@@ -137,8 +142,24 @@ impl Source {
     }
 }
 
-impl Guide for Grounded {
-    fn allowed(&mut self) -> Allowed<'_> {
+impl Stage {
+    /// How many places the reply could go on from.
+    fn places(&self) -> usize {
+        match self {
+            Self::Open | Self::Place { .. } | Self::End => 1,
+            Self::Begin => usize::MAX,
+            Self::Trace(places)
+            | Self::Value {
+                places, begun: true, ..
+            } => places.len(),
+            Self::Value { line, begun: false, .. } => line.len(),
+        }
+    }
+}
+
+impl Grounded {
+    /// The ids that may come next, ascending.
+    fn choices(&mut self) -> &[u32] {
         let Source {
             tokens,
             starts,
@@ -172,7 +193,13 @@ impl Guide for Grounded {
         }
         self.allowed.sort_unstable();
         self.allowed.dedup();
-        Allowed::Only(&self.allowed)
+        &self.allowed
+    }
+}
+
+impl Guide for Grounded {
+    fn allowed(&mut self) -> Allowed<'_> {
+        Allowed::Only(self.choices())
     }
 
     fn push(&mut self, id: u32) {
@@ -200,6 +227,22 @@ impl Guide for Grounded {
             }
             Stage::Open | Stage::Place { .. } | Stage::End => Stage::End,
         };
+    }
+
+    fn bound(&self, ids: &mut Vec<u32>, most: usize) {
+        if self.stage.places() > FEW {
+            return;
+        }
+        let mut ahead = self.clone();
+        for _ in 0..most {
+            match *ahead.choices() {
+                [only] if only != self.source.ids.eos => {
+                    ids.push(only);
+                    ahead.push(only);
+                }
+                _ => break,
+            }
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Whatever a model prefers, what it may write is a line that has the span, and that line's number.
 
+use std::collections::VecDeque;
+
 use proptest::prelude::*;
 
 use super::super::quote::QuoteModel;
@@ -15,12 +17,21 @@ fn follow(pack: &Pack, span: &str, answer: Answer, choices: &[usize]) -> String 
     let bytes_of = |id| tokenizer.token_bytes(id).unwrap().len();
     let mut guide = guide(pack, ids, newline, span, answer, &bytes_of).make();
     let mut written = Vec::new();
+    let mut promised = VecDeque::new();
     for step in 0.. {
+        if promised.is_empty() {
+            let mut bound = Vec::new();
+            guide.bound(&mut bound, 5);
+            promised.extend(bound);
+        }
         let Allowed::Only(allowed) = guide.allowed() else {
             panic!("the guide lets go")
         };
         assert!(allowed.is_sorted_by(|a, b| a < b), "{allowed:?}");
         let id = allowed[choices[step % choices.len()] % allowed.len()];
+        if let Some(id) = promised.pop_front() {
+            assert_eq!(allowed, [id], "what is bound to come is all that is allowed");
+        }
         // A value may go on to the end of its line, but not for ever.
         assert!(step < 1000, "the reply does not end");
         if id == ids.eos {

@@ -24,7 +24,9 @@ use super::{
 };
 use crate::compute::{ComputeError, Interrupt, Interrupted};
 use crate::context::{self, Cache, ContextError, Layout, Pack, Progress, Selection, Watch};
-use crate::engine::{self, Command, Estimate, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket};
+use crate::engine::{
+    self, Command, Drafts, Estimate, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket,
+};
 use crate::model::{ChatTemplate, Tokenizer};
 
 /// Between two reports of how far loading has come.
@@ -855,6 +857,7 @@ fn nothing_to_prefill() -> Finished {
         answer_tokens: 0,
         prefill: Duration::ZERO,
         decode: Duration::ZERO,
+        drafts: Drafts::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::GuideMaker;
+use super::{Drafts, GuideMaker, Speculate};
 use crate::trace::{Channel, Piece};
 
 /// Identifies one command and every event that answers it.
@@ -50,6 +50,8 @@ pub struct GenerateOptions {
     pub stop: Vec<u32>,
     /// Holds the reply to a form.
     pub guide: Option<GuideMaker>,
+    /// Whether tokens are drafted. It changes the time that the reply takes, and nothing else.
+    pub speculate: Speculate,
 }
 
 impl Default for GenerateOptions {
@@ -63,6 +65,7 @@ impl Default for GenerateOptions {
             resumed: 0,
             stop: Vec::new(),
             guide: None,
+            speculate: Speculate::default(),
         }
     }
 }
@@ -183,6 +186,8 @@ pub struct Finished {
     pub prefill: Duration,
     #[serde(rename = "decode_seconds", with = "seconds")]
     pub decode: Duration,
+    #[serde(default, skip_serializing_if = "Drafts::is_none")]
+    pub drafts: Drafts,
 }
 
 /// Why a request ended.

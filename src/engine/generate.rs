@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::sampler::{Choice, Sampler};
+use super::speculation::Ahead;
 use super::timeline::Timeline;
 use super::worker::{EngineError, EventSink};
-use super::{Allowed, Event, EventKind, Finished, GenerateOptions, GuideMaker, StopReason, Ticket, Token};
+use super::{Allowed, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker, StopReason, Ticket, Token};
 use crate::compute::{Backend, ComputeError};
 use crate::model::Tokenizer;
 use crate::trace::{CERTAIN, CLOSE_TAG, Channel, ThinkSplitter};
@@ -40,7 +41,17 @@ pub(super) enum Start {
 
 impl<B: Backend> Generation<'_, B> {
     /// Decodes a reply, or goes on with one whose tokens so far are `resumed`.
-    pub fn run(mut self, start: Start, resumed: &[u32], mut finished: Finished) -> Result<Finished, EngineError> {
+    pub fn run(mut self, start: Start, resumed: &[u32], finished: Finished) -> Result<Finished, EngineError> {
+        self.timeline.begin_reply();
+        let decoded = self.decode(start, resumed, finished);
+        self.timeline.settle()?;
+        Ok(Finished {
+            drafts: self.timeline.drafts(),
+            ..decoded?
+        })
+    }
+
+    fn decode(&mut self, start: Start, resumed: &[u32], mut finished: Finished) -> Result<Finished, EngineError> {
         let started = Instant::now();
         let mut sampler = Sampler::new(self.options.sampling, self.vocabulary.unused.clone());
         let mut reply = Reply::new(self.options, started);
@@ -52,20 +63,24 @@ impl<B: Backend> Generation<'_, B> {
             }
         }
         reply.repeats_nothing();
-        let (mut append, mut there) = match start {
-            Start::Append(id) => (id, None),
-            Start::Logits(logits) => (0, Some(logits)),
+        let (mut append, mut logits) = match start {
+            Start::Append(id) => (Some(id), Vec::new()),
+            Start::Logits(logits) => (None, logits),
         };
         let mut forced: VecDeque<u32> = VecDeque::new();
         finished.reason = loop {
-            let logits = match there.take() {
-                Some(logits) => logits,
-                None => match self.timeline.step(append, &self.ticket.interrupt) {
-                    Ok(logits) => logits,
+            if let Some(id) = append {
+                let ahead = Ahead {
+                    speculate: self.options.speculate,
+                    most: if forced.is_empty() { self.room(&reply) } else { 0 },
+                    guide: guide.as_deref_mut().map(|guide| guide as &mut dyn Guide),
+                };
+                match self.timeline.step(id, ahead, &mut logits, &self.ticket.interrupt) {
+                    Ok(()) => {}
                     Err(ComputeError::Interrupted(_)) => break StopReason::Cancelled,
                     Err(error) => return Err(error.into()),
-                },
-            };
+                }
+            }
             if reply.tokens == resumed.len() {
                 // The prompt's last token belongs to prefill.
                 finished.prefill += started.elapsed();
@@ -96,7 +111,7 @@ impl<B: Backend> Generation<'_, B> {
             for token in reply.push(choice, bytes, was_forced) {
                 self.emit(token);
             }
-            append = choice.id;
+            append = Some(choice.id);
         };
         finished.decode = reply.started.elapsed();
         (finished.thinking_tokens, finished.answer_tokens) = (reply.thinking, reply.tokens - reply.thinking);
@@ -104,6 +119,13 @@ impl<B: Backend> Generation<'_, B> {
             self.emit(token);
         }
         Ok(finished)
+    }
+
+    /// Tokens that can be said after the one that is appended next.
+    fn room(&self, reply: &Reply) -> usize {
+        let said = reply.tokens - self.options.resumed.min(reply.tokens);
+        let left = self.context_limit.saturating_sub(self.timeline.position() + 1);
+        left.min(self.options.max_tokens.saturating_sub(said))
     }
 
     fn exhausted(&self, reply: &Reply) -> Option<StopReason> {

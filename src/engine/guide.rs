@@ -19,6 +19,11 @@ pub trait Guide: Send {
     fn allowed(&mut self) -> Allowed<'_>;
     /// The id that came, chosen or forced.
     fn push(&mut self, id: u32);
+    /// Adds to `ids` those that are bound to come next, one after the other, as far as it is known and `most` of them:
+    /// each would be the only one allowed. A stop is not among them.
+    fn bound(&self, ids: &mut Vec<u32>, most: usize) {
+        let _ = (ids, most);
+    }
 }
 
 /// Makes a guide for each reply.

@@ -71,26 +71,54 @@ impl<B: Backend> Network<B> {
         ids: &[u32],
         outputs: usize,
         interrupt: &Interrupt,
-        mut sink: impl FnMut(usize, &[f32]),
+        sink: impl FnMut(usize, &[f32]),
     ) -> Result<(), ComputeError> {
-        if ids.is_empty() {
+        if !ids.is_empty() {
+            self.evaluate(state, ids, outputs, interrupt, sink)?;
+            state.commit(ids.len());
+        }
+        Ok(())
+    }
+
+    /// Evaluates `ids` as one tile that may come next and hands the logits of each to `sink`. None of them is a part of the
+    /// sequence until [`accept`](Self::accept) says how many are; nothing else may be done with the state before.
+    pub fn verify(
+        &self,
+        state: &mut State<B>,
+        ids: &[u32],
+        interrupt: &Interrupt,
+        sink: impl FnMut(usize, &[f32]),
+    ) -> Result<(), ComputeError> {
+        self.evaluate(state, ids, ids.len(), interrupt, sink)
+    }
+
+    /// Appends the first `count` of the `ids` that were just verified, as if they had been all.
+    pub fn accept(&self, state: &mut State<B>, ids: &[u32], count: usize) -> Result<(), ComputeError> {
+        if count == ids.len() {
+            state.commit(count);
             return Ok(());
         }
+        state.roll_back(&self.backend)?;
+        self.advance(state, &ids[..count], 0, &Interrupt::new(), |_, _| {})
+    }
+
+    fn evaluate(
+        &self,
+        state: &mut State<B>,
+        ids: &[u32],
+        outputs: usize,
+        interrupt: &Interrupt,
+        mut sink: impl FnMut(usize, &[f32]),
+    ) -> Result<(), ComputeError> {
         self.check(ids)?;
         if state.slab.is_some() {
             state.roll_back(&self.backend)?;
         }
-        let outputs = outputs.min(ids.len());
-        match self.forward(state, ids, outputs, interrupt, &mut sink) {
-            Ok(()) => {
-                state.commit(ids.len());
-                Ok(())
-            }
-            Err(error) => {
-                state.roll_back(&self.backend)?;
-                Err(error)
-            }
+        let done = self.forward(state, ids, outputs.min(ids.len()), interrupt, &mut sink);
+        if done.is_err() {
+            state.roll_back(&self.backend)?;
         }
+        done
     }
 
     fn check(&self, ids: &[u32]) -> Result<(), ComputeError> {

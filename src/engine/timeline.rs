@@ -3,6 +3,7 @@
 //! A caller names the whole sequence it wants; [`Timeline::sync`] keeps what is already there. A lightning state cannot be
 //! cut back, so marks are kept at places worth returning to: ends of documents, and each prompt before its reply.
 
+use super::speculation::Speculation;
 use super::state::{Mark, State};
 use super::{Cut, Network, Prefill};
 use crate::compute::{Backend, ComputeError, Interrupt};
@@ -34,14 +35,16 @@ impl Marks<'_> {
 
 pub(super) struct Timeline<B: Backend> {
     pub network: Network<B>,
-    state: State<B>,
-    tokens: Vec<u32>,
+    pub(super) state: State<B>,
+    /// In the middle of a reply the state may be behind them.
+    pub(super) tokens: Vec<u32>,
     /// Places in and the end of the last [`Command::Prefill`](super::Command::Prefill), ascending: documents, which every
     /// prompt begins with.
     documents: Vec<Mark<B>>,
     marks: Vec<Mark<B>>,
     /// The logits after the last token, if that was a step of a reply.
     logits: Option<Vec<f32>>,
+    pub(super) speculation: Speculation,
     cut: Cut,
 }
 
@@ -54,18 +57,20 @@ impl<B: Backend> Timeline<B> {
             documents: Vec::new(),
             marks: Vec::new(),
             logits: None,
+            speculation: Speculation::default(),
             cut,
         })
     }
 
     pub fn position(&self) -> usize {
-        self.state.position()
+        self.tokens.len()
     }
 
     /// Forgets everything.
     pub fn reset(&mut self) -> Result<(), ComputeError> {
         self.state = State::new(&self.network)?;
         self.tokens.clear();
+        self.speculation = Speculation::default();
         self.marks.clear();
         self.documents.clear();
         self.logits = None;
@@ -126,17 +131,6 @@ impl<B: Backend> Timeline<B> {
             }
         }
         Ok(cached)
-    }
-
-    /// Appends one token and returns its logits, `[vocab]`.
-    pub fn step(&mut self, id: u32, interrupt: &Interrupt) -> Result<Vec<f32>, ComputeError> {
-        let mut logits = self.logits.take().unwrap_or_default();
-        logits.clear();
-        self.network.advance(&mut self.state, &[id], 1, interrupt, |_, row| {
-            logits.extend_from_slice(row);
-        })?;
-        self.tokens.push(id);
-        Ok(logits)
     }
 
     /// Keeps the logits after the last token, for a reply that goes on.
@@ -205,6 +199,7 @@ impl<B: Backend> Timeline<B> {
 
     /// Goes back to the latest place from which `wanted` can be reached by appending.
     fn reuse(&mut self, wanted: &[u32]) -> Result<usize, ComputeError> {
+        self.settle()?;
         let common = self.common(wanted);
         if common == self.tokens.len() {
             return Ok(common);
@@ -219,7 +214,7 @@ impl<B: Backend> Timeline<B> {
             self.state = State::new(&self.network)?;
             0
         };
-        self.tokens.truncate(position);
+        self.forget(position);
         Ok(position)
     }
 }

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use super::generate::{Generation, Start, Vocabulary};
 use super::timeline::{Marks, Timeline};
 use super::{
-    Command, Cut, Estimate, Event, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason, Submit, Ticket,
+    Command, Cut, Drafts, Estimate, Event, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason, Submit,
+    Ticket,
 };
 use crate::compute::{Backend, ComputeError, Interrupt};
 
@@ -217,6 +218,7 @@ fn nothing_done(tokens: &[u32]) -> Finished {
         answer_tokens: 0,
         prefill: Duration::ZERO,
         decode: Duration::ZERO,
+        drafts: Drafts::default(),
     }
 }
 

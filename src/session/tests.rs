@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::conversation::{Cause, Change, Citation, Documents, Event, Exclusion, Loading, Note, Planned, Question};
 use crate::conversation::{Request, Skipped, Verdict};
-use crate::engine::{Finished, Prefill, StopReason, Token};
+use crate::engine::{Drafts, Finished, Prefill, StopReason, Token};
 use crate::trace::Channel;
 
 fn token(index: usize, channel: Channel, text: &str) -> Token {
@@ -31,6 +31,7 @@ fn finished(reason: StopReason) -> Finished {
         answer_tokens: 4,
         prefill: Duration::from_millis(250),
         decode: Duration::from_millis(1750),
+        drafts: Drafts::default(),
     }
 }
 

@@ -146,6 +146,7 @@ pub fn any_input() -> impl Strategy<Value = Input> {
             answer_tokens: tokens,
             prefill: Duration::ZERO,
             decode: Duration::MAX,
+            drafts: Drafts::default(),
         }))),
         1 => any::<bool>().prop_map(|broken| {
             let theme = |name: &str| if broken { Err("broken".into()) } else { Ok(Theme::built_in(name).unwrap()) };

@@ -18,6 +18,7 @@ impl Rig {
             answer_tokens: 1,
             prefill: Duration::ZERO,
             decode: Duration::from_secs(1),
+            drafts: Drafts::default(),
         })))
     }
 }
@@ -98,6 +99,7 @@ fn reading_the_documents_is_told_too() {
         answer_tokens: 0,
         prefill: Duration::ZERO,
         decode: Duration::ZERO,
+        drafts: Drafts::default(),
     };
     let effects = rig.input(Input::Conversation(Event::Finished(finished)));
     assert_eq!(told(&effects), Some("the documents are read, after 0:31"));

@@ -180,6 +180,7 @@ fn finish(rig: &mut Rig) {
         answer_tokens: 0,
         prefill: Duration::ZERO,
         decode: Duration::from_millis(25 * tokens as u64),
+        drafts: Drafts::default(),
     })));
 }
 

@@ -285,6 +285,7 @@ fn a_session_that_was_kept_is_there_from_the_first_frame() {
         answer_tokens: 1,
         prefill: Duration::ZERO,
         decode: Duration::from_secs(2),
+        drafts: Drafts::default(),
     });
     told.app.recall(vec![
         question(3, None, "kept"),

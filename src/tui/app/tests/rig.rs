@@ -185,6 +185,7 @@ impl Rig {
             answer_tokens: 0,
             prefill: Duration::ZERO,
             decode: Duration::from_secs(1),
+            drafts: Drafts::default(),
         }));
         self.decoded = 0;
     }
