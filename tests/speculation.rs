@@ -8,20 +8,23 @@
 mod common;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::models::{letters, random_model, table_model};
+use common::talk_with;
 use proptest::prelude::*;
 use thunderhead::compute::cpu::Cpu;
 use thunderhead::compute::reference::Reference;
 use thunderhead::compute::{Backend, Interrupt};
+use thunderhead::conversation::{self, Request};
 use thunderhead::engine::{
-    Allowed, Command, Drafts, Engine, EngineOptions, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker,
+    Allowed, Command, Cut, Drafts, Engine, EngineOptions, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker,
     LONGEST_DRAFT, Network, Sampling, Speculate, State, StopReason, Submit, Ticket, Token, Vocabulary,
 };
-use thunderhead::model::{ModelConfig, ModelWeights, TensorView};
+use thunderhead::model::{Checkpoint, ModelConfig, ModelWeights, TensorView, bundled};
 
 const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz<>/\u{10a}";
 const THINK: u32 = 30;
@@ -65,7 +68,7 @@ impl Talk {
             unused: vec![],
         };
         let options = EngineOptions {
-            tile: 16,
+            cut: Cut { tile: 16, slab: 48 },
             context_limit,
         };
         let (send, events) = channel();
@@ -580,5 +583,81 @@ fn sampling_keeps_its_distribution() {
             deviation < bound,
             "χ² is {deviation} at temperature {temperature}, top-p {top_p}"
         );
+    }
+}
+
+/// What is said to two questions over three files, but for the times.
+fn conversation(checkpoint: Checkpoint, grounded: bool, speculate: Speculate) -> (Vec<conversation::Event>, Drafts) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let paths = [
+        "src/engine/sampler.rs",
+        "src/compute/interrupt.rs",
+        "src/engine/submit.rs",
+    ]
+    .map(|path| root.join(path));
+    let options = GenerateOptions {
+        speculate,
+        max_tokens: 120,
+        ..Default::default()
+    };
+    let (send, events) = channel();
+    let handle = talk_with(checkpoint, &paths, grounded, options, move |event| {
+        let _ = send.send(event);
+    });
+    let questions = [
+        "Where is `describe` defined?",
+        "Quote the line with \"Someone else still\"",
+        "Find `greedy`",
+    ];
+    for question in questions {
+        handle.send(Request::Ask(question.to_owned())).unwrap();
+    }
+    let (mut said, mut drafts, mut left) = (Vec::new(), Drafts::default(), questions.len());
+    while left > 0 {
+        let mut event = events.recv_timeout(PATIENCE).expect("the conversation goes on");
+        match &mut event {
+            conversation::Event::Token(token) => {
+                token.elapsed = Duration::ZERO;
+                (token.probability, token.entropy) = (0.0, 0.0);
+            }
+            conversation::Event::Finished(finished) => {
+                (finished.prefill, finished.decode) = (Duration::ZERO, Duration::ZERO);
+                let Drafts {
+                    tiles,
+                    drafted,
+                    accepted,
+                } = std::mem::take(&mut finished.drafts);
+                drafts.tiles += tiles;
+                drafts.drafted += drafted;
+                drafts.accepted += accepted;
+                left -= usize::from(finished.reason != StopReason::Prefilled);
+            }
+            conversation::Event::Question(_) | conversation::Event::Citation(_) => {}
+            conversation::Event::Failed { message } => panic!("{message}"),
+            _ => continue,
+        }
+        said.push(event);
+    }
+    (said, drafts)
+}
+
+#[test]
+fn trained_models_say_the_same_about_documents() {
+    let pico_8 = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/pico-8");
+    for model in [|_: &Path| bundled().unwrap(), |path| Checkpoint::open(path).unwrap()] {
+        for grounded in [true, false] {
+            let (plain, none) = conversation(model(&pico_8), grounded, Speculate::Off);
+            assert_eq!(none, Drafts::default());
+            for way in [Speculate::Always(8), Speculate::Adaptive] {
+                let (drafted, drafts) = conversation(model(&pico_8), grounded, way);
+                assert_eq!(plain, drafted, "grounded {grounded}, {way:?}");
+                if grounded {
+                    assert!(
+                        drafts.accepted >= 30,
+                        "a quotation in a line's only place is drafted: {drafts:?}"
+                    );
+                }
+            }
+        }
     }
 }

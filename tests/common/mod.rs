@@ -10,7 +10,7 @@ use thunderhead::compute::cpu::Cpu;
 use thunderhead::context::Selection;
 use thunderhead::conversation::{Event, Handle, QuoteModel, Setup, start};
 use thunderhead::engine::{Cut, Engine, EngineOptions, GenerateOptions, Network, Submit, Vocabulary};
-use thunderhead::model::bundled;
+use thunderhead::model::{Checkpoint, bundled};
 
 /// The folder of one golden checkpoint.
 pub fn golden(name: &str) -> PathBuf {
@@ -31,7 +31,23 @@ pub fn goldens() -> Vec<PathBuf> {
 
 /// A conversation with the bundled model about `paths`.
 pub fn talk(paths: &[PathBuf], grounded: bool, on_event: impl FnMut(Event) + Send + 'static) -> Handle {
-    let checkpoint = bundled().unwrap();
+    talk_with(
+        bundled().unwrap(),
+        paths,
+        grounded,
+        GenerateOptions::default(),
+        on_event,
+    )
+}
+
+/// A conversation with a model of the bundled one's kind about `paths`.
+pub fn talk_with(
+    checkpoint: Checkpoint,
+    paths: &[PathBuf],
+    grounded: bool,
+    options: GenerateOptions,
+    on_event: impl FnMut(Event) + Send + 'static,
+) -> Handle {
     let tokenizer = checkpoint.tokenizer().unwrap();
     let context_limit = checkpoint.config.max_positions;
     let setup = Setup {
@@ -43,7 +59,7 @@ pub fn talk(paths: &[PathBuf], grounded: bool, on_event: impl FnMut(Event) + Sen
         context_limit,
         places: 8,
         watch: false,
-        options: GenerateOptions::default(),
+        options,
         grounded,
         start_engine: Box::new(move |events| {
             let vocabulary = Vocabulary {
