@@ -11,9 +11,7 @@ use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
 use crate::config::{self, Config, Count, Reply};
 use crate::conversation::{EngineEvents, QuoteModel, Setup};
-use crate::engine::{
-    Cut, Engine, EngineOptions, GenerateOptions, Network, Sampling, Speculate, Submit, Vocabulary,
-};
+use crate::engine::{Cut, Engine, EngineOptions, GenerateOptions, Network, Sampling, Speculate, Submit, Vocabulary};
 use crate::model::{Checkpoint, SamplingDefaults, bundled};
 use crate::tui::format;
 

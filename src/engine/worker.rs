@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use super::generate::{Generation, Start, Vocabulary};
 use super::timeline::{Marks, Timeline};
 use super::{
-    Command, Cut, Drafts, Estimate, Event, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason, Submit,
-    Ticket,
+    Command, Cut, Drafts, Estimate, Event, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason,
+    Submit, Ticket,
 };
 use crate::compute::{Backend, ComputeError, Interrupt};
 
