@@ -114,6 +114,21 @@ pub trait Backend: Send + Sync + 'static {
     /// A state to host memory, `[heads, head_dim, head_dim]`.
     fn download_lightning_state(&self, state: &Self::LightningState) -> Result<Vec<f32>, ComputeError>;
 
+    /// Makes `next`, which a tile from `state` has just been written to, what the first `count` of its tokens alone would have
+    /// made it, and says whether that could be done: for short tiles an implementation may remember keys and values.
+    /// If it could not, neither has changed.
+    fn shorten_tile(
+        &self,
+        workspace: &mut Self::Workspace,
+        spec: &Lightning,
+        state: &Self::LightningState,
+        next: &mut Self::LightningState,
+        count: usize,
+    ) -> Result<bool, ComputeError> {
+        let _ = (workspace, spec, state, next, count);
+        Ok(false)
+    }
+
     /// An empty cache.
     fn kv_cache(&self, spec: &Softmax) -> Result<Self::KvCache, ComputeError>;
 

@@ -92,14 +92,38 @@ impl<B: Backend> Network<B> {
         self.evaluate(state, ids, ids.len(), interrupt, sink)
     }
 
-    /// Appends the first `count` of the `ids` that were just verified, as if they had been all.
+    /// Appends the first `count` of the `ids` that were just verified, as if they had been all: from what the backend remembers
+    /// of the tile, or by evaluating them again.
     pub fn accept(&self, state: &mut State<B>, ids: &[u32], count: usize) -> Result<(), ComputeError> {
-        if count == ids.len() {
+        if count == ids.len() || (count > 0 && self.shorten(state, count)?) {
             state.commit(count);
             return Ok(());
         }
         state.roll_back(&self.backend)?;
         self.advance(state, &ids[..count], 0, &Interrupt::new(), |_, _| {})
+    }
+
+    /// Cuts the tile that was just evaluated short in every layer, or says that one cannot do that.
+    fn shorten(&self, state: &mut State<B>, count: usize) -> Result<bool, ComputeError> {
+        let end = state.position() + count;
+        let State { layers, workspace, .. } = state;
+        for (layer, layer_state) in self.config.layers.iter().zip(layers) {
+            let shortened = match (&layer.mixer, layer_state) {
+                (Mixer::Lightning(spec), LayerState::Lightning(versions)) => match versions.since_commit() {
+                    Some((now, next)) => self.backend.shorten_tile(workspace, spec, now, next, count)?,
+                    None => false,
+                },
+                (Mixer::Softmax(_), LayerState::Softmax(cache)) => {
+                    self.backend.truncate_kv_cache(cache, end)?;
+                    true
+                }
+                _ => unreachable!("states are made from the configuration"),
+            };
+            if !shortened {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn evaluate(

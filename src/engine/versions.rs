@@ -40,6 +40,12 @@ impl<S> Versions<S> {
         (latest, room)
     }
 
+    /// The one that holds, and the latest if it is another.
+    pub fn since_commit(&mut self) -> Option<(&S, &mut S)> {
+        let [committed, latest] = self.states.get_disjoint_mut([self.committed, self.latest]).ok()?;
+        Some((committed, latest))
+    }
+
     /// What a step has written is the latest now.
     pub fn advance(&mut self) {
         self.latest = self.room();

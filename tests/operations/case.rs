@@ -408,6 +408,39 @@ impl<'a, B: Backend> Stream<'a, B> {
         }
     }
 
+    /// Pushes a tile and takes back all but the first `count` of its tokens.
+    pub fn push_part(&mut self, tokens: usize, count: usize) {
+        let begin = self.position;
+        let before = match &self.layer {
+            StreamLayer::Lightning { spec, state, .. } => {
+                let mut copy = self.backend.lightning_state(spec).unwrap();
+                self.backend.copy_lightning_state(state, &mut copy).unwrap();
+                Some(copy)
+            }
+            StreamLayer::Softmax { .. } => None,
+        };
+        self.push(tokens, tokens);
+        self.position = begin + count;
+        match (&mut self.layer, before) {
+            (StreamLayer::Softmax { cache, .. }, _) => self.backend.truncate_kv_cache(cache, begin + count).unwrap(),
+            (StreamLayer::Lightning { spec, state, .. }, Some(before)) => {
+                let workspace = &mut self.workspace;
+                if !self
+                    .backend
+                    .shorten_tile(workspace, spec, &before, state, count)
+                    .unwrap()
+                {
+                    *state = before;
+                    self.position = begin;
+                    if count > 0 {
+                        self.push(count, 0);
+                    }
+                }
+            }
+            (StreamLayer::Lightning { .. }, None) => unreachable!("it was copied"),
+        }
+    }
+
     /// What the sequence would say next: a state cannot differ without changing it.
     pub fn probe(&mut self) -> Vec<f32> {
         self.push(PROBES, PROBES)

@@ -38,6 +38,7 @@ macro_rules! suite {
                 tiles_do_not_matter
                 decode_continues_prefill
                 unread_outputs_change_nothing
+                a_part_of_a_tile_is_a_tile_of_that_part
                 a_copied_state_stays
                 a_truncated_cache_forgets
                 equal_experts_in_order

@@ -183,6 +183,32 @@ pub fn unread_outputs_change_nothing<B: Backend>(backend: &B) {
     });
 }
 
+/// The first tokens of a tile whose others are taken back are a tile of those.
+pub fn a_part_of_a_tile_is_a_tile_of_that_part<B: Backend>(backend: &B) {
+    for_all(
+        (mixer_cases(), 1_usize..=40, any::<prop::sample::Index>()),
+        |(case, tile, part)| {
+            let h = case.h();
+            let around = case.around();
+            let before = case.tokens / 3;
+            let tile = tile.min(case.tokens - before);
+            let part = part.index(tile + 1);
+            let mut whole = Stream::of(backend, &case, &around, &h);
+            let mut cut = Stream::of(backend, &case, &around, &h);
+            if before > 0 {
+                whole.push(before, 0);
+                cut.push(before, 0);
+            }
+            cut.push_part(tile, part);
+            if part > 0 {
+                whole.push(part, 0);
+            }
+            close("state", &cut.state(), &whole.state())?;
+            close("probe", &cut.probe(), &whole.probe())
+        },
+    );
+}
+
 /// A copy of a lightning state is not moved by what the original goes on to.
 pub fn a_copied_state_stays<B: Backend>(backend: &B) {
     let (case, around, h) = fixed(lightning(5, 12), 20, 17);

@@ -16,15 +16,36 @@ use super::simd::{Isa, Kernel, mul_add};
 use super::weight::Weight;
 use super::workspace::{Workspace, all};
 use super::{Cpu, MIXED_TOGETHER, Rows};
-use crate::compute::{Block, Interrupted, Tile};
+use crate::compute::{Block, Interrupt, Interrupted, Tile};
 use crate::model::{Lightning, LightningWeights};
 
 /// Tokens a block: the score matrix and the scratch of one head then stay in the first-level cache.
 const BLOCK: usize = 64;
 
-/// `[heads, head_dim, head_dim]`, key by value.
+/// Tokens of a tile that can be cut short afterwards.
+const SHORT: usize = 32;
+
 #[derive(Debug, Clone)]
-pub struct LightningState(pub(super) Vec<f32>);
+pub struct LightningState {
+    /// `[heads, head_dim, head_dim]`, key by value.
+    pub(super) values: Vec<f32>,
+    /// What the tile that led here was made of, `[tokens, 3·heads·head_dim]`, if it was a short one.
+    tile: Vec<f32>,
+}
+
+impl LightningState {
+    pub(super) fn zero(spec: &Lightning) -> Self {
+        Self {
+            values: vec![0.0; spec.heads * spec.head_dim * spec.head_dim],
+            tile: Vec::new(),
+        }
+    }
+
+    pub(super) fn copy_from(&mut self, other: &Self) {
+        self.values.copy_from_slice(&other.values);
+        self.tile.clear();
+    }
+}
 
 impl Cpu {
     pub(super) fn lightning_block(
@@ -47,8 +68,9 @@ impl Cpu {
         workspace.result.resize(tile.outputs * hidden, 0.0);
         let single = tokens == 1;
         if !single {
-            next.0.copy_from_slice(&state.0);
+            next.values.copy_from_slice(&state.values);
         }
+        next.tile.clear();
         for start in (0..tokens).step_by(MIXED_TOGETHER) {
             let count = MIXED_TOGETHER.min(tokens - start);
             let skip = first_output.saturating_sub(start).min(count);
@@ -85,10 +107,13 @@ impl Cpu {
             };
             self.project(threads, [project_qkv, project_gate], tile.interrupt)?;
 
+            if !single && tokens <= SHORT {
+                next.tile.extend_from_slice(qkv);
+            }
             // Head-major, so that each head writes a slice of its own.
             buffers.heads.resize(outputs * width, 0.0);
             let by_head = Disjoint::new(&mut buffers.heads);
-            let states = Disjoint::new(&mut next.0);
+            let states = Disjoint::new(&mut next.values);
             let work = count * width * (2 * dim + BLOCK.min(count));
             self.step(threads, heads, work, tile.interrupt, |head, thread| {
                 // SAFETY: each head has its own outputs and its own state.
@@ -104,7 +129,7 @@ impl Cpu {
                     self.isa.run(Step {
                         qkv: &qkv[..3 * dim],
                         decay: (-spec.slopes[head]).exp() as f32,
-                        before: &state.0[head * dim * dim..][..dim * dim],
+                        before: &state.values[head * dim * dim..][..dim * dim],
                         after,
                         out,
                     });
@@ -159,6 +184,50 @@ impl Cpu {
         }
         std::mem::swap(&mut x.data, &mut workspace.result);
         Ok(())
+    }
+
+    /// Makes `next` what the first `count` tokens of the tile that led to it make of `state`; false if it is not known.
+    pub(super) fn shorten_lightning_tile(
+        &self,
+        workspace: &mut Workspace,
+        spec: &Lightning,
+        state: &LightningState,
+        next: &mut LightningState,
+        count: usize,
+    ) -> Result<bool, Interrupted> {
+        let (heads, dim) = (spec.heads, spec.head_dim);
+        let stride = 3 * heads * dim;
+        if next.tile.len() < count * stride {
+            return Ok(false);
+        }
+        next.values.copy_from_slice(&state.values);
+        let (qkv, states) = (&next.tile, Disjoint::new(&mut next.values));
+        let interrupt = Interrupt::new();
+        let tile = Tile {
+            position: 0,
+            outputs: 0,
+            interrupt: &interrupt,
+        };
+        let work = count * heads * dim * dim;
+        self.step(&workspace.threads, heads, work, &interrupt, |head, thread| {
+            // SAFETY: each head has its own state.
+            #[allow(unsafe_code)]
+            let state = unsafe { states.part(head * dim * dim, dim * dim) };
+            Recurrence {
+                isa: self.isa,
+                qkv: &qkv[head * 3 * dim..],
+                stride,
+                dim,
+                tokens: count,
+                slope: spec.slopes[head],
+                state,
+                out: &mut [],
+                first_output: count,
+            }
+            .run(&mut thread.lightning, tile);
+        })?;
+        next.tile.clear();
+        Ok(true)
     }
 }
 

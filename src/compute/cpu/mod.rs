@@ -139,16 +139,27 @@ impl Backend for Cpu {
     }
 
     fn lightning_state(&self, spec: &Lightning) -> Result<LightningState, ComputeError> {
-        Ok(LightningState(vec![0.0; spec.heads * spec.head_dim * spec.head_dim]))
+        Ok(LightningState::zero(spec))
     }
 
     fn copy_lightning_state(&self, from: &LightningState, to: &mut LightningState) -> Result<(), ComputeError> {
-        to.0.copy_from_slice(&from.0);
+        to.copy_from(from);
         Ok(())
     }
 
     fn download_lightning_state(&self, state: &LightningState) -> Result<Vec<f32>, ComputeError> {
-        Ok(state.0.clone())
+        Ok(state.values.clone())
+    }
+
+    fn shorten_tile(
+        &self,
+        workspace: &mut Workspace,
+        spec: &Lightning,
+        state: &LightningState,
+        next: &mut LightningState,
+        count: usize,
+    ) -> Result<bool, ComputeError> {
+        Ok(self.shorten_lightning_tile(workspace, spec, state, next, count)?)
     }
 
     fn kv_cache(&self, spec: &Softmax) -> Result<KvCache, ComputeError> {
