@@ -6,6 +6,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::error::EXIT_CODES;
+use crate::bench::{SHAPES, Shape};
 use crate::engine::LONGEST_DRAFT;
 use crate::model::Dtype;
 use crate::session::Speed;
@@ -90,6 +91,15 @@ pub enum Command {
                             thunderhead convert --to q8_0 --out bundled.gguf && thunderhead --model bundled.gguf src"
     )]
     Convert(ConvertArgs),
+    /// Measure the speed of a model on this machine: prefill of prompts, decode at depths, against what the machine can do.
+    ///
+    /// Each case is timed several times; a row gives the median, least and most tokens a second, the operations and bytes
+    /// a second that this takes as counted (docs/performance.md), their share of what the machine was measured to do at most, and the
+    /// most memory in use. Tokens are random. Ctrl-C ends it and prints what was measured.
+    #[command(after_help = "Examples:\n  thunderhead bench --ceilings\n  \
+                            thunderhead bench --synthetic hybrid-0.8b --prompt 512,4096,32768 --depth 0,32768\n  \
+                            thunderhead bench --model DIR --threads 2 --runs 5 --json")]
+    Bench(BenchArgs),
     /// List the colour themes, print one to start your own from, or check one.
     ///
     /// Your own are in thunderhead/themes/NAME.toml in `$XDG_CONFIG_HOME` or ~/.config.
@@ -521,6 +531,63 @@ impl ValueEnum for TypeName {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(self.0.name()))
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// A model of this shape with random weights, the same each time, instead of a checkpoint.
+    #[arg(long, value_name = "SHAPE", conflicts_with = "model", value_parser = shape)]
+    pub synthetic: Option<Shape>,
+    /// What its matrices are stored as.
+    #[arg(long = "type", value_name = "TYPE", default_value = "bf16", requires = "synthetic")]
+    pub dtype: TypeName,
+    /// Lengths of prompts to prefill, in tokens; 0 is none.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "512,4096", value_parser = bench_tokens)]
+    pub prompt: Vec<usize>,
+    /// Tokens to decode; 0 is none.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = bench_tokens)]
+    pub generate: usize,
+    /// So many tokens are before those.
+    #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "0", value_parser = bench_tokens)]
+    pub depth: Vec<usize>,
+    /// How often each is timed.
+    #[arg(long, value_name = "N", default_value = "3", value_parser = runs)]
+    pub runs: usize,
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub json: bool,
+    /// Leave out what the machine can do at most, which takes a second or two.
+    #[arg(long)]
+    pub no_ceilings: bool,
+    /// Only measure what the machine can do at most, with 1 thread to all: memory reads and products in registers.
+    #[arg(long, conflicts_with_all = ["model", "synthetic", "no_ceilings"])]
+    pub ceilings: bool,
+}
+
+fn shape(text: &str) -> Result<Shape, String> {
+    Shape::named(text).ok_or_else(|| {
+        let known: Vec<_> = SHAPES
+            .iter()
+            .map(|shape| format!("  {:<12} {}", shape.name, shape.about))
+            .collect();
+        format!("expected one of\n{}", known.join("\n"))
+    })
+}
+
+fn bench_tokens(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 0..=16_777_216) => Ok(n),
+        _ => Err("expected a number of tokens from 0 to 16777216".to_owned()),
+    }
+}
+
+fn runs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1000) => Ok(n),
+        _ => Err("expected a number from 1 to 1000".to_owned()),
     }
 }
 

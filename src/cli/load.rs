@@ -12,7 +12,7 @@ use crate::compute::{Backend, ComputeError};
 use crate::config::{self, Config, Count, Reply};
 use crate::conversation::{EngineEvents, QuoteModel, Setup};
 use crate::engine::{Cut, Engine, EngineOptions, GenerateOptions, Network, Sampling, Speculate, Submit, Vocabulary};
-use crate::model::{Checkpoint, SamplingDefaults, bundled};
+use crate::model::{Checkpoint, ModelConfig, ModelWeights, SamplingDefaults, TensorView, bundled};
 use crate::tui::format;
 
 /// Memory for the places in the documents that a change to them can go on from, in bytes.
@@ -36,32 +36,42 @@ pub(super) enum AnyNetwork {
 }
 
 pub(super) fn network(model: &config::Model, checkpoint: &Checkpoint) -> Result<AnyNetwork, ComputeError> {
-    let (config, weights) = (checkpoint.config.clone(), checkpoint.weights.clone());
+    network_of(model, &checkpoint.config, &checkpoint.weights)
+}
+
+/// The same of a model that is not a checkpoint.
+pub(super) fn network_of(
+    model: &config::Model,
+    config: &ModelConfig,
+    weights: &ModelWeights<TensorView>,
+) -> Result<AnyNetwork, ComputeError> {
+    let (config, weights) = (config.clone(), weights.clone());
     Ok(match model.backend {
-        config::Backend::Cpu => AnyNetwork::Cpu(Box::new(Network::new(cpu(model, checkpoint)?, config, weights)?)),
+        config::Backend::Cpu => AnyNetwork::Cpu(Box::new(Network::new(cpu(model, &weights)?, config, weights)?)),
         config::Backend::Reference => AnyNetwork::Reference(Box::new(Network::new(Reference, config, weights)?)),
     })
 }
 
 /// The CPU as it is set up.
-fn cpu(model: &config::Model, checkpoint: &Checkpoint) -> Result<Cpu, ComputeError> {
+fn cpu(model: &config::Model, weights: &ModelWeights<TensorView>) -> Result<Cpu, ComputeError> {
     let cpu = Cpu::new(model.threads.size())?
         .with_isa(isa(model))
-        .with_kv_cache(match model.kv_cache {
-            config::KvCache::Auto => KvType::Auto,
-            config::KvCache::F32 => KvType::F32,
-            config::KvCache::Bf16 => KvType::Bf16,
-            config::KvCache::Q8 => KvType::Q8,
-        });
-    Ok(if is_mapped(model, checkpoint) {
-        cpu.in_place()
-    } else {
-        cpu
-    })
+        .with_kv_cache(kv_type(model));
+    Ok(if is_mapped(model, weights) { cpu.in_place() } else { cpu })
+}
+
+/// How keys and values are stored.
+pub(super) fn kv_type(model: &config::Model) -> KvType {
+    match (model.backend, model.kv_cache) {
+        (config::Backend::Reference, _) | (_, config::KvCache::F32) => KvType::F32,
+        (_, config::KvCache::Auto) => KvType::Auto,
+        (_, config::KvCache::Bf16) => KvType::Bf16,
+        (_, config::KvCache::Q8) => KvType::Q8,
+    }
 }
 
 /// Instructions to use; what this architecture does not have is taken as `auto`.
-fn isa(model: &config::Model) -> Isa {
+pub(super) fn isa(model: &config::Model) -> Isa {
     match model.simd {
         config::Simd::Portable => Isa::Portable,
         #[cfg(target_arch = "x86_64")]
@@ -73,14 +83,14 @@ fn isa(model: &config::Model) -> Isa {
 }
 
 /// Whether quantised weights are used where they lie.
-fn is_mapped(model: &config::Model, checkpoint: &Checkpoint) -> bool {
+fn is_mapped(model: &config::Model, weights: &ModelWeights<TensorView>) -> bool {
     match model.weights {
         config::Weights::Packed => false,
         config::Weights::Mapped => true,
         config::Weights::Auto => {
             // A quarter is left for keys and values, activations and the rest of the program.
             let free = memory::available().unwrap_or(usize::MAX);
-            checkpoint.weights.bytes() > free / 4 * 3
+            weights.bytes() > free / 4 * 3
         }
     }
 }
@@ -93,13 +103,18 @@ pub(super) fn context_limit(model: &config::Model, checkpoint: &Checkpoint) -> u
 
 /// Slabs as long as the activations may take memory for.
 pub(super) fn cut(model: &config::Model, checkpoint: &Checkpoint) -> Cut {
+    cut_of(model, &checkpoint.config, &checkpoint.weights)
+}
+
+/// The same of a model that is not a checkpoint.
+pub(super) fn cut_of(model: &config::Model, config: &ModelConfig, weights: &ModelWeights<TensorView>) -> Cut {
     let tile = model.tile.size();
     let memory = match model.activation_memory.given() {
         Some(mib) => mib.size().saturating_mul(1 << 20),
-        None if is_mapped(model, checkpoint) => memory::available().unwrap_or(0) / 4,
+        None if is_mapped(model, weights) => memory::available().unwrap_or(0) / 4,
         None => ACTIVATION_MEMORY,
     };
-    let token = checkpoint.config.hidden * size_of::<f32>();
+    let token = config.hidden * size_of::<f32>();
     Cut {
         tile,
         slab: (memory / token.max(1)).max(tile),

@@ -2,6 +2,7 @@
 
 mod args;
 mod ask;
+mod bench;
 mod chat;
 mod config;
 mod convert;
@@ -55,6 +56,7 @@ fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError>
         Some(Command::Sessions { command }) => sessions::run(&command, &sources),
         Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
         Some(Command::Convert(command)) => convert::run(&command, &sources.settings()?),
+        Some(Command::Bench(command)) => bench::run(&command, &sources.settings()?),
         Some(Command::Keys) => keys::run(&sources.settings()?),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
         Some(Command::Config(command)) => config::run(&command, &sources),

@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use crate::bench::measure::Step;
+use crate::bench::report;
 use crate::conversation::Loading;
 use crate::engine::Prefill;
 use crate::tui::format;
@@ -48,6 +50,19 @@ impl Progress {
     /// Any other work, in words.
     pub fn line(&mut self, line: impl FnOnce() -> String) {
         self.draw(line);
+    }
+
+    pub fn bench(&mut self, step: &Step) {
+        self.draw(|| {
+            let &Step { case, run, done, total } = step;
+            format!(
+                "{} · run {} · {} / {} tokens",
+                report::name(case),
+                run + 1,
+                format::count(done),
+                format::count(total)
+            )
+        });
     }
 
     pub fn clear(&mut self) {

@@ -1,5 +1,7 @@
 //! Keys and values of one softmax layer, in pages that never move.
 
+use serde::Serialize;
+
 use super::gemm::{Element, PANEL};
 use super::pairs::Pair;
 use crate::model::Softmax;
@@ -10,7 +12,8 @@ pub(super) const PAGE: usize = 256;
 const LONG: usize = 128 << 10;
 
 /// How keys and values are stored. Error bounds are relative to the largest output of the operation, for inputs of unit scale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum KvType {
     /// bf16 for the first 131,072 tokens of a sequence and q8 beyond, where memory matters most.
     #[default]
@@ -21,6 +24,20 @@ pub enum KvType {
     Bf16,
     /// A byte a channel and a scale for each head of each token: 2e-2.
     Q8,
+}
+
+impl KvType {
+    /// Bytes of the keys and values of the first `tokens` tokens of a sequence, of one head of `dim` channels.
+    #[must_use]
+    pub fn bytes(self, tokens: usize, dim: usize) -> usize {
+        let (near, far) = match self {
+            Self::Auto => (tokens.min(LONG), tokens.saturating_sub(LONG)),
+            Self::F32 | Self::Bf16 => (tokens, 0),
+            Self::Q8 => (0, tokens),
+        };
+        let channel = if self == Self::F32 { 4 } else { 2 };
+        2 * (near * dim * channel + far * (dim + size_of::<f32>()))
+    }
 }
 
 /// Keys (rotated, transposed) and values of one layer.

@@ -2,6 +2,7 @@
 
 mod arena;
 mod attention;
+pub mod ceilings;
 mod disjoint;
 mod elementwise;
 mod gemm;
