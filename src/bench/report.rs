@@ -148,7 +148,7 @@ impl Report {
         }
         text.push('\n');
         let head = [
-            "".to_owned(),
+            String::new(),
             "tok/s".to_owned(),
             "min".to_owned(),
             "max".to_owned(),

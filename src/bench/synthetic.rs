@@ -131,14 +131,14 @@ fn mix(x: u64) -> u64 {
 fn normal(index: u64) -> f32 {
     const SPREAD: f32 = 37_837.2; // 2¹⁶/√3
     let bits = mix(index);
-    let sum = (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48);
+    let sum = (bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48);
     (sum as f32 - 131_070.0) / SPREAD
 }
 
 /// `count` random ids below `vocab`, the same for the same `seed`.
 #[must_use]
 pub fn tokens(count: usize, vocab: usize, seed: u64) -> Vec<u32> {
-    let seed = mix(seed ^ 0x0074_6f6b_656e_73);
+    let seed = mix(seed ^ 0x0000_746f_6b65_6e73);
     let ids = (0..count as u64).map(|i| mix(seed.wrapping_add(i)) % vocab as u64);
     ids.map(|id| id as u32).collect()
 }

@@ -84,8 +84,8 @@ pub enum Command {
     /// Convert a model to one GGUF file, with its weights rounded to another type.
     ///
     /// The file has the tokenizer and the chat template in it, and is read by llama.cpp too. Norms and routers stay f32; the
-    /// head is never below q8_0 or q6_k. Rows that are not a whole number of blocks (32 weights, 256 for the _k types) become
-    /// q8_0 or f16. An interrupted conversion goes on where it was when the same command is run again.
+    /// head is never below `q8_0` or `q6_k`. Rows that are not a whole number of blocks (32 weights, 256 for the `_k` types) become
+    /// `q8_0` or `f16`. An interrupted conversion goes on where it was when the same command is run again.
     #[command(
         after_help = "Examples:\n  thunderhead convert --model ~/models/MiniMax-M1-80k --to q4_k --out m1-q4_k.gguf\n  \
                             thunderhead convert --to q8_0 --out bundled.gguf && thunderhead --model bundled.gguf src"
@@ -500,7 +500,8 @@ pub struct ConvertArgs {
     /// Folder of the checkpoint to convert; the bundled model if left out.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub model: Option<PathBuf>,
-    /// Type of the weights. Bits a weight: q8_0 8.5, q6_k 6.6, q5_0 and q5_k 5.5, q5_1 6, q4_0 and q4_k 4.5, q4_1 5.
+    /// Type of the weights. Bits a weight: `q8_0` 8.5, `q6_k` 6.6, `q5_0` and `q5_k` 5.5, `q5_1` 6, `q4_0` and `q4_k` 4.5,
+    /// `q4_1` 5.
     #[arg(long, value_name = "TYPE")]
     pub to: TypeName,
     /// The file to write, which must not be there yet.

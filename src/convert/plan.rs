@@ -25,7 +25,7 @@ impl<'a> Plan<'a> {
         let written = checkpoint.gguf_keys()?;
         keys.extend(written.keys);
         notes.extend(written.notes);
-        let unused: Vec<i32> = checkpoint.unused_ids().iter().map(|id| *id as i32).collect();
+        let unused: Vec<i32> = checkpoint.unused_ids().iter().map(|id| id.cast_signed()).collect();
         if !unused.is_empty() {
             keys.push(("tokenizer.ggml.suppress_tokens".to_owned(), Value::I32s(unused)));
         }

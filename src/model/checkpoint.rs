@@ -248,7 +248,7 @@ impl Checkpoint {
             } = self.sampling_defaults()?;
             let values = [
                 ("temp", gguf::Value::F32(temperature)),
-                ("top_k", gguf::Value::I32(top_k as i32)),
+                ("top_k", gguf::Value::I32(i32::try_from(top_k).unwrap_or(i32::MAX))),
                 ("top_p", gguf::Value::F32(top_p)),
             ];
             let keys = values.map(|(key, value)| (format!("general.sampling.{key}"), value));

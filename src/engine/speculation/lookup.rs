@@ -128,7 +128,7 @@ impl Lookup {
     /// The slot of the run that ends with token `last`: where it is, or where it belongs.
     fn slot(&self, tokens: &[u32], last: usize) -> usize {
         let run = run(tokens, last);
-        let mut slot = (u64::from(hash(run)) * self.table.len() as u64 >> 32) as usize;
+        let mut slot = ((u64::from(hash(run)) * self.table.len() as u64) >> 32) as usize;
         loop {
             let held = self.table[slot];
             if held == NONE || self::run(tokens, held as usize) == run {

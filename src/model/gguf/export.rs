@@ -72,7 +72,7 @@ pub fn tensors(weights: &ModelWeights<TensorView>) -> Vec<Source<'_>> {
     out
 }
 
-fn one<'a>(name: String, part: Part, tensor: &'a TensorView) -> Source<'a> {
+fn one(name: String, part: Part, tensor: &TensorView) -> Source<'_> {
     Source {
         name,
         shape: tensor.shape().to_vec(),
@@ -82,7 +82,7 @@ fn one<'a>(name: String, part: Part, tensor: &'a TensorView) -> Source<'a> {
 }
 
 /// The same matrix of all experts.
-fn experts<'a>(name: String, pieces: Vec<&'a TensorView>) -> Source<'a> {
+fn experts(name: String, pieces: Vec<&TensorView>) -> Source<'_> {
     let mut shape = vec![pieces.len()];
     shape.extend(pieces.first().map_or(&[][..], |tensor| tensor.shape()));
     Source {
