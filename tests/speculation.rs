@@ -524,6 +524,7 @@ fn chi_square(counts: &HashMap<Vec<u32>, usize>, expected: &HashMap<Vec<u32>, f6
 
 #[test]
 fn sampling_keeps_its_distribution() {
+    const SAID: usize = 3;
     // After each of four letters comes one of three, by these odds; the documents say that it is the first.
     let odds = [(1u32, 0.5f64), (2, 0.3), (3, 0.2)];
     let next = |i: u32, step: u32| (i + step) % 4;
@@ -535,7 +536,6 @@ fn sampling_keeps_its_distribution() {
         _ => vec![],
     });
     let prompt: Vec<u32> = [0, 1, 2, 3].repeat(4).into_iter().chain([0]).collect();
-    const SAID: usize = 3;
     for (temperature, top_p) in [(1.0f64, 1.0f32), (0.7, 1.0), (1.0, 0.75)] {
         // The tokens of the odds after temperature and top-p.
         let kept = if top_p < 1.0 { 2 } else { 3 };

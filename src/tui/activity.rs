@@ -291,7 +291,7 @@ mod tests {
             answer_tokens: 0,
             prefill: now,
             decode: now,
-            drafts: Drafts::default(),
+            drafts: crate::engine::Drafts::default(),
         };
         activity.documents(&documents, now);
         assert_eq!(activity.unread(), 0, "nobody can ask yet");
