@@ -19,6 +19,28 @@ use thunderhead::model::{Dtype, FeedForward, Mixer, MixerWeights, ModelConfig, M
 const TRIED: Duration = Duration::from_millis(400);
 const NARROW: usize = 64;
 
+fn shape(hidden: usize, layers: usize) -> Shape {
+    Shape {
+        hidden,
+        layers,
+        vocab: 64,
+        ..Shape::named("hybrid-0.8b").unwrap()
+    }
+}
+
+/// A norm and a residual of a model like MiniMax-M1: rows keep their size however often a block is applied.
+fn block(norm: &<Cpu as Backend>::Tensor) -> Block<'_, <Cpu as Backend>::Tensor> {
+    Block {
+        norm,
+        eps: 1e-5,
+        residual: Residual {
+            alpha: 3.5,
+            beta: 1.0,
+            from_normed: true,
+        },
+    }
+}
+
 fn main() {
     let variable = |name: &str| std::env::var(name).ok();
     let threads = variable("THREADS").map_or_else(
@@ -92,15 +114,6 @@ impl Bench {
         );
     }
 
-    fn shape(&self, hidden: usize, layers: usize) -> Shape {
-        Shape {
-            hidden,
-            layers,
-            vocab: 64,
-            ..Shape::named("hybrid-0.8b").unwrap()
-        }
-    }
-
     fn rows_of(&self, tokens: usize, width: usize) -> <Cpu as Backend>::Rows {
         // Any numbers of unit size do.
         let values: Vec<f32> = (0..tokens * width)
@@ -114,22 +127,9 @@ impl Bench {
         weights.try_map(|tensor, role| self.cpu.load(tensor, role)).unwrap()
     }
 
-    /// A norm and a residual of a model like MiniMax-M1: rows keep their size however often a block is applied.
-    fn block<'a>(&self, norm: &'a <Cpu as Backend>::Tensor) -> Block<'a, <Cpu as Backend>::Tensor> {
-        Block {
-            norm,
-            eps: 1e-5,
-            residual: Residual {
-                alpha: 3.5,
-                beta: 1.0,
-                from_normed: true,
-            },
-        }
-    }
-
     /// Three matrices of 1024 x 4096, times one vector, few and many.
     fn products(&self) {
-        let shape = self.shape(1024, 1);
+        let shape = shape(1024, 1);
         let config = Shape {
             experts: 1,
             top_k: 1,
@@ -141,12 +141,12 @@ impl Bench {
     }
 
     fn experts(&self) {
-        let config = self.shape(1024, 1).config();
+        let config = shape(1024, 1).config();
         self.feed_forward("experts", &config, self.dtype, &[1, 64, 512, 4096]);
         // Narrow experts: what is left is choosing them and moving rows.
         let narrow = Shape {
             width: 32,
-            ..self.shape(1024, 1)
+            ..shape(1024, 1)
         };
         self.feed_forward("router, norm and residual", &narrow.config(), Dtype::F32, &[1, 512]);
     }
@@ -168,7 +168,7 @@ impl Bench {
                 operations,
                 read as f64,
                 || {
-                    let block = self.block(&weights.feed_forward_norm);
+                    let block = block(&weights.feed_forward_norm);
                     self.cpu
                         .moe(&mut workspace, block, spec, &weights.moe, &mut x, &interrupt)
                         .unwrap();
@@ -181,7 +181,7 @@ impl Bench {
         let interrupt = Interrupt::new();
         let mut workspace = self.cpu.workspace().unwrap();
         for (hidden, what) in [(NARROW, "lightning attention"), (1024, "lightning block")] {
-            let config = self.shape(hidden, 2).config();
+            let config = shape(hidden, 2).config();
             let dtype = if hidden == NARROW { Dtype::F32 } else { self.dtype };
             let bytes = match &synthetic(&config, dtype).layers[0].mixer {
                 MixerWeights::Lightning(w) => [&w.qkv, &w.gate, &w.out].map(|w| w.bytes().len()).iter().sum::<usize>(),
@@ -200,7 +200,7 @@ impl Bench {
                 let operations = (tokens * (10 * hidden * width + 4 * width * spec.head_dim)) as f64;
                 let moved = (bytes + 2 * width * spec.head_dim * 4 + tokens * hidden * 8) as f64;
                 self.line(&format!("{what}, {tokens} tokens"), dtype, operations, moved, || {
-                    let block = self.block(&layer.mixer_norm);
+                    let block = block(&layer.mixer_norm);
                     let tile = Tile {
                         position: 0,
                         outputs: tokens,
@@ -218,7 +218,7 @@ impl Bench {
     fn softmax(&self) {
         let interrupt = Interrupt::new();
         let mut workspace = self.cpu.workspace().unwrap();
-        let config = self.shape(NARROW, 8).config();
+        let config = shape(NARROW, 8).config();
         let layer = self.load(&config, Dtype::F32).layers.remove(7);
         let (Mixer::Softmax(spec), MixerWeights::Softmax(weights)) = (&config.layers[7].mixer, &layer.mixer) else {
             panic!("the eighth layer is softmax")
@@ -232,7 +232,7 @@ impl Bench {
                     outputs: 0,
                     interrupt: &interrupt,
                 };
-                let block = self.block(&layer.mixer_norm);
+                let block = block(&layer.mixer_norm);
                 self.cpu
                     .softmax(&mut workspace, block, spec, weights, &mut fill, &mut cache, tile)
                     .unwrap();
@@ -243,7 +243,7 @@ impl Bench {
             let bytes = spec.kv_heads * KvType::Auto.bytes(depth + tokens, spec.head_dim);
             let name = format!("softmax attention, {tokens} tokens at {depth}");
             self.line(&name, Dtype::Bf16, operations, bytes as f64, || {
-                let block = self.block(&layer.mixer_norm);
+                let block = block(&layer.mixer_norm);
                 let tile = Tile {
                     position: depth,
                     outputs: tokens,
@@ -261,7 +261,7 @@ impl Bench {
     fn head(&self) {
         let config = Shape {
             vocab: 32_000,
-            ..self.shape(1024, 1)
+            ..shape(1024, 1)
         }
         .config();
         let bytes = synthetic(&config, self.dtype).head.unwrap().bytes().len();

@@ -182,7 +182,9 @@ mod tests {
         let ids = tokens(10_000, 512, 1);
         assert!(ids.iter().all(|id| *id < 512));
         let mut seen = [false; 512];
-        ids.iter().for_each(|id| seen[*id as usize] = true);
+        for id in &ids {
+            seen[*id as usize] = true;
+        }
         assert!(seen.iter().all(|seen| *seen));
         assert_ne!(ids, tokens(10_000, 512, 2));
     }
