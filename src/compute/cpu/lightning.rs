@@ -196,6 +196,10 @@ impl Cpu {
         count: usize,
     ) -> Result<bool, Interrupted> {
         let (heads, dim) = (spec.heads, spec.head_dim);
+        if count == 0 {
+            next.copy_from(state);
+            return Ok(true);
+        }
         let stride = 3 * heads * dim;
         if next.tile.len() < count * stride {
             return Ok(false);
