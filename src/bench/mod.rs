@@ -1,7 +1,7 @@
 //! What a model costs: counted from its configuration, and measured on this machine.
 //!
 //! [`shape`] has random models of named shapes, so that a speed can be measured and compared without a checkpoint; [`mod@count`]
-//! says how many operations and bytes a token takes at a position; [`measure`] times prefill and decode; [`report`]
+//! says how many operations and bytes a token takes at a position; [`mod@measure`] times prefill and decode; [`report`]
 //! sets the times against the counts and against what the machine can do at most.
 
 pub mod count;

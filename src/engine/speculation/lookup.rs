@@ -37,7 +37,7 @@ pub struct Lookup {
 pub struct Match {
     /// The position of the token that followed there.
     pub at: usize,
-    /// So many tokens before it are those at the end of the sequence, [`ORDER`] to [`LONGEST`].
+    /// So many tokens before it are those at the end of the sequence, `ORDER` to `LONGEST`.
     pub len: usize,
 }
 
