@@ -161,16 +161,16 @@ fn values(count: usize, seed: u64) -> Vec<f32> {
 fn rows() -> impl Strategy<Value = Vec<f32>> {
     (
         any::<u64>(),
-        -3.0_f32..3.0,
+        // The largest are within what f16 scales can reach.
+        -3.0_f32..2.5,
         -2.0_f32..2.0,
-        0_usize..4,
-        prop::collection::vec(0_usize..512, 4),
+        prop::collection::btree_set(0_usize..512, 0..4),
     )
-        .prop_map(|(seed, exponent, offset, outliers, places)| {
+        .prop_map(|(seed, exponent, offset, outliers)| {
             let scale = 10_f32.powf(exponent);
             let mut row: Vec<f32> = values(512, seed).iter().map(|v| scale * (v + offset)).collect();
-            for place in &places[..outliers] {
-                row[*place] *= 10.0;
+            for place in outliers {
+                row[place] *= 10.0;
             }
             row
         })
