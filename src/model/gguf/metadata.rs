@@ -14,7 +14,7 @@ use super::reader::Reader;
 const MOST_KEYS: u64 = 1 << 16;
 
 /// Above any size in a model, and small enough that products of three do not overflow.
-const LARGEST_SIZE: u64 = 1 << 28;
+const LARGEST_DIMENSION: u64 = 1 << 28;
 
 /// The keys of one file.
 pub(in super::super) struct Metadata {
@@ -164,7 +164,7 @@ impl Metadata {
             return Ok(None);
         };
         match value.unsigned() {
-            Some(n) if n <= LARGEST_SIZE => Ok(Some(n as usize)),
+            Some(n) if n <= LARGEST_DIMENSION => Ok(Some(n as usize)),
             _ => Err(self.wrong(key, "a whole number of reasonable size")),
         }
     }
@@ -177,7 +177,7 @@ impl Metadata {
         let wrong = || self.wrong(key, "one whole number for all layers");
         let mut sizes = self.numbers(key)?.unwrap_or_default().into_iter();
         let first = sizes.next().ok_or_else(wrong)?;
-        if first <= LARGEST_SIZE && sizes.all(|size| size == first) {
+        if first <= LARGEST_DIMENSION && sizes.all(|size| size == first) {
             Ok(Some(first as usize))
         } else {
             Err(wrong())
