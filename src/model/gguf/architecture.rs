@@ -118,7 +118,7 @@ impl Common {
         if rope_theta <= 0.0 {
             return Err(keys.wrong("rope.freq_base", "a positive number"));
         }
-        refuse_variants(keys, tensors)?;
+        check_variants(keys, tensors)?;
         let norm_eps = keys.optional_number("attention.layer_norm_rms_epsilon")?;
         Ok(Self {
             hidden,
@@ -164,7 +164,7 @@ fn moe(keys: &Keys<'_>) -> Result<Moe, ModelError> {
     Ok(Moe { experts, top_k, width })
 }
 
-fn refuse_variants(keys: &Keys<'_>, tensors: &Tensors) -> Result<(), ModelError> {
+fn check_variants(keys: &Keys<'_>, tensors: &Tensors) -> Result<(), ModelError> {
     let scaling = "rope.scaling.type";
     match keys.metadata.text(&keys.key(scaling))? {
         None | Some("none") => {}
