@@ -22,7 +22,7 @@ use thunderhead::compute::reference::Reference;
 use thunderhead::compute::{Backend, Interrupt};
 use thunderhead::convert::{self, ConvertError, Plan};
 use thunderhead::engine::{Network, Score, score};
-use thunderhead::model::{Checkpoint, Dtype};
+use thunderhead::model::{Checkpoint, Dtype, gguf};
 
 fn pool() -> ThreadPool {
     ThreadPoolBuilder::new().num_threads(2).build().unwrap()
@@ -113,6 +113,43 @@ fn wide_types_change_nothing() {
             assert!(worst < 2e-4, "{name} as {to}: off by {worst:.1e}");
             assert_eq!(original.continuation, again.continuation, "{name} as {to}");
         }
+    }
+}
+
+/// Every weight under its name and in its place, as far from the original as rounding to its type takes it.
+#[test]
+fn weights_are_rounded_each_in_its_place() {
+    let original = Checkpoint::open(&pico_8()).unwrap();
+    // Root mean square of the error, in that of the weights.
+    let bound = |dtype: Dtype| match dtype {
+        Dtype::F32 => 0.0,
+        Dtype::F16 | Dtype::Bf16 => 0.001,
+        Dtype::Q8_0 => 0.015,
+        Dtype::Q6K => 0.04,
+        Dtype::Q5_1 | Dtype::Q5K => 0.08,
+        Dtype::Q5_0 => 0.11,
+        Dtype::Q4_1 | Dtype::Q4K => 0.15,
+        Dtype::Q4_0 => 0.2,
+    };
+    for to in Dtype::ALL {
+        let (_folder, out, _) = converted(&pico_8(), to.name());
+        let converted = Checkpoint::open(&out).unwrap();
+        let pairs = gguf::tensors(&original.weights)
+            .into_iter()
+            .zip(gguf::tensors(&converted.weights));
+        let mut of_type = 0;
+        for (before, after) in pairs {
+            assert_eq!((&before.name, &before.shape), (&after.name, &after.shape));
+            for (before, after) in before.pieces.iter().zip(after.pieces) {
+                of_type += usize::from(after.dtype() == to);
+                let (x, y) = (before.to_f32(), after.to_f32());
+                let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
+                let error = squares(&mut x.iter().zip(&y).map(|(x, y)| x - y)) / squares(&mut x.iter().copied());
+                let (name, dtype) = (after.name(), after.dtype());
+                assert!(error.sqrt() <= bound(dtype), "{name} as {dtype:?}: {}", error.sqrt());
+            }
+        }
+        assert!(of_type >= 8, "{to:?}: {of_type}");
     }
 }
 
