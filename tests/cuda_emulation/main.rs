@@ -1,0 +1,34 @@
+//! The CUDA kernels as they ship, run on the CPU.
+//!
+//! `kernels/*.cu` are compiled as host C++ against an emulator (`emulator/`) that runs each CUDA thread as a fiber, with
+//! barriers, shuffles, tensor-core operands lane by lane, copies that happen as late as they may and memory that is poisoned
+//! and guarded. Every kernel is compared with plain loops over random shapes, tails that fill no tile and states from
+//! before; `mutations` shows that the comparison and the emulator see what they are there to see.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps nothing has failed, in its helpers too"
+)]
+
+mod device;
+mod lightning;
+mod norm;
+mod numbers;
+
+use device::Device;
+
+/// A test for each check, on the kernels as they ship.
+macro_rules! kernels {
+    ($($test:ident: $file:literal, $check:path;)*) => {
+        $(#[test]
+        fn $test() {
+            $check(&mut Device::shipped($file)).unwrap();
+        })*
+    };
+}
+
+kernels! {
+    norms: "norm", norm::check;
+    lightning_attention: "lightning", lightning::check;
+    lightning_decode_step: "lightning_decode", lightning::check_decode;
+}
