@@ -22,7 +22,7 @@ __device__ __forceinline__ void add_scaled(float4& x, float a, float4 y) {
 //
 // So r is what the next residual adds, in both kinds of models, and the stream passes memory once between two blocks:
 // 4 + 4·max(slots, 1) bytes read and 4 + 2 written a channel. `width` is a multiple of 4, at most 8,192.
-extern "C" __global__ void __launch_bounds__(THREADS) residual_norm(
+extern "C" __global__ void __launch_bounds__(THREADS, 2) residual_norm(
     float* __restrict__ r,              // [rows, width]
     const float* __restrict__ outputs,  // [rows or slots of all rows, width], or null
     const int* __restrict__ places,     // [rows, slots]
@@ -74,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) residual_norm(
 // What follows the lightning recurrence of a tile: y = σ(gate) ⊙ RMSNorm(o) ⊙ weight, the norm over each of gridDim.y groups
 // of `width` channels (one group: all heads, MiniMax; several: Bailing). A block has one group of one row; 4 bytes read and
 // 2 written a channel. `width` is a multiple of 8, at most 8,192.
-extern "C" __global__ void __launch_bounds__(THREADS) gated_norm(
+extern "C" __global__ void __launch_bounds__(THREADS, 2) gated_norm(
     const bf16* __restrict__ o,        // [rows, groups, width]
     const bf16* __restrict__ gate,     // [rows, groups, width], before σ
     const float* __restrict__ weight,  // [groups, width]

@@ -14,6 +14,9 @@ mod device;
 mod lightning;
 mod norm;
 mod numbers;
+mod products;
+mod rope;
+mod router;
 
 use device::Device;
 
@@ -31,4 +34,13 @@ kernels! {
     norms: "norm", norm::check;
     lightning_attention: "lightning", lightning::check;
     lightning_decode_step: "lightning_decode", lightning::check_decode;
+    rotary_embedding_and_cache: "rope", rope::check;
+    router_choices: "router", router::check;
+    products_of_few_rows: "gemv", products::check_few;
+    heads: "gemv", products::check_heads;
+    experts_of_few_rows: "gemv", products::check_experts_of_few;
+    products_of_many_rows: "gemm", products::check_many;
+    experts_of_many_rows: "gemm", products::check_experts_of_many;
+    embeddings: "embed", products::check_embeddings;
+    slots_sorted_by_expert: "permute", router::check_permutation;
 }
