@@ -10,6 +10,7 @@
     reason = "a test that unwraps nothing has failed, in its helpers too"
 )]
 
+mod attention;
 mod device;
 mod lightning;
 mod norm;
@@ -42,5 +43,7 @@ kernels! {
     products_of_many_rows: "gemm", products::check_many;
     experts_of_many_rows: "gemm", products::check_experts_of_many;
     embeddings: "embed", products::check_embeddings;
+    attention_of_tiles: "attention", attention::check;
+    attention_of_tokens: "attention_decode", attention::check_decode;
     slots_sorted_by_expert: "permute", router::check_permutation;
 }
