@@ -104,6 +104,13 @@ impl From<f32> for Argument {
     }
 }
 
+impl Argument {
+    /// A double: of a name of its own, so that a number is a float unless one says so.
+    pub fn double(x: f64) -> Self {
+        Self(x.to_bits())
+    }
+}
+
 impl From<bool> for Argument {
     fn from(x: bool) -> Self {
         Self(u64::from(x))

@@ -13,11 +13,13 @@
 mod attention;
 mod device;
 mod lightning;
+mod mutations;
 mod norm;
 mod numbers;
 mod products;
 mod rope;
 mod router;
+mod sample;
 
 use device::Device;
 
@@ -45,5 +47,6 @@ kernels! {
     embeddings: "embed", products::check_embeddings;
     attention_of_tiles: "attention", attention::check;
     attention_of_tokens: "attention_decode", attention::check_decode;
+    next_tokens: "sample", sample::check;
     slots_sorted_by_expert: "permute", router::check_permutation;
 }

@@ -143,15 +143,16 @@ namespace emulator {
 template <bool TRANSPOSED>
 inline void load_matrices(unsigned (&r)[4], const void* row) {
   if (reinterpret_cast<uintptr_t>(row) & 15) fail("ldmatrix: a row is not aligned to 16 bytes");
-  auto slots = rendezvous(0xffffffffu, TRANSPOSED ? "ldmatrix.x4.trans" : "ldmatrix.x4", &row, 8, nothing);
+  // A row is read when its lane comes to the operation, which orders nothing that other lanes have written.
+  auto slots = rendezvous(0xffffffffu, TRANSPOSED ? "ldmatrix.x4.trans" : "ldmatrix.x4", row, 16, nothing);
   const int lane = fiber->lane;
   for (int i = 0; i < 4; i++) {
     unsigned elements[2];
     for (int h = 0; h < 2; h++) {
       const int at_row = TRANSPOSED ? (lane & 3) * 2 + h : lane >> 2, column = TRANSPOSED ? lane >> 2 : (lane & 3) * 2 + h;
-      const unsigned short* from;
-      memcpy(&from, slots[i * 8 + at_row], 8);
-      elements[h] = from[column];
+      unsigned short element;
+      memcpy(&element, slots[i * 8 + at_row] + 2 * column, 2);
+      elements[h] = element;
     }
     r[i] = elements[0] | elements[1] << 16;
   }
