@@ -70,7 +70,7 @@ __device__ __forceinline__ void lightning(
     const Heads& heads, bf16* o, const float* start, float* next, const float* slopes, int tokens, int chunk_tokens, int d) {
   constexpr int PIECES = D / 8, STATE_WARPS = D / 16, STATE_COLUMNS = VALUES * STATE_WARPS / 8;
   // q of a stage has room for P and the outputs too.
-  constexpr int Q_SIZE = D == 128 ? TOKENS * D : TOKENS * (TOKENS + VALUES);
+  constexpr int Q_SIZE = TOKENS * (D > TOKENS + VALUES ? D : TOKENS + VALUES);
   constexpr int STAGE = Q_SIZE + TOKENS * D + TOKENS * VALUES;
   SHARED_DYNAMIC(bf16, shared);
   bf16* const s_state = shared + 2 * STAGE;
@@ -220,7 +220,7 @@ __device__ __forceinline__ void lightning(
 // `next` [heads, d, d] may be null, and is with several chunks. `chunk_tokens` is a multiple of 64 unless there is one chunk.
 // d is a multiple of 8, at most the number in the name.
 #define LIGHTNING(name, D)                                                                                                  \
-  extern "C" __global__ void __launch_bounds__(THREADS)                                                                     \
+  extern "C" __global__ void __launch_bounds__(THREADS, 1)                                                                   \
       name(const bf16* __restrict__ q, const bf16* __restrict__ k, const bf16* __restrict__ v, long long token_stride,      \
            long long head_stride, bf16* __restrict__ o /* [tokens, heads, d] */, const float* __restrict__ start,           \
            float* __restrict__ next, const float* __restrict__ slopes, int tokens, int chunk_tokens, int d) {               \
@@ -231,7 +231,7 @@ LIGHTNING(lightning_128, 128)
 
 // What each chunk adds to a state of zero: `added` [chunks, heads, d, d]. The same grid.
 #define LIGHTNING_CHUNKS(name, D)                                                                                           \
-  extern "C" __global__ void __launch_bounds__(THREADS)                                                                     \
+  extern "C" __global__ void __launch_bounds__(THREADS, 1)                                                                   \
       name(const bf16* __restrict__ k, const bf16* __restrict__ v, long long token_stride, long long head_stride,           \
            float* __restrict__ added, const float* __restrict__ slopes, int tokens, int chunk_tokens, int d) {              \
     lightning<D, false>(Heads{k, k, v, token_stride, head_stride}, nullptr, nullptr, added, slopes, tokens, chunk_tokens,   \

@@ -32,7 +32,10 @@ impl Case {
 
     fn rows(&self, device: &mut Device, numbers: &mut Numbers) -> Rows {
         let (d, length) = (self.d, self.length());
-        let (mut near, mut far) = (vec![bf16::NAN; self.kv_heads * self.near * d], vec![-1; self.kv_heads * self.far * d]);
+        let (mut near, mut far) = (
+            vec![bf16::NAN; self.kv_heads * self.near * d],
+            vec![-1; self.kv_heads * self.far * d],
+        );
         let mut scales = vec![f32::NAN; self.kv_heads * self.far];
         let mut values = Vec::new();
         for head in 0..self.kv_heads {
@@ -133,13 +136,31 @@ pub fn check(device: &mut Device) -> Result<(), String> {
             &format!("attention_{bound}"),
             launch,
             arguments![
-                buffer.from(24), stride, &keys.near, &values.near, &keys.far, &values.far, &keys.scales, &values.scales, near,
-                far, &o, tokens, position, kv_heads, d
+                buffer.from(24),
+                stride,
+                &keys.near,
+                &values.near,
+                &keys.far,
+                &values.far,
+                &keys.scales,
+                &values.scales,
+                near,
+                far,
+                &o,
+                tokens,
+                position,
+                kv_heads,
+                d
             ],
         )?;
         let q: Vec<f64> = projected.chunks(stride).flat_map(|row| widen(&row[24..])).collect();
         let expected = case.attend(&q, &keys.values, &values.values);
-        close(&format!("attention of case {index}"), &widen(&device.download(&o)), &expected, 1e-2)?;
+        close(
+            &format!("attention of case {index}"),
+            &widen(&device.download(&o)),
+            &expected,
+            1e-2,
+        )?;
     }
     Ok(())
 }
@@ -182,8 +203,23 @@ pub fn check_decode(device: &mut Device) -> Result<(), String> {
             &format!("attention_decode_{bound}"),
             launch,
             arguments![
-                &q_buffer, &keys.near, &values.near, &keys.far, &values.far, &keys.scales, &values.scales, near, far, &parts,
-                &maxima, &sums, tokens, position, heads, split, d
+                &q_buffer,
+                &keys.near,
+                &values.near,
+                &keys.far,
+                &values.far,
+                &keys.scales,
+                &values.scales,
+                near,
+                far,
+                &parts,
+                &maxima,
+                &sums,
+                tokens,
+                position,
+                heads,
+                split,
+                d
             ],
         )?;
         let merge = Launch {
@@ -194,7 +230,12 @@ pub fn check_decode(device: &mut Device) -> Result<(), String> {
         let arguments: &[Argument] = arguments![&parts, &maxima, &sums, &o, splits, heads, d];
         device.launch("attention_merge", merge, arguments)?;
         let expected = case.attend(&doubles(&q), &keys.values, &values.values);
-        close(&format!("attention of case {index}"), &doubles(&device.download(&o)), &expected, 3e-5)?;
+        close(
+            &format!("attention of case {index}"),
+            &doubles(&device.download(&o)),
+            &expected,
+            3e-5,
+        )?;
     }
     Ok(())
 }

@@ -199,7 +199,7 @@ impl Device {
         assert!(values.len() <= buffer.count);
         let mut command = vec![b'W'];
         buffer.address.put(&mut command);
-        ((values.len() * size_of::<T>()) as u64).put(&mut command);
+        (size_of_val(values) as u64).put(&mut command);
         for value in values {
             value.put(&mut command);
         }
@@ -257,7 +257,9 @@ fn build(file: &str, source: &str) -> PathBuf {
     }
     hasher.update(source.as_bytes());
     let name = format!("{file}-{}", &hasher.finalize().to_hex()[..16]);
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulated-kernels").join(&name);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("emulated-kernels")
+        .join(&name);
     let program = directory.join("device");
     if program.exists() {
         return program;
@@ -266,14 +268,21 @@ fn build(file: &str, source: &str) -> PathBuf {
     let (kernels, list) = (directory.join(format!("{file}.cu")), directory.join("list.inc"));
     fs::write(&kernels, source).unwrap();
 
-    let listed = compiler(&["-DEMULATOR_LIST", "-E", "-P"]).arg(&kernels).output().unwrap();
+    let listed = compiler(&["-DEMULATOR_LIST", "-E", "-P"])
+        .arg(&kernels)
+        .output()
+        .unwrap();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     let text = String::from_utf8(listed.stdout).unwrap();
     let entry = |kernel: &str| {
         let (bound, rest) = kernel.trim_start().split_once(char::is_whitespace).unwrap();
         format!("KERNEL({}, {bound})\n", rest.split('(').next().unwrap().trim())
     };
-    fs::write(&list, text.split("EMULATOR_KERNEL ").skip(1).map(entry).collect::<String>()).unwrap();
+    fs::write(
+        &list,
+        text.split("EMULATOR_KERNEL ").skip(1).map(entry).collect::<String>(),
+    )
+    .unwrap();
 
     let part = directory.join(format!("device.{}", std::process::id()));
     let compiled = compiler(&["-O2", "-Wall", "-Wno-unknown-pragmas", "-Wno-unused-function"])
@@ -297,7 +306,14 @@ fn build(file: &str, source: &str) -> PathBuf {
 fn compiler(options: &[&str]) -> Command {
     let mut command = Command::new(std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned()));
     command
-        .args(["-x", "c++", "-std=c++20", "-DTHUNDERHEAD_EMULATED", "-fno-strict-aliasing", "-pthread"])
+        .args([
+            "-x",
+            "c++",
+            "-std=c++20",
+            "-DTHUNDERHEAD_EMULATED",
+            "-fno-strict-aliasing",
+            "-pthread",
+        ])
         .args(["-I", EMULATOR, "-I", KERNELS])
         .args(options);
     command

@@ -34,7 +34,9 @@ impl Case {
 
 fn slopes(heads: usize) -> Vec<f32> {
     // From nearly no memory to nearly all.
-    (0..heads).map(|h| [0.917, 0.3, 0.01, 5e-5][h % 4] * (1.0 + h as f32 / 16.0)).collect()
+    (0..heads)
+        .map(|h| [0.917, 0.3, 0.01, 5e-5][h % 4] * (1.0 + h as f32 / 16.0))
+        .collect()
 }
 
 /// Outputs `[tokens, heads, d]`, and the state in place.
@@ -62,7 +64,7 @@ fn recurrence(case: &Case, qkv: &[f64], state: &mut [f64], slopes: &[f32]) -> Ve
 
 /// Bytes of shared memory that `lightning_{bound}` and `lightning_chunks_{bound}` want.
 fn shared(bound: usize) -> usize {
-    let stage = if bound == 128 { 64 * 128 } else { 64 * 128 } + 64 * bound + 64 * 64;
+    let stage = 64 * (128 + bound + 64);
     2 * (2 * stage + bound * 64)
 }
 
@@ -97,7 +99,10 @@ pub fn check(device: &mut Device) -> Result<(), String> {
         let buffer = device.upload(&qkv);
         let [q, k, v] = parts.map(|part| buffer.from(part));
         let (state_buffer, slopes_buffer) = (device.upload(&state), device.upload(&slopes));
-        let (o, next) = (device.empty::<bf16>(tokens * heads * d), device.empty::<f32>(heads * d * d));
+        let (o, next) = (
+            device.empty::<bf16>(tokens * heads * d),
+            device.empty::<f32>(heads * d * d),
+        );
         let bound = if d <= 64 { 64 } else { 128 };
         // One chunk, and then side by side.
         for chunk in [0, chunk] {
@@ -112,7 +117,18 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                     &format!("lightning_{bound}"),
                     launch,
                     arguments![
-                        q, k, v, token_stride, head_stride, &o, &state_buffer, &next, &slopes_buffer, tokens, tokens, d
+                        q,
+                        k,
+                        v,
+                        token_stride,
+                        head_stride,
+                        &o,
+                        &state_buffer,
+                        &next,
+                        &slopes_buffer,
+                        tokens,
+                        tokens,
+                        d
                     ],
                 )?;
             } else {
@@ -127,7 +143,17 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                 device.launch(
                     &format!("lightning_chunks_{bound}"),
                     launch,
-                    arguments![k, v, token_stride, head_stride, &states, &slopes_buffer, tokens, chunk, d],
+                    arguments![
+                        k,
+                        v,
+                        token_stride,
+                        head_stride,
+                        &states,
+                        &slopes_buffer,
+                        tokens,
+                        chunk,
+                        d
+                    ],
                 )?;
                 let scan = Launch {
                     grid: [(d * d).div_ceil(1024), heads, 1],
@@ -143,7 +169,18 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                     &format!("lightning_{bound}"),
                     launch,
                     arguments![
-                        q, k, v, token_stride, head_stride, &o, &states, NULL, &slopes_buffer, tokens, chunk, d
+                        q,
+                        k,
+                        v,
+                        token_stride,
+                        head_stride,
+                        &o,
+                        &states,
+                        NULL,
+                        &slopes_buffer,
+                        tokens,
+                        chunk,
+                        d
                     ],
                 )?;
             }
@@ -157,7 +194,10 @@ pub fn check(device: &mut Device) -> Result<(), String> {
 
 pub fn check_decode(device: &mut Device) -> Result<(), String> {
     let mut numbers = Numbers(4);
-    for (case, (d, heads, groups)) in [(128, 4, 1), (64, 3, 1), (16, 8, 4), (36, 2, 2), (8, 4, 1)].into_iter().enumerate() {
+    for (case, (d, heads, groups)) in [(128, 4, 1), (64, 3, 1), (16, 8, 4), (36, 2, 2), (8, 4, 1)]
+        .into_iter()
+        .enumerate()
+    {
         let (per_head, silu) = (case % 2 == 0, case != 2);
         let q_scale = if silu { 1.0 } else { (d as f32).powf(-0.5) };
         let shape = Case {
@@ -191,17 +231,36 @@ pub fn check_decode(device: &mut Device) -> Result<(), String> {
                 "lightning_decode",
                 launch,
                 arguments![
-                    q, k, v, head_stride, &gate_buffer, &weight_buffer, &slopes_buffer, &before, &next, &scratch, &finished,
-                    &y, q_scale, silu, groups, 1e-6, d
+                    q,
+                    k,
+                    v,
+                    head_stride,
+                    &gate_buffer,
+                    &weight_buffer,
+                    &slopes_buffer,
+                    &before,
+                    &next,
+                    &scratch,
+                    &finished,
+                    &y,
+                    q_scale,
+                    silu,
+                    groups,
+                    1e-6,
+                    d
                 ],
             )?;
             let mut qkv: Vec<f64> = doubles(&projected);
             if silu {
-                qkv.iter_mut().for_each(|x| *x *= sigmoid(*x));
+                for x in &mut qkv {
+                    *x *= sigmoid(*x);
+                }
             }
             for head in 0..heads {
                 let at = shape.at(0, head, 0);
-                qkv[at..at + d].iter_mut().for_each(|q| *q *= f64::from(q_scale));
+                for q in &mut qkv[at..at + d] {
+                    *q *= f64::from(q_scale);
+                }
             }
             let o = recurrence(&shape, &qkv, &mut exact, &slopes);
             let width = heads * d / groups;
@@ -210,7 +269,11 @@ pub fn check_decode(device: &mut Device) -> Result<(), String> {
                 .zip(doubles(&weight).chunks(width))
                 .flat_map(|(o, w)| rms_norm(o, w, 1e-6))
                 .collect();
-            let expected: Vec<f64> = normed.iter().zip(&gate).map(|(x, g)| x * sigmoid(f64::from(*g))).collect();
+            let expected: Vec<f64> = normed
+                .iter()
+                .zip(&gate)
+                .map(|(x, g)| x * sigmoid(f64::from(*g)))
+                .collect();
             state = device.download(&next);
             close("the token's output", &doubles(&device.download(&y)), &expected, 2e-5)?;
             close("the state", &doubles(&state), &exact, 1e-5)?;

@@ -9,6 +9,10 @@
     clippy::unwrap_used,
     reason = "a test that unwraps nothing has failed, in its helpers too"
 )]
+#![allow(
+    clippy::cast_possible_wrap,
+    reason = "kernels count in 32 bits with a sign, and what is counted here is small"
+)]
 
 mod attention;
 mod device;

@@ -23,13 +23,17 @@ fn residual(device: &mut Device) -> Result<(), String> {
         let outputs = numbers.values(count * width, 1.0);
         let shared = numbers.values(rows * width, 1.0);
         let mix = numbers.values(rows * slots, 0.5);
-        // Each slot's output is somewhere: a permutation.
-        let step = (1..).find(|s| count % s != 0 || *s == 1).unwrap();
-        let places: Vec<i32> = (0..rows * slots).map(|i| ((i * step + 1) % count) as i32).collect();
+        // Each slot's output lies elsewhere.
+        let places: Vec<i32> = (0..rows * slots).rev().map(|i| i as i32).collect();
         let weight = numbers.factors(width);
 
         let r = device.upload(&x);
-        let buffers = (device.upload(&outputs), device.upload(&places), device.upload(&mix), device.upload(&shared));
+        let buffers = (
+            device.upload(&outputs),
+            device.upload(&places),
+            device.upload(&mix),
+            device.upload(&shared),
+        );
         let weight_buffer = device.upload(&weight);
         let (normed, normed_f32) = (device.empty::<bf16>(rows * width), device.empty::<f32>(rows * width));
         let launch = Launch {
@@ -44,8 +48,20 @@ fn residual(device: &mut Device) -> Result<(), String> {
             "residual_norm",
             launch,
             arguments![
-                &r, outputs_argument, &buffers.1, &buffers.2, slots, shared_argument, &weight_buffer, &normed, &normed_f32,
-                alpha, beta, eps, from_normed, width
+                &r,
+                outputs_argument,
+                &buffers.1,
+                &buffers.2,
+                slots,
+                shared_argument,
+                &weight_buffer,
+                &normed,
+                &normed_f32,
+                alpha,
+                beta,
+                eps,
+                from_normed,
+                width
             ],
         )?;
 
@@ -86,7 +102,11 @@ fn residual(device: &mut Device) -> Result<(), String> {
 fn gated(device: &mut Device) -> Result<(), String> {
     let mut numbers = Numbers(2);
     for (case, order) in Order::ALL.into_iter().cycle().take(8).enumerate() {
-        let (rows, groups, width) = (1 + numbers.below(3), [1, 2, 4][case % 3], 8 * [1, 3, 33, 300, 1024][case % 5]);
+        let (rows, groups, width) = (
+            1 + numbers.below(3),
+            [1, 2, 4][case % 3],
+            8 * [1, 3, 33, 300, 1024][case % 5],
+        );
         let count = rows * groups * width;
         let (o, gate) = (numbers.bf16s(count, 1.0), numbers.bf16s(count, 2.0));
         let weight = numbers.factors(groups * width);
@@ -98,7 +118,11 @@ fn gated(device: &mut Device) -> Result<(), String> {
             shared: 0,
             order,
         };
-        device.launch("gated_norm", launch, arguments![&buffers.0, &buffers.1, &buffers.2, &y, 1e-6, width])?;
+        device.launch(
+            "gated_norm",
+            launch,
+            arguments![&buffers.0, &buffers.1, &buffers.2, &y, 1e-6, width],
+        )?;
         let mut expected = Vec::new();
         for (i, (o, gate)) in o.chunks(width).zip(gate.chunks(width)).enumerate() {
             let weight = doubles(&weight[i % groups * width..][..width]);

@@ -66,8 +66,16 @@ pub fn check_embeddings(device: &mut Device) -> Result<(), String> {
             block: 128,
             ..launch([ids.len(), 1, 1], case)
         };
-        device.launch(&format!("embed_{}", dtype.name()), launch, arguments![&table.buffer, &ids_buffer, &x, width])?;
-        let expected: Vec<f64> = ids.iter().flat_map(|id| &table.values[*id as usize * width..][..width]).copied().collect();
+        device.launch(
+            &format!("embed_{}", dtype.name()),
+            launch,
+            arguments![&table.buffer, &ids_buffer, &x, width],
+        )?;
+        let expected: Vec<f64> = ids
+            .iter()
+            .flat_map(|id| &table.values[*id as usize * width..][..width])
+            .copied()
+            .collect();
         close(dtype.name(), &doubles(&device.download(&x)), &expected, 1e-6)?;
     }
     Ok(())
@@ -108,7 +116,10 @@ pub fn check_heads(device: &mut Device) -> Result<(), String> {
             arguments![&w.buffer, &buffers.0, &buffers.1, &logits, 1e-5, vocab, width],
         )?;
         let norm = doubles(&norm);
-        let expected: Vec<f64> = x.chunks(width).flat_map(|x| w.times(&rms_norm(&doubles(x), &norm, 1e-5))).collect();
+        let expected: Vec<f64> = x
+            .chunks(width)
+            .flat_map(|x| w.times(&rms_norm(&doubles(x), &norm, 1e-5)))
+            .collect();
         close(dtype.name(), &doubles(&device.download(&logits)), &expected, 2e-6)?;
     }
     Ok(())
@@ -123,9 +134,18 @@ struct Experts {
 }
 
 impl Experts {
-    fn random(device: &mut Device, numbers: &mut Numbers, dtype: Dtype, count: usize, inner: usize, width: usize) -> Self {
+    fn random(
+        device: &mut Device,
+        numbers: &mut Numbers,
+        dtype: Dtype,
+        count: usize,
+        inner: usize,
+        width: usize,
+    ) -> Self {
         let mut some = |rows, columns| -> Vec<Weight> {
-            (0..count).map(|_| Weight::random(device, numbers, dtype, rows, columns)).collect()
+            (0..count)
+                .map(|_| Weight::random(device, numbers, dtype, rows, columns))
+                .collect()
         };
         let (gates, ups, downs) = (some(inner, width), some(inner, width), some(width, inner));
         let mut table = |weights: &[Weight]| {
@@ -158,7 +178,10 @@ pub fn check_experts_of_few(device: &mut Device) -> Result<(), String> {
         let mix = numbers.factors(tokens * top_k);
         let chosen: Vec<i32> = (0..tokens * top_k).map(|_| numbers.below(count) as i32).collect();
         let buffers = (device.upload(&x), device.upload(&mix), device.upload(&chosen));
-        let (inside, y) = (device.empty::<f32>(tokens * top_k * inner), device.empty::<f32>(tokens * width));
+        let (inside, y) = (
+            device.empty::<f32>(tokens * top_k * inner),
+            device.empty::<f32>(tokens * width),
+        );
         let [gates, ups, downs] = &experts.tables;
         device.launch(
             &format!("expert_up_{}", dtype.name()),
@@ -198,7 +221,11 @@ pub fn check_many(device: &mut Device) -> Result<(), String> {
     let mut numbers = Numbers(24);
     for dtype in SMALL_TYPES {
         for (case, (rows, outputs)) in [(129, 130), (1, 34), (70, 128), (200, 6)].into_iter().enumerate() {
-            let width = if dtype == Dtype::Bf16 { [40, 64, 200, 8][case] } else { width(dtype, case) };
+            let width = if dtype == Dtype::Bf16 {
+                [40, 64, 200, 8][case]
+            } else {
+                width(dtype, case)
+            };
             let w = Weight::random(device, &mut numbers, dtype, outputs, width);
             let x = numbers.bf16s(rows * width, 1.0);
             let x_buffer = device.upload(&x);
@@ -213,15 +240,27 @@ pub fn check_many(device: &mut Device) -> Result<(), String> {
             // A weight is rounded to bf16 on its way.
             let exact = if dtype == Dtype::Bf16 { 1e-5 } else { 3e-3 };
             let y = device.empty::<f32>(rows * outputs);
-            device.launch(&kernel("f32"), launch, arguments![&w.buffer, &x_buffer, &y, rows, outputs, width])?;
+            device.launch(
+                &kernel("f32"),
+                launch,
+                arguments![&w.buffer, &x_buffer, &y, rows, outputs, width],
+            )?;
             close(&what, &doubles(&device.download(&y)), &expected, exact)?;
             if case != 0 {
                 continue;
             }
             let y = device.empty::<bf16>(rows * outputs);
-            device.launch(&kernel("bf16"), launch, arguments![&w.buffer, &x_buffer, &y, rows, outputs, width])?;
+            device.launch(
+                &kernel("bf16"),
+                launch,
+                arguments![&w.buffer, &x_buffer, &y, rows, outputs, width],
+            )?;
             close(&what, &widen(&device.download(&y)), &expected, exact + 4e-3)?;
-            device.launch(&kernel("silu"), launch, arguments![&w.buffer, &x_buffer, &y, rows, outputs, width])?;
+            device.launch(
+                &kernel("silu"),
+                launch,
+                arguments![&w.buffer, &x_buffer, &y, rows, outputs, width],
+            )?;
             let silu: Vec<f64> = expected.iter().map(|x| x * sigmoid(*x)).collect();
             close(&what, &widen(&device.download(&y)), &silu, exact + 4e-3)?;
         }
@@ -232,7 +271,11 @@ pub fn check_many(device: &mut Device) -> Result<(), String> {
 pub fn check_experts_of_many(device: &mut Device) -> Result<(), String> {
     let mut numbers = Numbers(25);
     for (case, dtype) in SMALL_TYPES.into_iter().enumerate() {
-        let (width, inner) = if dtype == Dtype::Bf16 { (72, 104) } else { (width(dtype, 1), width(dtype, 0)) };
+        let (width, inner) = if dtype == Dtype::Bf16 {
+            (72, 104)
+        } else {
+            (width(dtype, 1), width(dtype, 0))
+        };
         // Rows of each expert: a full tile and some, none, a few.
         let counts = [[150, 0, 3], [0, 17, 128], [1, 1, 1], [129, 2, 0]][case];
         let rows: usize = counts.iter().sum();
@@ -252,7 +295,11 @@ pub fn check_experts_of_many(device: &mut Device) -> Result<(), String> {
         }
         tile_expert.push(-1);
         tile_first.push(-1);
-        let tiles = (device.upload(&tile_expert), device.upload(&tile_first), device.upload(&offsets));
+        let tiles = (
+            device.upload(&tile_expert),
+            device.upload(&tile_first),
+            device.upload(&offsets),
+        );
         let (x_buffer, tokens_buffer) = (device.upload(&x), device.upload(&row_tokens));
         let (inside, y) = (device.empty::<bf16>(rows * inner), device.empty::<f32>(rows * width));
         let [gates, ups, downs] = &experts.tables;
@@ -263,7 +310,18 @@ pub fn check_experts_of_many(device: &mut Device) -> Result<(), String> {
         device.launch(
             &format!("experts_up_{}", dtype.name()),
             grid(inner.div_ceil(64)),
-            arguments![gates, ups, &x_buffer, &tokens_buffer, &inside, &tiles.0, &tiles.1, &tiles.2, inner, width],
+            arguments![
+                gates,
+                ups,
+                &x_buffer,
+                &tokens_buffer,
+                &inside,
+                &tiles.0,
+                &tiles.1,
+                &tiles.2,
+                inner,
+                width
+            ],
         )?;
         device.launch(
             &format!("experts_down_{}", dtype.name()),

@@ -138,13 +138,19 @@ fn run<T: Plain>(
                     x = rms_norm(&x, &doubles(if is_query { &q_norm } else { &k_norm }), f64::from(eps));
                 }
                 for (j, frequency) in frequencies.iter().enumerate() {
-                    let (a, b) = if neighbours { (2 * j, 2 * j + 1) } else { (j, j + dim / 2) };
+                    let (a, b) = if neighbours {
+                        (2 * j, 2 * j + 1)
+                    } else {
+                        (j, j + dim / 2)
+                    };
                     let (sin, cos) = (here as f64 * frequency).sin_cos();
                     (x[a], x[b]) = (x[a] * cos - x[b] * sin, x[b] * cos + x[a] * sin);
                 }
             }
             if is_query {
-                x.iter_mut().for_each(|x| *x *= f64::from(q_scale));
+                for x in &mut x {
+                    *x *= f64::from(q_scale);
+                }
                 close("a query", &got[at..at + d], &x, tolerance)?;
                 continue;
             }
@@ -159,7 +165,10 @@ fn run<T: Plain>(
             } else {
                 let row = kv_head * far + here - near;
                 let scale = f64::from(scales[part][row]);
-                let stored: Vec<f64> = far_rows[part][row * d..][..d].iter().map(|q| scale * f64::from(*q)).collect();
+                let stored: Vec<f64> = far_rows[part][row * d..][..d]
+                    .iter()
+                    .map(|q| scale * f64::from(*q))
+                    .collect();
                 close("a row in 8 bits", &stored, &x, 4e-3 + tolerance)?;
             }
         }

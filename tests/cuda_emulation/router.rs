@@ -12,8 +12,14 @@ pub fn check(device: &mut Device) -> Result<(), String> {
 
 fn logits(device: &mut Device) -> Result<(), String> {
     let mut numbers = Numbers(5);
-    for (case, (tokens, experts, width)) in [(33, 32, 40), (7, 5, 100), (40, 256, 33), (3, 300, 16)].into_iter().enumerate() {
-        let (h, w) = (numbers.values(tokens * width, 1.0), numbers.values(experts * width, 1.0));
+    for (case, (tokens, experts, width)) in [(33, 32, 40), (7, 5, 100), (40, 256, 33), (3, 300, 16)]
+        .into_iter()
+        .enumerate()
+    {
+        let (h, w) = (
+            numbers.values(tokens * width, 1.0),
+            numbers.values(experts * width, 1.0),
+        );
         let (h_buffer, w_buffer) = (device.upload(&h), device.upload(&w));
         let out = device.empty::<f32>(tokens * experts);
         let tile = if experts <= 32 { 32 } else { 256 };
@@ -26,7 +32,10 @@ fn logits(device: &mut Device) -> Result<(), String> {
         let arguments = arguments![&h_buffer, &w_buffer, &out, tokens, experts, width];
         device.launch(&format!("router_logits_{tile}"), launch, arguments)?;
         let dot = |x: &[f32], y: &[f32]| doubles(x).iter().zip(doubles(y)).map(|(x, y)| x * y).sum::<f64>();
-        let expected: Vec<f64> = h.chunks(width).flat_map(|h| w.chunks(width).map(move |w| dot(h, w))).collect();
+        let expected: Vec<f64> = h
+            .chunks(width)
+            .flat_map(|h| w.chunks(width).map(move |w| dot(h, w)))
+            .collect();
         close("logits", &doubles(&device.download(&out)), &expected, 1e-5)?;
     }
     Ok(())
@@ -90,7 +99,11 @@ fn choose(device: &mut Device, rule: &Rule, logits: &[f32], bias: Option<&[f32]>
             let sum: f64 = e.iter().sum();
             e.iter().map(|e| e / sum).collect()
         };
-        let mut score: Vec<f64> = p.iter().enumerate().map(|(i, p)| p + bias.map_or(0.0, |b| f64::from(b[i]))).collect();
+        let mut score: Vec<f64> = p
+            .iter()
+            .enumerate()
+            .map(|(i, p)| p + bias.map_or(0.0, |b| f64::from(b[i])))
+            .collect();
         if rule.groups > 1 {
             let size = experts / rule.groups;
             let of_groups: Vec<f64> = score
@@ -109,7 +122,11 @@ fn choose(device: &mut Device, rule: &Rule, logits: &[f32], bias: Option<&[f32]>
         if got != expected {
             return Err(format!("token {token} goes to {got:?}, not {expected:?}"));
         }
-        let total: f64 = if rule.renormalise { expected.iter().map(|e| p[*e]).sum() } else { 1.0 };
+        let total: f64 = if rule.renormalise {
+            expected.iter().map(|e| p[*e]).sum()
+        } else {
+            1.0
+        };
         let weights: Vec<f64> = expected.iter().map(|e| f64::from(rule.scale) * p[*e] / total).collect();
         close("mix", &mix[token * top_k..][..top_k], &weights, 1e-5)?;
     }
@@ -142,8 +159,15 @@ fn softmax_choice(device: &mut Device) -> Result<(), String> {
 
 fn grouped_choice(device: &mut Device) -> Result<(), String> {
     let mut numbers = Numbers(7);
-    for (case, (experts, groups, kept, top_k)) in
-        [(256, 8, 4, 8), (24, 4, 2, 6), (16, 1, 1, 3), (8, 8, 3, 3), (96, 32, 5, 8)].into_iter().enumerate()
+    for (case, (experts, groups, kept, top_k)) in [
+        (256, 8, 4, 8),
+        (24, 4, 2, 6),
+        (16, 1, 1, 3),
+        (8, 8, 3, 3),
+        (96, 32, 5, 8),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let rule = Rule {
             experts,
@@ -157,7 +181,13 @@ fn grouped_choice(device: &mut Device) -> Result<(), String> {
         let logits = numbers.values(9 * experts, 2.0);
         // A bias that makes most scores negative.
         let bias: Vec<f32> = numbers.values(experts, 0.5).iter().map(|b| b - 0.6).collect();
-        choose(device, &rule, &logits, (case % 2 == 0).then_some(&bias[..]), Order::ALL[case % 4])?;
+        choose(
+            device,
+            &rule,
+            &logits,
+            (case % 2 == 0).then_some(&bias[..]),
+            Order::ALL[case % 4],
+        )?;
     }
     Ok(())
 }
@@ -167,10 +197,15 @@ const TILE: usize = 128;
 
 pub fn check_permutation(device: &mut Device) -> Result<(), String> {
     let mut numbers = Numbers(8);
-    for (case, (tokens, top_k, experts)) in [(700, 2, 32), (1, 8, 256), (5000, 1, 3), (1100, 8, 512), (300, 2, 1)].into_iter().enumerate() {
+    for (case, (tokens, top_k, experts)) in [(700, 2, 32), (1, 8, 256), (5000, 1, 3), (1100, 8, 512), (300, 2, 1)]
+        .into_iter()
+        .enumerate()
+    {
         let slots: usize = tokens * top_k;
         // Some experts are popular and some are never chosen.
-        let chosen: Vec<i32> = (0..slots).map(|_| (numbers.below(experts).min(numbers.below(experts))) as i32).collect();
+        let chosen: Vec<i32> = (0..slots)
+            .map(|_| (numbers.below(experts).min(numbers.below(experts))) as i32)
+            .collect();
         let spans = slots.div_ceil(512);
         let chosen_buffer = device.upload(&chosen);
         let (counts, offsets) = (device.empty::<i32>(spans * experts), device.empty::<i32>(experts + 1));
@@ -188,8 +223,16 @@ pub fn check_permutation(device: &mut Device) -> Result<(), String> {
             block: 512,
             ..launch
         };
-        device.launch("count_slots", launch, arguments![&chosen_buffer, &counts, slots, experts])?;
-        device.launch("scan_slots", one, arguments![&counts, &offsets, &tiles[0], &tiles[1], max_tiles, spans, experts])?;
+        device.launch(
+            "count_slots",
+            launch,
+            arguments![&chosen_buffer, &counts, slots, experts],
+        )?;
+        device.launch(
+            "scan_slots",
+            one,
+            arguments![&counts, &offsets, &tiles[0], &tiles[1], max_tiles, spans, experts],
+        )?;
         let arguments = arguments![&chosen_buffer, &counts, &places, &row_tokens, slots, experts, top_k];
         device.launch("place_slots", launch, arguments)?;
 

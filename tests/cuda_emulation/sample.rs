@@ -13,7 +13,9 @@ struct Rule {
 
 /// Candidates in descending order with their part of the weight.
 fn kept(rule: &Rule, logits: &[f64], banned: impl Fn(usize) -> bool) -> Vec<(usize, f64)> {
-    let mut order: Vec<usize> = (0..logits.len()).filter(|id| logits[*id].is_finite() && !banned(*id)).collect();
+    let mut order: Vec<usize> = (0..logits.len())
+        .filter(|id| logits[*id].is_finite() && !banned(*id))
+        .collect();
     order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
     if rule.top_k > 0 {
         order.truncate(rule.top_k);
@@ -65,10 +67,16 @@ pub fn check(device: &mut Device) -> Result<(), String> {
             let has_ban = vocab > 64;
             let banned = |id: usize| has_ban && (id == 60 || id % 7 == 3);
             let mut bits = vec![0_u32; vocab.div_ceil(32)];
-            (0..vocab).filter(|id| banned(*id)).for_each(|id| bits[id / 32] |= 1 << (id % 32));
+            (0..vocab)
+                .filter(|id| banned(*id))
+                .for_each(|id| bits[id / 32] |= 1 << (id % 32));
 
             let (logits_buffer, bits_buffer) = (device.upload(&logits), device.upload(&bits));
-            let (keys, chosen, told) = (device.empty::<u64>(vocab), device.empty::<i32>(1), device.empty::<f32>(2));
+            let (keys, chosen, told) = (
+                device.empty::<u64>(vocab),
+                device.empty::<i32>(1),
+                device.empty::<f32>(2),
+            );
             let exact = doubles(&logits);
             for draw in 0..4 {
                 let uniform = [0.0, 0.37, 0.999_999, 0.8][draw];
@@ -82,7 +90,19 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                 device.launch(
                     "sample",
                     launch,
-                    arguments![&logits_buffer, ban, &keys, &chosen, &told, temperature, top_k, top_p, min_p, Argument::double(uniform), vocab],
+                    arguments![
+                        &logits_buffer,
+                        ban,
+                        &keys,
+                        &chosen,
+                        &told,
+                        temperature,
+                        top_k,
+                        top_p,
+                        min_p,
+                        Argument::double(uniform),
+                        vocab
+                    ],
                 )?;
                 let id = device.download(&chosen)[0];
                 let mut expected = if temperature > 0.0 {
@@ -103,12 +123,18 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                     from <= uniform + 1e-5 && uniform <= to + 1e-5
                 });
                 if !expected.iter().any(|(candidate, _)| *candidate as i32 == id) {
-                    return Err(format!("rule {index} of {vocab}, draw {uniform}: {id} is not one of {expected:?}"));
+                    return Err(format!(
+                        "rule {index} of {vocab}, draw {uniform}: {id} is not one of {expected:?}"
+                    ));
                 }
                 let largest = exact.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let sum: f64 = exact.iter().map(|x| (x - largest).exp()).sum();
                 let log_p = |x: f64| x - largest - sum.ln();
-                let entropy: f64 = exact.iter().filter(|x| x.is_finite()).map(|x| -log_p(*x) * log_p(*x).exp()).sum();
+                let entropy: f64 = exact
+                    .iter()
+                    .filter(|x| x.is_finite())
+                    .map(|x| -log_p(*x) * log_p(*x).exp())
+                    .sum();
                 let got = doubles(&device.download(&told));
                 close("ln p", &got[..1], &[log_p(exact[id as usize])], 1e-5)?;
                 close("the entropy", &got[1..], &[entropy], 1e-4 + 1e-5 / entropy.max(1e-3))?;
@@ -120,12 +146,21 @@ pub fn check(device: &mut Device) -> Result<(), String> {
 
 /// Logits that hold no number to choose by.
 fn refuses(device: &mut Device) -> Result<(), String> {
-    for logits in [vec![1.0, f32::NAN, 0.0], vec![f32::INFINITY, 0.0], vec![f32::NEG_INFINITY; 40], vec![0.0; 5]] {
+    for logits in [
+        vec![1.0, f32::NAN, 0.0],
+        vec![f32::INFINITY, 0.0],
+        vec![f32::NEG_INFINITY; 40],
+        vec![0.0; 5],
+    ] {
         let vocab = logits.len();
         // Of the last all are banned.
         let bits = device.upload(&[if vocab == 5 { 0x1f_u32 } else { 0 }, 0]);
         let logits = device.upload(&logits);
-        let (keys, chosen, told) = (device.empty::<u64>(vocab), device.empty::<i32>(1), device.empty::<f32>(2));
+        let (keys, chosen, told) = (
+            device.empty::<u64>(vocab),
+            device.empty::<i32>(1),
+            device.empty::<f32>(2),
+        );
         let launch = Launch {
             grid: [1, 1, 1],
             block: 1024,
@@ -135,7 +170,19 @@ fn refuses(device: &mut Device) -> Result<(), String> {
         device.launch(
             "sample",
             launch,
-            arguments![&logits, &bits, &keys, &chosen, &told, 1.0, 0_usize, 0.9, 0.0, Argument::double(0.5), vocab],
+            arguments![
+                &logits,
+                &bits,
+                &keys,
+                &chosen,
+                &told,
+                1.0,
+                0_usize,
+                0.9,
+                0.0,
+                Argument::double(0.5),
+                vocab
+            ],
         )?;
         if device.download(&chosen) != [-1] {
             return Err(format!("{vocab} logits without a choice"));
