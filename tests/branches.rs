@@ -96,6 +96,7 @@ impl Submit for Script {
             reason: StopReason::EndOfSequence,
             prompt_tokens: 0,
             cached_tokens: 0,
+            restored_tokens: 0,
             thinking_tokens: 0,
             answer_tokens: 0,
             prefill: Duration::ZERO,

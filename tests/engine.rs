@@ -722,7 +722,7 @@ fn what_a_reply_would_cost_is_what_it_costs() {
         ids("other"),
     ];
     for prompt in asked {
-        let Estimate { tokens, kept } = talk.estimate(&prompt);
+        let Estimate { tokens, kept, .. } = talk.estimate(&prompt);
         assert_eq!(talk.estimate(&prompt).kept, kept, "asking changes nothing");
         let marks = [prompt.len() - 2];
         let finished = talk.generate_marked(&prompt, &marks, options()).finished();

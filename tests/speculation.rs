@@ -444,6 +444,7 @@ fn a_reply_that_ends_inside_a_draft_has_ended() {
         &Outcome {
             finished: Finished {
                 cached_tokens: 0,
+                restored_tokens: 0,
                 ..again.finished
             },
             ..again

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::error::EXIT_CODES;
 use crate::bench::{SHAPES, Shape};
+use crate::config::{Size, Value};
 use crate::engine::LONGEST_DRAFT;
 use crate::model::Dtype;
 use crate::session::Speed;
@@ -111,6 +112,19 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ThemesCommand>,
     },
+    /// Show, check and remove what is kept on the disk of what models have read.
+    ///
+    /// What a model has read of documents and conversations is kept, so that opening them again, going back a turn or changing the last
+    /// file does not read it all again. It is a cache: removing it costs time, and nothing else. What was computed by another
+    /// model, another type of keys and values, other instructions or another build of the program is never used.
+    #[command(
+        after_help = "Examples:\n  thunderhead cache list                    what is kept, of which model\n  \
+                            thunderhead cache size                    how much room it takes\n  \
+                            thunderhead cache verify --remove         read everything, remove what is damaged\n  \
+                            thunderhead cache prune --to 4G           what was used longest ago goes first\n  \
+                            thunderhead cache prune --to 0            everything goes"
+    )]
+    Cache(CacheArgs),
     /// Print every key of the application, as they are written in a configuration, with what they do.
     ///
     /// A key is bound in a context: `panes` while nothing lies over the panes, `composer` while you write (`empty` before, `slash`
@@ -160,6 +174,52 @@ pub enum ThemesCommand {
     Check {
         #[arg(required = true, value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
         themes: Vec<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct CacheArgs {
+    #[command(subcommand)]
+    pub command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CacheCommand {
+    /// List what is kept of each model, what was used last first.
+    ///
+    /// A place is where reading can go on from: an end of a document, of a question or a reply, or every 16,384 tokens.
+    List {
+        /// Print one JSON object instead of the table.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        snapshots: SnapshotArgs,
+    },
+    /// Read everything that is kept and compare it with its sums. Exits with 1 if something is damaged.
+    ///
+    /// What is damaged is never used in any case: it is found when it is read.
+    Verify {
+        /// Remove files that are damaged, and exit with 0.
+        #[arg(long)]
+        remove: bool,
+        #[command(flatten)]
+        snapshots: SnapshotArgs,
+    },
+    /// Remove what was used longest ago, until what is left fits.
+    Prune {
+        /// So much may stay, as 4G or 500M; 0 removes everything [default: the budget].
+        #[arg(long, value_name = "SIZE", value_parser = size)]
+        to: Option<Size>,
+        #[command(flatten)]
+        snapshots: SnapshotArgs,
+    },
+    /// Print how much room it takes, of which budget, and where.
+    Size {
+        /// Print the number of bytes alone.
+        #[arg(long)]
+        bytes: bool,
+        #[command(flatten)]
+        snapshots: SnapshotArgs,
     },
 }
 
@@ -298,7 +358,26 @@ pub struct SettingsArgs {
     #[arg(long, value_name = "N")]
     pub max_context: Option<usize>,
     #[command(flatten)]
+    pub snapshots: SnapshotArgs,
+    #[command(flatten)]
     pub generation: GenerationArgs,
+}
+
+/// What is kept of what the model has read.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Snapshots")]
+pub struct SnapshotArgs {
+    /// Folder for what the model has read, so that it is not read again in another run; `off` for none [default: snapshots in
+    /// `$THUNDERHEAD_CACHE`, else thunderhead/snapshots in `$XDG_CACHE_HOME` or ~/.cache].
+    #[arg(long, value_name = "DIR|off", value_hint = ValueHint::DirPath)]
+    pub snapshots: Option<PathBuf>,
+    /// Most that is kept in it, as 16G or 500M; what was used longest ago goes first.
+    #[arg(long, value_name = "SIZE", default_value = "16G", value_parser = size)]
+    pub snapshot_budget: Size,
+}
+
+fn size(text: &str) -> Result<Size, String> {
+    Size::parse(text).ok_or_else(|| format!("expected {}", Size::expected()))
 }
 
 /// What of the paths is meant.

@@ -31,7 +31,11 @@ const PLAIN: &str = "\x1b[0m";
 
 pub(super) fn run(args: &AskArgs, config: &Config) -> Result<ExitCode, CliError> {
     let questions = questions(&args.prompt)?;
-    let Loaded { name, setup } = load::conversation(&args.conversation.paths, config)?;
+    let Loaded {
+        name,
+        setup,
+        kept: _kept,
+    } = load::conversation(&args.conversation.paths, config)?;
     let mut record = args
         .record
         .as_deref()

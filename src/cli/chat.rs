@@ -42,7 +42,11 @@ pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError>
         return super::plain::run(loaded, &note, &config);
     }
     loaded.setup.watch = true;
-    let Loaded { name, setup } = loaded;
+    let Loaded {
+        name,
+        setup,
+        kept: _kept,
+    } = loaded;
     let paths: Vec<String> = setup.selection.paths.iter().map(|p| p.display().to_string()).collect();
     let tokenizer = setup.tokenizer.clone();
     let options = tui::Options {

@@ -1,8 +1,13 @@
 //! Opening what the command line names: a model, and a conversation with it.
 
+use std::io::{self, Write};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use signal_hook::consts::SIGINT;
 
 use super::error::CliError;
 use super::{memory, selection};
@@ -11,7 +16,9 @@ use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
 use crate::config::{self, Config, Count, Reply};
 use crate::conversation::{EngineEvents, QuoteModel, Setup};
-use crate::engine::{Cut, Engine, EngineOptions, GenerateOptions, Network, Sampling, Speculate, Submit, Vocabulary};
+use crate::engine::{
+    Cut, Engine, EngineOptions, GenerateOptions, Identity, Network, Sampling, Snapshots, Speculate, Submit, Vocabulary,
+};
 use crate::model::{Checkpoint, ModelConfig, ModelWeights, SamplingDefaults, TensorView, bundled};
 use crate::tui::format;
 
@@ -143,6 +150,45 @@ pub(super) fn placement(model: &config::Model) -> String {
 pub(super) struct Loaded {
     pub name: String,
     pub setup: Setup,
+    /// To be held until the program ends.
+    pub kept: Leaving,
+}
+
+/// Before a program ends, what the model has read is written to the end.
+pub(super) struct Leaving(Option<Arc<Snapshots>>);
+
+/// So long nothing is said about it.
+const WRITING: Duration = Duration::from_secs(1);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let Some(snapshots) = &self.0 else { return };
+        if !snapshots.wait(Some(Instant::now() + WRITING)) {
+            let bytes = format::bytes(snapshots.waiting());
+            let _ = writeln!(
+                io::stderr(),
+                "keeping what was read, so that it is not read again: {bytes} to write. Ctrl-C leaves it"
+            );
+            // Nobody hears of a cancel any more.
+            let _ = signal_hook::flag::register_conditional_shutdown(SIGINT, 130, Arc::new(AtomicBool::new(true)));
+            snapshots.wait(None);
+        }
+        if let Some(trouble) = snapshots.trouble() {
+            let _ = writeln!(
+                io::stderr(),
+                "note: what was read could not be kept for the next time: {trouble}"
+            );
+        }
+    }
+}
+
+/// Where what the model reads is kept, if it is.
+fn kept(config: &Config) -> Result<Option<Arc<Snapshots>>, CliError> {
+    let folder = selection::snapshots(&config.snapshots);
+    let opened = folder.map(|folder| Snapshots::open(&folder, config.snapshots.budget.0));
+    let opened = opened.transpose();
+    let opened = opened.map_err(|error| CliError::Engine(format!("cannot start a thread: {error}")))?;
+    Ok(opened.map(Arc::new))
 }
 
 pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded, CliError> {
@@ -162,6 +208,17 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
     let engine_tokenizer = tokenizer.clone();
     let name = checkpoint.name.clone();
     let model = config.model.clone();
+    let snapshots = kept(config)?;
+    let keeping = match &snapshots {
+        Some(snapshots) => Some((
+            snapshots.clone(),
+            Identity {
+                fingerprint: checkpoint.fingerprint()?,
+                name: name.clone(),
+            },
+        )),
+        None => None,
+    };
     let start_engine = move |events: EngineEvents| -> Result<Box<dyn Submit>, ComputeError> {
         let network = network(&model, &checkpoint)?;
         let vocabulary = Vocabulary {
@@ -174,12 +231,13 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
             context_limit,
         };
         match network {
-            AnyNetwork::Cpu(network) => engine(*network, vocabulary, &options, events),
-            AnyNetwork::Reference(network) => engine(*network, vocabulary, &options, events),
+            AnyNetwork::Cpu(network) => engine(*network, vocabulary, &options, keeping, events),
+            AnyNetwork::Reference(network) => engine(*network, vocabulary, &options, keeping, events),
         }
     };
     Ok(Loaded {
         name,
+        kept: Leaving(snapshots),
         setup: Setup {
             selection: selection::selection(paths, &config.documents),
             layout,
@@ -200,9 +258,11 @@ fn engine<B: Backend>(
     network: Network<B>,
     vocabulary: Vocabulary,
     options: &EngineOptions,
+    snapshots: Option<(Arc<Snapshots>, Identity)>,
     events: EngineEvents,
 ) -> Result<Box<dyn Submit>, ComputeError> {
-    Ok(Box::new(Engine::start(network, vocabulary, options, events)?))
+    let engine = Engine::start_with(network, vocabulary, options, snapshots, events)?;
+    Ok(Box::new(engine))
 }
 
 fn generate_options(reply: &Reply, defaults: SamplingDefaults) -> GenerateOptions {

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod bench;
+mod cache;
 mod chat;
 mod config;
 mod convert;
@@ -57,6 +58,7 @@ fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError>
         Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
         Some(Command::Convert(command)) => convert::run(&command, &sources.settings()?),
         Some(Command::Bench(command)) => bench::run(&command, &sources.settings()?),
+        Some(Command::Cache(command)) => cache::run(&command.command, &sources.settings()?),
         Some(Command::Keys) => keys::run(&sources.settings()?),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),
         Some(Command::Config(command)) => config::run(&command, &sources),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::CliError;
-use crate::config::{Count, Documents, FileOrder};
+use crate::config::{Count, Documents, FileOrder, Folder, Snapshots};
 use crate::context::{Cache, Cut, Layout, Order, Selection, Template};
 use crate::conversation::QuoteModel;
 
@@ -53,15 +53,25 @@ pub(super) fn cache(documents: &Documents) -> Option<Cache> {
     cache_folder().map(|folder| Cache::open(&folder))
 }
 
-/// `$THUNDERHEAD_CACHE`, else `thunderhead` in the folder for caches of the XDG base directory specification.
+/// Where states are kept from run to run, if they are.
+pub(super) fn snapshots(settings: &Snapshots) -> Option<PathBuf> {
+    match &settings.folder {
+        Folder::Off => None,
+        Folder::Auto => cache_folder().map(|folder| folder.join("snapshots")),
+        Folder::Is(path) => path.given(),
+    }
+}
+
+/// `$THUNDERHEAD_CACHE`, else `thunderhead` in the folder for caches of the XDG base directory specification; none if the variable is
+/// empty.
 fn cache_folder() -> Option<PathBuf> {
     let from = |name: &str| {
         std::env::var_os(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
     };
-    if let Some(folder) = from("THUNDERHEAD_CACHE") {
-        return Some(folder);
+    if let Some(folder) = std::env::var_os("THUNDERHEAD_CACHE") {
+        return Some(PathBuf::from(folder)).filter(|folder| !folder.as_os_str().is_empty());
     }
     let base = from("XDG_CACHE_HOME")
         .filter(|path| path.is_absolute())

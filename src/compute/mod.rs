@@ -14,6 +14,7 @@ pub mod reference;
 pub use interrupt::{Interrupt, Interrupted};
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::model::{
     Lightning, LightningWeights, Moe, MoeWeights, Residual, Softmax, SoftmaxWeights, TensorRole, TensorView,
@@ -40,11 +41,27 @@ pub struct Tile<'a> {
     pub interrupt: &'a Interrupt,
 }
 
+/// Tokens of a block of keys and values: what is kept of a cache, and restored, as one.
+pub const KV_BLOCK: usize = 256;
+
+/// What the numbers of this build depend on: its sources, dependencies, compiler and target, as a hash (`build.rs`).
+const BUILD: &str = env!("THUNDERHEAD_NUMERICS");
+
+/// Keys and values of one block of one layer, as they were when it was taken: what is done to the cache afterwards does not show.
+pub trait KvBlock: Send + Sync {
+    /// Appends them as bytes, in whatever order the implementation reads them.
+    fn write(&self, to: &mut Vec<u8>) -> Result<(), ComputeError>;
+}
+
 /// What a weight is in for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expectation {
     Soon,
     NotForAWhile,
+}
+
+fn not_kept() -> ComputeError {
+    ComputeError::Backend("states of this implementation cannot be kept".to_owned())
 }
 
 /// What stands around a mixer or a feed-forward `f`: `h = norm(x)`, `x ← alpha·r + beta·f(h)`, where `r` is `h` or `x`.
@@ -79,7 +96,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Activations, `[tokens, width]`.
     type Rows: Send;
     /// `[heads, head_dim, head_dim]` (key by value), f32.
-    type LightningState: Send;
+    type LightningState: Send + Sync;
     /// Keys and values of one softmax layer, `[tokens, kv_heads, head_dim]` each; keys are stored rotated.
     type KvCache: Send;
     /// Buffers that the operations on one sequence use again and again. It holds no state: any will do, one at a time.
@@ -134,6 +151,53 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Forgets all tokens of the cache from `len` on; a shorter cache stays as it is.
     fn truncate_kv_cache(&self, cache: &mut Self::KvCache, len: usize) -> Result<(), ComputeError>;
+
+    /// All that the numbers in a state depend on beside the model and the tokens, in words: two backends with the same words give the
+    /// same numbers up to the division into tiles. None if states of this one cannot be kept; the next five operations then fail.
+    fn numerics(&self) -> Option<String> {
+        None
+    }
+
+    /// A state from host memory, `[heads, head_dim, head_dim]`: what [`download_lightning_state`](Self::download_lightning_state) gave.
+    fn upload_lightning_state(&self, spec: &Lightning, values: &[f32]) -> Result<Self::LightningState, ComputeError> {
+        let _ = (spec, values);
+        Err(not_kept())
+    }
+
+    /// The block of keys and values number `block`: tokens `block·KV_BLOCK..(block + 1)·KV_BLOCK`, as far as the cache has them.
+    fn kv_block(&self, cache: &Self::KvCache, block: usize) -> Result<Arc<dyn KvBlock>, ComputeError> {
+        let _ = (cache, block);
+        Err(not_kept())
+    }
+
+    /// How many bytes a [`KvBlock`] of this number writes, whether or not it is full.
+    fn kv_block_bytes(&self, spec: &Softmax, block: usize) -> usize {
+        let _ = (spec, block);
+        0
+    }
+
+    /// A cache of the first `blocks` blocks of another, which are full. What is done to one does not show in the other.
+    fn share_kv_cache(
+        &self,
+        spec: &Softmax,
+        cache: &Self::KvCache,
+        blocks: usize,
+    ) -> Result<Self::KvCache, ComputeError> {
+        let _ = (spec, cache, blocks);
+        Err(not_kept())
+    }
+
+    /// Appends blocks to a cache of full ones, from what they wrote, so that it has `len` tokens.
+    fn extend_kv_cache(
+        &self,
+        spec: &Softmax,
+        cache: &mut Self::KvCache,
+        blocks: &[&[u8]],
+        len: usize,
+    ) -> Result<(), ComputeError> {
+        let _ = (spec, cache, blocks, len);
+        Err(not_kept())
+    }
 
     /// Makes `x` the rows `ids` of `table` `[vocab, hidden]`: `[ids, hidden]`. Every id is below `vocab`.
     fn embed(&self, table: &Self::Tensor, ids: &[u32], x: &mut Self::Rows) -> Result<(), ComputeError>;

@@ -24,11 +24,11 @@ pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
 pub use table::{
     Backend, Background, Colour, Composer, Config, Documents, FileOrder, KvCache, Model, Notify, NotifyMethod, Plain,
-    PlainThinking, Reply, SETTINGS, Screen, Setting, Simd, Thinking, ThinkingFold, Ui, Weights, sections,
+    PlainThinking, Reply, SETTINGS, Screen, Setting, Simd, Snapshots, Thinking, ThinkingFold, Ui, Weights, sections,
 };
 pub use theme::ThemeChoice;
 pub use turning::Phrases;
-pub use value::{Auto, Count, Number, OptionalPath, Value};
+pub use value::{Auto, Count, Folder, Number, OptionalPath, Size, Value};
 
 /// A line and a column of a file, both from 1.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,7 +6,7 @@
 use super::Binding;
 use super::theme::ThemeChoice;
 use super::turning::Phrases;
-use super::value::{Auto, Count, Number, OptionalPath, Value, choices};
+use super::value::{Auto, Count, Folder, Number, OptionalPath, Size, Value, choices};
 
 /// A row of the table.
 #[derive(Debug, Clone, Copy)]
@@ -184,6 +184,13 @@ settings! {
         template: OptionalPath = OptionalPath::default(), flag "template";
         /// Keep tokens of documents on the disk from one run to the next.
         cache: bool = true, flag "!no-cache";
+    }
+    /// What the model has read, kept on the disk so that it is not read again. `thunderhead cache` shows and removes it.
+    snapshots: Snapshots {
+        /// The folder; `auto` is `snapshots` in that of the cache, `off` keeps nothing and uses nothing that was kept.
+        folder: Folder = Folder::Auto, flag "snapshots";
+        /// Most that is kept, in bytes or with K, M, G or T; what was used longest ago goes first.
+        budget: Size = Size(16 << 30), flag "snapshot-budget";
     }
     /// How replies are decoded.
     reply: Reply {

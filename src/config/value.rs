@@ -226,6 +226,82 @@ impl Value for OptionalPath {
     }
 }
 
+/// A folder, `"auto"` for the usual one, or `"off"` for none. `~/` is the person's home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Folder {
+    Auto,
+    Off,
+    Is(OptionalPath),
+}
+
+impl Value for Folder {
+    fn expected() -> String {
+        "a path, \"auto\" or \"off\"".to_owned()
+    }
+
+    fn read(value: &Toml) -> Result<Self, String> {
+        match value.as_str() {
+            Some("auto") => Ok(Self::Auto),
+            Some("off") => Ok(Self::Off),
+            Some("") | None => Err(wrong::<Self>(value)),
+            Some(path) => Ok(Self::Is(OptionalPath(path.to_owned()))),
+        }
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Auto => quoted("auto"),
+            Self::Off => quoted("off"),
+            Self::Is(path) => path.write(),
+        }
+    }
+}
+
+/// Bytes, as `"16G"`: with K, M, G or T for powers of 1024.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+const UNITS: [(u64, &str); 4] = [(1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+
+impl Size {
+    /// `16G`, `1.5 GiB`, `4096`
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_uppercase();
+        let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = text[number.len()..].trim_end_matches("IB").trim_end_matches('B');
+        let scale = match unit {
+            "" => 1,
+            unit => UNITS.iter().find(|(_, name)| *name == unit)?.0,
+        };
+        let number: f64 = number.trim().parse().ok()?;
+        let bytes = number * scale as f64;
+        ((0.0..1e18).contains(&bytes)).then_some(Self(bytes as u64))
+    }
+}
+
+impl Value for Size {
+    fn expected() -> String {
+        "a size such as \"16G\" or \"500M\"".to_owned()
+    }
+
+    fn read(value: &Toml) -> Result<Self, String> {
+        let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
+        let size = number.map(Self).or_else(|| Self::parse(value.as_str()?));
+        size.ok_or_else(|| wrong::<Self>(value))
+    }
+
+    fn write(&self) -> String {
+        let unit = UNITS
+            .iter()
+            .find(|(scale, _)| self.0 > 0 && self.0.is_multiple_of(*scale));
+        match unit {
+            Some((scale, name)) => quoted(&format!("{}{name}", self.0 / scale)),
+            None => self.0.to_string(),
+        }
+    }
+}
+
 /// Reads one of several names.
 pub(super) fn choice<T: Copy>(value: &Toml, names: &[(&str, T)]) -> Result<T, String> {
     let expected = one_of(names.iter().map(|&(name, _)| name));
@@ -333,6 +409,16 @@ mod tests {
         back::<Vec<String>>(r#"["a\"b", 'c\', "d\n\u0001"]"#);
         back::<Vec<String>>("'one'");
         back::<OptionalPath>("''");
+        for folder in ["'auto'", "'off'", "'~/states'"] {
+            back::<Folder>(folder);
+        }
+        for size in ["'16G'", "'1.5 gib'", "'512 MB'", "4096", "0", "'7'"] {
+            back::<Size>(size);
+        }
+        assert_eq!(Size::parse("1.5G"), Some(Size(3 << 29)));
+        for wrong in ["", "G", "-1G", "1 X", "nan", "9999999999T", "1e400"] {
+            assert_eq!(Size::parse(wrong), None, "{wrong}");
+        }
         back::<String>("'''it's \"so\"'''");
     }
 

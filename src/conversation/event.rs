@@ -2,6 +2,7 @@
 //! give it back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -147,8 +148,19 @@ pub struct Estimated {
     pub turn: usize,
     /// Of the prompt.
     pub tokens: usize,
-    /// Of them, what the nearest state that is kept has read; the others are to be prefilled.
+    /// Of them, what the nearest state that is kept has read, in memory or on the disk; the others are to be prefilled.
     pub kept: usize,
+    /// About how long that takes, in milliseconds, if it is known how fast this model is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
+}
+
+impl Estimated {
+    /// About how long it takes.
+    #[must_use]
+    pub fn time(&self) -> Option<Duration> {
+        self.ms.map(Duration::from_millis)
+    }
 }
 
 /// Who ended the thinking.

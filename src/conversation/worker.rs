@@ -750,10 +750,10 @@ impl Worker {
                     self.send(event);
                 }
             }
-            EventKind::Estimated(Estimate { tokens, kept }) => {
+            EventKind::Estimated(Estimate { tokens, kept, ms }) => {
                 if let Phase::Estimating(_, turn) = self.phase {
                     self.phase = Phase::Idle;
-                    self.send(Event::Estimated(Estimated { turn, tokens, kept }));
+                    self.send(Event::Estimated(Estimated { turn, tokens, kept, ms }));
                 }
             }
             EventKind::Finished(finished) => self.end(Event::Finished(finished)),
@@ -853,6 +853,7 @@ fn nothing_to_prefill() -> Finished {
         reason: StopReason::Prefilled,
         prompt_tokens: 0,
         cached_tokens: 0,
+        restored_tokens: 0,
         thinking_tokens: 0,
         answer_tokens: 0,
         prefill: Duration::ZERO,

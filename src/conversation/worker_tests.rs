@@ -38,6 +38,7 @@ impl Submit for Fake {
             Command::Estimate { prompt } => send(EventKind::Estimated(Estimate {
                 tokens: prompt.len(),
                 kept: prompt.len() / 2,
+                ms: None,
             })),
             Command::Generate { options, .. } => match self.replies.lock().unwrap().pop_front() {
                 Some("fail") => send(EventKind::Failed("out of \x1bmemory".into())),

@@ -134,8 +134,10 @@ pub struct Prefill {
 pub struct Estimate {
     /// Tokens of the prompt.
     pub tokens: usize,
-    /// Of them, how many the nearest state that is kept has read.
+    /// Of them, how many the nearest state that is kept has read, in memory or on the disk.
     pub kept: usize,
+    /// About how long the others will take, in milliseconds, if prefill has been measured.
+    pub ms: Option<u64>,
 }
 
 /// One decoded token. A token whose text crosses the closing tag is reported twice with the same `index`.
@@ -179,6 +181,9 @@ pub struct Finished {
     pub prompt_tokens: usize,
     /// Of them, reused.
     pub cached_tokens: usize,
+    /// Of those, read from the disk; the others were in memory.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub restored_tokens: usize,
     /// Of the whole reply, also of what was there when it went on.
     pub thinking_tokens: usize,
     pub answer_tokens: usize,
@@ -188,6 +193,11 @@ pub struct Finished {
     pub decode: Duration,
     #[serde(default, skip_serializing_if = "Drafts::is_none")]
     pub drafts: Drafts,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Why a request ended.

@@ -11,6 +11,7 @@
 //! **Layer by layer.** A prompt passes in slabs: all its tiles through one layer, then through the next (see `slab`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::slab::{Half, Slab, SlabTile};
 use super::state::{LayerState, Mark, State};
@@ -22,7 +23,8 @@ const HEAD_ROWS: usize = 64;
 
 /// A model on a backend: weights and configuration, no state.
 pub struct Network<B: Backend> {
-    pub(super) backend: B,
+    /// Shared with whatever writes its states to the disk.
+    pub(super) backend: Arc<B>,
     pub(super) config: ModelConfig,
     weights: ModelWeights<B::Tensor>,
 }
@@ -48,7 +50,7 @@ impl<B: Backend> Network<B> {
     pub fn new(backend: B, config: ModelConfig, weights: ModelWeights<TensorView>) -> Result<Self, ComputeError> {
         let weights = weights.try_map(|tensor, role| backend.load(tensor, role))?;
         Ok(Self {
-            backend,
+            backend: Arc::new(backend),
             config,
             weights,
         })

@@ -95,6 +95,22 @@ impl<B: Backend> State<B> {
         Ok(())
     }
 
+    /// Becomes a state that was kept, after `position` tokens. What has been done of a slab is lost.
+    pub(super) fn replace(&mut self, position: usize, lightning: Vec<B::LightningState>, caches: Vec<B::KvCache>) {
+        self.slab = None;
+        let (mut lightning, mut caches) = (lightning.into_iter(), caches.into_iter());
+        for layer in &mut self.layers {
+            match layer {
+                LayerState::Lightning(versions) => {
+                    versions.roll_back();
+                    *versions.committed_mut() = lightning.next().expect("one state for each lightning layer");
+                }
+                LayerState::Softmax(cache) => *cache = caches.next().expect("one cache for each softmax layer"),
+            }
+        }
+        self.position = position;
+    }
+
     pub(super) fn commit(&mut self, tokens: usize) {
         for layer in &mut self.layers {
             if let LayerState::Lightning(versions) = layer {

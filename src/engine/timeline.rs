@@ -1,17 +1,22 @@
 //! One mutable sequence of tokens and its state.
 //!
-//! A caller names the whole sequence it wants; [`Timeline::sync`] keeps what is already there. A lightning state cannot be
-//! cut back, so marks are kept at places worth returning to: ends of documents, and each prompt before its reply.
+//! A caller names the whole sequence it wants; [`Timeline::sync`] keeps what is already there, or takes up from the disk what reaches
+//! further. A lightning state cannot be cut back, so marks are kept at places worth returning to: ends of documents, and each
+//! prompt before its reply.
 
+use super::snapshot::Keeper;
 use super::speculation::Speculation;
 use super::state::{Mark, State};
 use super::{Cut, Network, Prefill};
 use crate::compute::{Backend, ComputeError, Interrupt};
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Marks kept beside the one of the last prefill; the oldest goes first.
 const MARKS: usize = 6;
+/// Fewest tokens by which the cost of others is told.
+const MEASURED: usize = 256;
 /// Shortest time over which a rate is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
 
@@ -40,16 +45,29 @@ pub(super) struct Timeline<B: Backend> {
     pub(super) tokens: Vec<u32>,
     /// Places in and the end of the last [`Command::Prefill`](super::Command::Prefill), ascending: documents, which every
     /// prompt begins with.
-    documents: Vec<Mark<B>>,
-    marks: Vec<Mark<B>>,
+    pub(super) documents: Vec<Arc<Mark<B>>>,
+    pub(super) marks: Vec<Arc<Mark<B>>>,
     /// The logits after the last token, if that was a step of a reply.
-    logits: Option<Vec<f32>>,
+    pub(super) logits: Option<Vec<f32>>,
     pub(super) speculation: Speculation,
     cut: Cut,
+    /// What is kept on the disk.
+    pub(super) keeper: Option<Keeper>,
+    /// Prefill when it was measured last, in tokens a second; 0 if it was not.
+    pub(super) rate: f64,
+}
+
+/// Where tokens that are there came from.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reused {
+    /// All of them.
+    pub tokens: usize,
+    /// Those that were on the disk only.
+    pub restored: usize,
 }
 
 impl<B: Backend> Timeline<B> {
-    pub fn new(network: Network<B>, cut: Cut) -> Result<Self, ComputeError> {
+    pub fn new(network: Network<B>, cut: Cut, keeper: Option<Keeper>) -> Result<Self, ComputeError> {
         Ok(Self {
             state: State::new(&network)?,
             network,
@@ -59,6 +77,8 @@ impl<B: Backend> Timeline<B> {
             logits: None,
             speculation: Speculation::default(),
             cut,
+            keeper,
+            rate: 0.0,
         })
     }
 
@@ -74,6 +94,7 @@ impl<B: Backend> Timeline<B> {
         self.marks.clear();
         self.documents.clear();
         self.logits = None;
+        self.went_back(0);
         Ok(())
     }
 
@@ -85,9 +106,12 @@ impl<B: Backend> Timeline<B> {
         marks: Marks<'_>,
         interrupt: &Interrupt,
         progress: &mut dyn FnMut(Prefill),
-    ) -> Result<usize, ComputeError> {
-        let here = self.reuse(wanted)?;
+    ) -> Result<Reused, ComputeError> {
+        let mut reused = self.reuse(wanted, interrupt)?;
+        let here = reused.tokens;
         let cached = here + self.network.begun(&self.state, &wanted[here..]);
+        reused.tokens = cached;
+        let started = Instant::now();
         self.logits = None;
         if let Marks::Documents(marks) = marks {
             self.documents
@@ -114,23 +138,36 @@ impl<B: Backend> Timeline<B> {
                 }
                 progress(report);
             };
+            let remembered = marks.after(here);
+            let mut places = self.places_between(here, wanted.len(), self.cut.slab);
+            places.iter_mut().for_each(|place| *place -= here);
+            places.extend_from_slice(&remembered);
+            places.sort_unstable();
+            places.dedup();
             let done = self.network.prefill(
                 &mut self.state,
                 &wanted[here..],
                 self.cut,
-                &marks.after(here),
+                &places,
                 interrupt,
                 &mut slab_progress,
             )?;
             self.tokens.extend_from_slice(&wanted[here..here + done.tokens]);
-            for mark in done.marks {
+            let computed = self.tokens.len().saturating_sub(cached);
+            if computed >= MEASURED {
+                self.rate = computed as f64 / started.elapsed().as_secs_f64().max(1e-9);
+            }
+            let passed: Vec<_> = done.marks.into_iter().map(Arc::new).collect();
+            self.keep_on_disk(&passed)?;
+            for mark in passed {
                 match marks {
+                    _ if remembered.binary_search(&(mark.position() - here)).is_err() => {}
                     Marks::Documents(_) => self.keep_documents(mark),
                     Marks::Prompt(_) => self.keep(mark),
                 }
             }
         }
-        Ok(cached)
+        Ok(reused)
     }
 
     /// Keeps the logits after the last token, for a reply that goes on.
@@ -138,9 +175,17 @@ impl<B: Backend> Timeline<B> {
         self.logits = Some(logits);
     }
 
-    /// The logits after `wanted`, if that is the sequence and they were kept.
-    pub fn take_logits(&mut self, wanted: &[u32]) -> Option<Vec<f32>> {
-        self.logits.take_if(|_| self.tokens == wanted)
+    /// The logits after `wanted`, if they were kept, in memory or on the disk; the sequence is then `wanted`. Of its tokens, how many were
+    /// on the disk.
+    pub fn take_logits(
+        &mut self,
+        wanted: &[u32],
+        interrupt: &Interrupt,
+    ) -> Result<Option<(Vec<f32>, usize)>, ComputeError> {
+        match self.logits.take_if(|_| self.tokens == wanted) {
+            Some(logits) => Ok(Some((logits, 0))),
+            None => self.restore_logits(wanted, interrupt),
+        }
     }
 
     /// How many of these tokens would be there without computing any.
@@ -151,23 +196,23 @@ impl<B: Backend> Timeline<B> {
         }
         let kept = self
             .all_marks()
-            .map(Mark::position)
+            .map(|mark| mark.position())
             .filter(|&position| position <= common);
         kept.max().unwrap_or(0)
     }
 
-    fn common(&self, wanted: &[u32]) -> usize {
+    pub(super) fn common(&self, wanted: &[u32]) -> usize {
         self.tokens.iter().zip(wanted).take_while(|(a, b)| a == b).count()
     }
 
     /// Remembers this place as the end of documents.
     pub fn mark_documents(&mut self) -> Result<(), ComputeError> {
-        let mark = self.state.mark(&self.network)?;
-        self.keep_documents(mark);
-        Ok(())
+        let mark = Arc::new(self.state.mark(&self.network)?);
+        self.keep_documents(mark.clone());
+        self.keep_on_disk(&[mark])
     }
 
-    fn keep_documents(&mut self, mark: Mark<B>) {
+    fn keep_documents(&mut self, mark: Arc<Mark<B>>) {
         self.documents.retain(|kept| kept.position() < mark.position());
         self.documents.push(mark);
     }
@@ -178,12 +223,12 @@ impl<B: Backend> Timeline<B> {
         if self.all_marks().any(|m| m.position() == here) {
             return Ok(());
         }
-        let mark = self.state.mark(&self.network)?;
-        self.keep(mark);
-        Ok(())
+        let mark = Arc::new(self.state.mark(&self.network)?);
+        self.keep(mark.clone());
+        self.keep_on_disk(&[mark])
     }
 
-    fn keep(&mut self, mark: Mark<B>) {
+    fn keep(&mut self, mark: Arc<Mark<B>>) {
         if self.all_marks().any(|kept| kept.position() == mark.position()) {
             return;
         }
@@ -193,28 +238,39 @@ impl<B: Backend> Timeline<B> {
         self.marks.push(mark);
     }
 
-    fn all_marks(&self) -> impl Iterator<Item = &Mark<B>> {
+    fn all_marks(&self) -> impl Iterator<Item = &Arc<Mark<B>>> {
         self.documents.iter().chain(&self.marks)
     }
 
-    /// Goes back to the latest place from which `wanted` can be reached by appending.
-    fn reuse(&mut self, wanted: &[u32]) -> Result<usize, ComputeError> {
+    /// Goes back to the latest place from which `wanted` can be reached by appending, or on to a state on the disk that is nearer.
+    fn reuse(&mut self, wanted: &[u32], interrupt: &Interrupt) -> Result<Reused, ComputeError> {
         self.settle()?;
-        let common = self.common(wanted);
-        if common == self.tokens.len() {
-            return Ok(common);
+        let kept = self.reach(wanted);
+        if let Some(tokens) = self.restore(wanted, kept, interrupt)? {
+            return Ok(Reused {
+                tokens,
+                restored: tokens - kept,
+            });
         }
-        self.marks.retain(|m| m.position() <= common);
-        self.documents.retain(|m| m.position() <= common);
-        let best = self.documents.iter().chain(&self.marks).max_by_key(|m| m.position());
-        let position = if let Some(mark) = best {
-            self.state.rewind(mark, &self.network)?;
-            mark.position()
-        } else {
-            self.state = State::new(&self.network)?;
-            0
-        };
-        self.forget(position);
-        Ok(position)
+        let common = self.common(wanted);
+        let mut position = common;
+        if common < self.tokens.len() {
+            self.marks.retain(|m| m.position() <= common);
+            self.documents.retain(|m| m.position() <= common);
+            let best = self.documents.iter().chain(&self.marks).max_by_key(|m| m.position());
+            position = if let Some(mark) = best {
+                self.state.rewind(mark, &self.network)?;
+                mark.position()
+            } else {
+                self.state = State::new(&self.network)?;
+                0
+            };
+            self.forget(position);
+            self.went_back(position);
+        }
+        Ok(Reused {
+            tokens: position,
+            restored: 0,
+        })
     }
 }

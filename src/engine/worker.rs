@@ -3,14 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::generate::{Generation, Start, Vocabulary};
+use super::snapshot::Keeper;
 use super::timeline::{Marks, Timeline};
 use super::{
-    Command, Cut, Drafts, Estimate, Event, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason,
-    Submit, Ticket,
+    Command, Cut, Drafts, Estimate, Event, EventKind, Finished, GenerateOptions, Identity, Network, RequestId,
+    Snapshots, StopReason, Submit, Ticket,
 };
 use crate::compute::{Backend, ComputeError, Interrupt};
 
@@ -46,9 +47,24 @@ impl Engine {
         options: &EngineOptions,
         events: EventSink,
     ) -> Result<Self, ComputeError> {
+        Self::start_with(network, vocabulary, options, None, events)
+    }
+
+    /// The same with states kept on the disk, for the checkpoint that the network is of.
+    ///
+    /// # Errors
+    /// If the state cannot be made or the thread cannot be started.
+    pub fn start_with<B: Backend>(
+        network: Network<B>,
+        vocabulary: Vocabulary,
+        options: &EngineOptions,
+        snapshots: Option<(Arc<Snapshots>, Identity)>,
+        events: EventSink,
+    ) -> Result<Self, ComputeError> {
         let (commands, inbox) = channel();
+        let keeper = snapshots.and_then(|(snapshots, identity)| Keeper::new(snapshots, &identity, &network));
         let worker = Worker {
-            timeline: Timeline::new(network, options.cut)?,
+            timeline: Timeline::new(network, options.cut, keeper)?,
             vocabulary,
             context_limit: options.context_limit,
             events,
@@ -118,10 +134,24 @@ impl<B: Backend> Worker<B> {
             Command::Generate { prompt, marks, options } => {
                 self.generate(ticket, prompt, marks, options).map(EventKind::Finished)
             }
-            Command::Estimate { prompt } => Ok(EventKind::Estimated(Estimate {
-                tokens: prompt.len(),
-                kept: self.timeline.reach(&prompt[..prompt.len().saturating_sub(1)]),
-            })),
+            Command::Estimate { prompt } => Ok(EventKind::Estimated(self.estimate(prompt))),
+        }
+    }
+
+    fn estimate(&self, prompt: &[u32]) -> Estimate {
+        let before = &prompt[..prompt.len().saturating_sub(1)];
+        let reach = self.timeline.reach(before);
+        let (kept, then) = self.timeline.kept_on_disk(before, reach).unwrap_or((reach, 0.0));
+        let rate = if self.timeline.rate > 0.0 {
+            self.timeline.rate
+        } else {
+            then
+        };
+        let seconds = (prompt.len() - kept) as f64 / rate;
+        Estimate {
+            tokens: prompt.len(),
+            kept,
+            ms: (rate > 0.0).then_some((seconds * 1e3) as u64),
         }
     }
 
@@ -146,18 +176,27 @@ impl<B: Backend> Worker<B> {
         // one of a reply that goes on.
         let (last, before) = prompt.split_last().ok_or(EngineError::EmptyPrompt)?;
         let resumed = options.resumed.min(prompt.len());
-        let (mut finished, start) = match self.timeline.take_logits(prompt) {
-            Some(logits) => {
+        let (mut finished, start) = match self.timeline.take_logits(prompt, &ticket.interrupt) {
+            Err(ComputeError::Interrupted(_)) => {
+                return Ok(Finished {
+                    reason: StopReason::Cancelled,
+                    ..nothing_done(prompt)
+                });
+            }
+            Err(error) => return Err(error.into()),
+            Ok(Some((logits, restored))) => {
                 let all_there = Finished {
                     cached_tokens: prompt.len(),
+                    restored_tokens: restored,
                     ..nothing_done(prompt)
                 };
                 (all_there, Start::Logits(logits))
             }
-            None => (self.sync(ticket, before, Marks::Prompt(marks))?, Start::Append(*last)),
+            Ok(None) => (self.sync(ticket, before, Marks::Prompt(marks))?, Start::Append(*last)),
         };
         finished.prompt_tokens = prompt.len() - resumed;
         finished.cached_tokens = finished.cached_tokens.min(finished.prompt_tokens);
+        finished.restored_tokens = finished.restored_tokens.min(finished.cached_tokens);
         if finished.reason == StopReason::Cancelled {
             return Ok(finished);
         }
@@ -165,7 +204,7 @@ impl<B: Backend> Worker<B> {
         if resumed == 0 && marks.is_empty() {
             self.timeline.mark()?;
         }
-        Generation {
+        let finished = Generation {
             timeline: &mut self.timeline,
             vocabulary: &self.vocabulary,
             options,
@@ -173,7 +212,9 @@ impl<B: Backend> Worker<B> {
             ticket,
             events: &mut self.events,
         }
-        .run(start, &prompt[prompt.len() - resumed..], finished)
+        .run(start, &prompt[prompt.len() - resumed..], finished)?;
+        self.timeline.keep_here_on_disk()?;
+        Ok(finished)
     }
 
     fn check_length(&self, tokens: &[u32]) -> Result<(), EngineError> {
@@ -200,7 +241,10 @@ impl<B: Backend> Worker<B> {
         let mut finished = nothing_done(tokens);
         finished.prefill = started.elapsed();
         match synced {
-            Ok(cached) => finished.cached_tokens = cached,
+            Ok(reused) => {
+                finished.cached_tokens = reused.tokens;
+                finished.restored_tokens = reused.restored;
+            }
             Err(ComputeError::Interrupted(_)) => finished.reason = StopReason::Cancelled,
             Err(error) => return Err(error.into()),
         }
@@ -214,6 +258,7 @@ fn nothing_done(tokens: &[u32]) -> Finished {
         reason: StopReason::Prefilled,
         prompt_tokens: tokens.len(),
         cached_tokens: 0,
+        restored_tokens: 0,
         thinking_tokens: 0,
         answer_tokens: 0,
         prefill: Duration::ZERO,

@@ -1,6 +1,6 @@
 //! A checkpoint: config, weights, tokenizer and chat template of one model, opened and checked together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::files::Files;
 use super::gguf::{self, Gguf};
 use super::json::Fields;
 use super::safetensors::Tensors;
-use super::{ChatTemplate, ModelConfig, ModelError, ModelWeights, TensorView, Tokenizer, minimax};
+use super::{ChatTemplate, ModelConfig, ModelError, ModelWeights, TensorView, Tokenizer, fingerprint, minimax};
 
 const CONFIG: &str = "config.json";
 const GENERATION_CONFIG: &str = "generation_config.json";
@@ -102,6 +102,23 @@ impl Checkpoint {
             weights,
             source: Source::Hub(files),
         })
+    }
+
+    /// What tells it from every other, whatever it is called and wherever it lies.
+    ///
+    /// # Errors
+    /// If its files are not there any more.
+    pub fn fingerprint(&self) -> Result<[u8; 32], ModelError> {
+        let files = match &self.source {
+            Source::Hub(Files::Directory(folder)) => within(folder, |name| name.ends_with(".safetensors"))?,
+            Source::Hub(Files::Embedded { .. }) => Vec::new(),
+            Source::Gguf(gguf) => {
+                let name = gguf.name();
+                let part = |other: &str| other.starts_with(&name) && other.ends_with(".gguf");
+                within(gguf.path().parent().unwrap_or(Path::new("")), part)?
+            }
+        };
+        fingerprint::of(self, files)
     }
 
     /// The tokenizer; a checkpoint can be scored by ids without one.
@@ -256,6 +273,19 @@ impl Checkpoint {
         }
         Ok(tokens)
     }
+}
+
+/// Files of a folder by their names.
+fn within(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, ModelError> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let entries = std::fs::read_dir(folder).map_err(|error| ModelError::io(folder.to_owned(), error))?;
+    let names = entries.flatten().map(|entry| entry.file_name());
+    let wanted = names.filter(|name| name.to_str().is_some_and(&wanted));
+    Ok(wanted.map(|name| folder.join(name)).collect())
 }
 
 fn tokenizer(files: &Files) -> Result<Tokenizer, ModelError> {

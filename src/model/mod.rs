@@ -9,6 +9,7 @@ mod checkpoint;
 mod config;
 mod error;
 mod files;
+mod fingerprint;
 pub mod gguf;
 mod json;
 mod minimax;

@@ -126,6 +126,7 @@ fn stopped((prompt_tokens, decoded): (usize, usize)) -> Finished {
         reason: StopReason::Cancelled,
         prompt_tokens,
         cached_tokens: 0,
+        restored_tokens: 0,
         thinking_tokens: decoded,
         answer_tokens: 0,
         prefill: Duration::ZERO,

@@ -287,6 +287,7 @@ mod tests {
             reason,
             prompt_tokens: 100,
             cached_tokens: 0,
+            restored_tokens: 0,
             thinking_tokens: 0,
             answer_tokens: 0,
             prefill: now,

@@ -76,6 +76,23 @@ pub fn rate(tokens_a_second: f64) -> Option<String> {
     })
 }
 
+/// `950 bytes`, `9.8 KiB`, `43 MiB`, `1.2 GiB`
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if bytes < 1000 {
+        return format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" });
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let places = usize::from(value < 9.95);
+    format!("{value:.places$} {}", UNITS[unit])
+}
+
 /// How much of `total` is `part`, in whole per cent; never 100 before all is done.
 #[must_use]
 pub fn percent(part: usize, total: usize) -> usize {
@@ -89,6 +106,38 @@ pub fn percent(part: usize, total: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes() {
+        let sizes = [
+            0,
+            1,
+            999,
+            1000,
+            10_000,
+            1_000_000,
+            1 << 20,
+            45_000_000,
+            1_300_000_000,
+            u64::MAX,
+        ]
+        .map(bytes);
+        assert_eq!(
+            sizes,
+            [
+                "0 bytes",
+                "1 byte",
+                "999 bytes",
+                "1.0 KiB",
+                "9.8 KiB",
+                "977 KiB",
+                "1.0 MiB",
+                "43 MiB",
+                "1.2 GiB",
+                "16384 PiB"
+            ]
+        );
+    }
 
     #[test]
     fn numbers() {

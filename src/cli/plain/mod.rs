@@ -80,7 +80,11 @@ struct Plain<W> {
 }
 
 pub(super) fn run(loaded: Loaded, note: &str, settings: &Config) -> Result<ExitCode, CliError> {
-    let Loaded { name, mut setup } = loaded;
+    let Loaded {
+        name,
+        mut setup,
+        kept: _kept,
+    } = loaded;
     // Nobody could agree to what it costs in between.
     setup.watch = false;
     let interactive = io::stdin().is_terminal();

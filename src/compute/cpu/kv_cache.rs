@@ -1,16 +1,17 @@
-//! Keys and values of one softmax layer, in pages that never move.
+//! Keys and values of one softmax layer, in pages that never move and can be shared: a page that others hold is copied before it is
+//! written to.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::gemm::{Element, PANEL};
 use super::pairs::Pair;
+use crate::compute::KV_BLOCK;
 use crate::model::Softmax;
 
 /// Tokens a page. A page is allocated whole.
-pub(super) const PAGE: usize = 256;
-/// The first position whose page is small if nothing else is asked for.
-const LONG: usize = 128 << 10;
-
+pub(super) const PAGE: usize = KV_BLOCK;
 /// How keys and values are stored. Error bounds are relative to the largest output of the operation, for inputs of unit scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -27,11 +28,14 @@ pub enum KvType {
 }
 
 impl KvType {
+    /// The first position whose page is small if nothing else is asked for.
+    pub(super) const LONG: usize = 128 << 10;
+
     /// Bytes of the keys and values of the first `tokens` tokens of a sequence, of one head of `dim` channels.
     #[must_use]
     pub fn bytes(self, tokens: usize, dim: usize) -> usize {
         let (near, far) = match self {
-            Self::Auto => (tokens.min(LONG), tokens.saturating_sub(LONG)),
+            Self::Auto => (tokens.min(Self::LONG), tokens.saturating_sub(Self::LONG)),
             Self::F32 | Self::Bf16 => (tokens, 0),
             Self::Q8 => (0, tokens),
         };
@@ -47,10 +51,10 @@ pub struct KvCache {
     kv_heads: usize,
     dim: usize,
     len: usize,
-    pages: Vec<Page>,
+    pages: Vec<Arc<Page>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Page {
     F32(Stored<f32>),
     Bf16(Pairs),
@@ -58,24 +62,24 @@ pub(super) enum Page {
 }
 
 /// A page in one type.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Stored<E> {
     /// `[kv_heads, PAGE / PANEL, dim, PANEL]`: as a product reads them, one after the other.
-    keys: Box<[E]>,
+    pub(super) keys: Box<[E]>,
     /// `[kv_heads, PAGE, dim]`
-    values: Box<[E]>,
+    pub(super) values: Box<[E]>,
     /// What each key and each value is a multiple of, `[kv_heads, PAGE]` each; none if they are stored as they are.
-    key_scales: Box<[f32]>,
-    value_scales: Box<[f32]>,
+    pub(super) key_scales: Box<[f32]>,
+    pub(super) value_scales: Box<[f32]>,
 }
 
 /// A page in bf16, as [`PairGemm`](super::pairs::PairGemm) reads it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pairs {
     /// Pairs of channels, `[kv_heads, PAGE / PANEL, ⌈dim / 2⌉, PANEL]`.
-    keys: Box<[Pair]>,
+    pub(super) keys: Box<[Pair]>,
     /// Pairs of tokens, `[kv_heads, PAGE / 2, dim]`.
-    values: Box<[Pair]>,
+    pub(super) values: Box<[Pair]>,
 }
 
 /// A page of one head.
@@ -138,11 +142,11 @@ impl KvCache {
     pub(super) fn push(&mut self, key: &[f32], value: &[f32]) {
         let slot = self.len % PAGE;
         if slot == 0 {
-            let page = self.new_page();
-            self.pages.push(page);
+            let page = self.new_page(self.len);
+            self.pages.push(Arc::new(page));
         }
         let (page, dim) = (&mut self.pages[self.len / PAGE], self.dim);
-        match page {
+        match Arc::make_mut(page) {
             Page::F32(stored) => stored.put(slot, dim, key, value),
             Page::Bf16(stored) => stored.put(slot, dim, key, value),
             Page::Q8(stored) => stored.put(slot, dim, key, value),
@@ -151,11 +155,11 @@ impl KvCache {
     }
 
     /// The type of a page depends on its place alone, so that a sequence leaves the same cache however it is cut.
-    fn new_page(&self) -> Page {
+    fn new_page(&self, first: usize) -> Page {
         let (heads, dim) = (self.kv_heads, self.dim);
         match self.kind {
             KvType::F32 => Page::F32(Stored::new(heads, dim)),
-            KvType::Auto if self.len >= LONG => Page::Q8(Stored::new(heads, dim)),
+            KvType::Auto if first >= KvType::LONG => Page::Q8(Stored::new(heads, dim)),
             KvType::Auto | KvType::Bf16 => Page::Bf16(Pairs::new(heads, dim)),
             KvType::Q8 => Page::Q8(Stored::new(heads, dim)),
         }
@@ -163,6 +167,32 @@ impl KvCache {
 
     pub(super) fn page(&self, page: usize) -> &Page {
         &self.pages[page]
+    }
+
+    /// A page to be held beside the cache.
+    pub(super) fn shared_page(&self, page: usize) -> Option<Arc<Page>> {
+        self.pages.get(page).cloned()
+    }
+
+    /// A cache of the first pages, which are full; none if they are not.
+    pub(super) fn first_pages(&self, pages: usize) -> Option<Self> {
+        (pages * PAGE <= self.len).then(|| Self {
+            pages: self.pages[..pages].to_vec(),
+            len: pages * PAGE,
+            ..*self
+        })
+    }
+
+    /// Empty pages that would follow the full ones that are there; none if the last one is not full.
+    pub(super) fn following(&self, pages: usize) -> Option<Vec<Page>> {
+        let full = self.len.is_multiple_of(PAGE);
+        full.then(|| (0..pages).map(|page| self.new_page(self.len + page * PAGE)).collect())
+    }
+
+    /// Appends pages that were made by [`following`](Self::following) and have been filled, up to `len` tokens.
+    pub(super) fn append(&mut self, pages: Vec<Page>, len: usize) {
+        self.pages.extend(pages.into_iter().map(Arc::new));
+        self.len = len;
     }
 }
 

@@ -41,6 +41,14 @@ impl LightningState {
         }
     }
 
+    /// None if these are not as many values as a state has.
+    pub(super) fn from_values(spec: &Lightning, values: &[f32]) -> Option<Self> {
+        (values.len() == spec.heads * spec.head_dim * spec.head_dim).then(|| Self {
+            values: values.to_vec(),
+            tile: Vec::new(),
+        })
+    }
+
     pub(super) fn copy_from(&mut self, other: &Self) {
         self.values.copy_from_slice(&other.values);
         self.tile.clear();

@@ -15,11 +15,13 @@ mod project;
 mod quantised;
 mod rope;
 pub mod simd;
+mod stored;
 mod weight;
 mod workspace;
 
 use std::num::NonZero;
 use std::ops::Range;
+use std::sync::Arc;
 
 use self::arena::Arena;
 pub use self::kv_cache::{KvCache, KvType};
@@ -32,7 +34,7 @@ use self::weight::Input;
 pub use self::weight::Weight;
 pub use self::workspace::Workspace;
 use self::workspace::{Threads, all};
-use super::{Backend, Block, ComputeError, Expectation, Interrupt, Tile};
+use super::{BUILD, Backend, Block, ComputeError, Expectation, Interrupt, KV_BLOCK, KvBlock, Tile};
 use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorRole, TensorView};
 
 /// Tokens that a mixer takes at a time, however large the tile: its projections then stay in the last-level cache.
@@ -170,6 +172,44 @@ impl Backend for Cpu {
     fn truncate_kv_cache(&self, cache: &mut KvCache, len: usize) -> Result<(), ComputeError> {
         cache.truncate(len);
         Ok(())
+    }
+
+    /// Packed weights and mapped ones go through the same products in the same order, and so do few threads and many.
+    fn numerics(&self) -> Option<String> {
+        Some(format!(
+            "cpu {}, keys and values {:?}, build {BUILD}",
+            self.isa.in_full(),
+            self.kv
+        ))
+    }
+
+    fn upload_lightning_state(&self, spec: &Lightning, values: &[f32]) -> Result<LightningState, ComputeError> {
+        LightningState::from_values(spec, values)
+            .ok_or_else(|| ComputeError::Backend(format!("a lightning state does not have {} values", values.len())))
+    }
+
+    fn kv_block(&self, cache: &KvCache, block: usize) -> Result<Arc<dyn KvBlock>, ComputeError> {
+        stored::shared(cache, block)
+    }
+
+    fn kv_block_bytes(&self, spec: &Softmax, block: usize) -> usize {
+        stored::page_bytes(spec, self.kv, block * KV_BLOCK)
+    }
+
+    fn share_kv_cache(&self, _: &Softmax, cache: &KvCache, blocks: usize) -> Result<KvCache, ComputeError> {
+        cache
+            .first_pages(blocks)
+            .ok_or_else(|| ComputeError::Backend(format!("there are no {blocks} full pages of keys and values")))
+    }
+
+    fn extend_kv_cache(
+        &self,
+        _: &Softmax,
+        cache: &mut KvCache,
+        blocks: &[&[u8]],
+        len: usize,
+    ) -> Result<(), ComputeError> {
+        stored::extend(cache, blocks, len)
     }
 
     fn embed(&self, table: &Weight, ids: &[u32], x: &mut Rows) -> Result<(), ComputeError> {

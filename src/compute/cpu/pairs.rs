@@ -20,6 +20,14 @@ impl Pair {
         Self(u32::from(round(first)) | u32::from(round(second)) << 16)
     }
 
+    pub fn to_le_bytes(self) -> [u8; 4] {
+        self.0.to_le_bytes()
+    }
+
+    pub fn from_le_bytes(bytes: [u8; 4]) -> Self {
+        Self(u32::from_le_bytes(bytes))
+    }
+
     /// The same with number `index` replaced.
     pub fn with(self, index: usize, x: f32) -> Self {
         let shift = 16 * index;

@@ -74,6 +74,16 @@ impl Isa {
         }
     }
 
+    /// Its name, with what else of this machine products are chosen by.
+    #[must_use]
+    pub fn in_full(self) -> String {
+        #[cfg(target_arch = "x86_64")]
+        if self == Self::Avx512 && is_x86_feature_detected!("avx512bf16") {
+            return "avx512 with bf16".to_owned();
+        }
+        self.name().to_owned()
+    }
+
     #[inline]
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self {

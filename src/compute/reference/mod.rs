@@ -24,10 +24,11 @@ mod moe;
 mod softmax;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::{Backend, Block, ComputeError, Interrupt, Tile};
+use super::{BUILD, Backend, Block, ComputeError, Interrupt, KV_BLOCK, KvBlock, Tile};
 use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorRole, TensorView};
 
 pub use softmax::{KvCache, rotate};
@@ -102,6 +103,41 @@ impl Backend for Reference {
 
     fn truncate_kv_cache(&self, cache: &mut KvCache, len: usize) -> Result<(), ComputeError> {
         cache.truncate(len)
+    }
+
+    fn numerics(&self) -> Option<String> {
+        Some(format!("reference, build {BUILD}"))
+    }
+
+    fn upload_lightning_state(&self, spec: &Lightning, values: &[f32]) -> Result<Tensor, ComputeError> {
+        let shape = (spec.heads, spec.head_dim, spec.head_dim);
+        Ok(Tensor::from_slice(values, shape, &Device::Cpu)?)
+    }
+
+    fn kv_block(&self, cache: &KvCache, block: usize) -> Result<Arc<dyn KvBlock>, ComputeError> {
+        Ok(Arc::new(cache.part(block * KV_BLOCK, KV_BLOCK)?))
+    }
+
+    fn kv_block_bytes(&self, spec: &Softmax, _: usize) -> usize {
+        KvCache::block_bytes(spec)
+    }
+
+    fn share_kv_cache(&self, _: &Softmax, cache: &KvCache, blocks: usize) -> Result<KvCache, ComputeError> {
+        ensure(blocks * KV_BLOCK <= cache.len(), || {
+            format!("there are no {blocks} full blocks of keys and values")
+        })?;
+        cache.part(0, blocks * KV_BLOCK)
+    }
+
+    fn extend_kv_cache(
+        &self,
+        spec: &Softmax,
+        cache: &mut KvCache,
+        blocks: &[&[u8]],
+        len: usize,
+    ) -> Result<(), ComputeError> {
+        *cache = cache.with_blocks(spec, blocks, len)?;
+        Ok(())
     }
 
     fn embed(&self, table: &Tensor, ids: &[u32], x: &mut Tensor) -> Result<(), ComputeError> {

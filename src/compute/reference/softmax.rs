@@ -13,7 +13,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::basic::{EXP, in_blocks, last_rows, linear, softmax};
 use super::ensure;
-use crate::compute::{ComputeError, Tile};
+use crate::compute::{ComputeError, KV_BLOCK, KvBlock, Tile};
 use crate::model::{Pairing, Rope, Softmax, SoftmaxWeights};
 
 /// Keys, rotated, and values of one layer.
@@ -21,6 +21,19 @@ use crate::model::{Pairing, Rope, Softmax, SoftmaxWeights};
 pub struct KvCache {
     keys: Tensor,
     values: Tensor,
+}
+
+impl KvBlock for KvCache {
+    fn write(&self, to: &mut Vec<u8>) -> Result<(), ComputeError> {
+        let missing = KV_BLOCK.saturating_sub(self.len());
+        for tensor in [&self.keys, &self.values] {
+            let values: Vec<f32> = tensor.flatten_all()?.to_vec1()?;
+            let zeros = missing * values.len() / self.len().max(1);
+            let values = values.into_iter().chain(std::iter::repeat_n(0.0, zeros));
+            to.extend(values.flat_map(f32::to_le_bytes));
+        }
+        Ok(())
+    }
 }
 
 impl KvCache {
@@ -60,6 +73,44 @@ impl KvCache {
         self.keys = self.keys.narrow(0, 0, len)?;
         self.values = self.values.narrow(0, 0, len)?;
         Ok(())
+    }
+
+    /// The tokens from `first` on, at most `most`.
+    pub(super) fn part(&self, first: usize, most: usize) -> Result<Self, ComputeError> {
+        ensure(first <= self.len(), || {
+            format!("there are no keys from token {first} on")
+        })?;
+        let tokens = most.min(self.len() - first);
+        Ok(Self {
+            keys: self.keys.narrow(0, first, tokens)?,
+            values: self.values.narrow(0, first, tokens)?,
+        })
+    }
+
+    /// Keys and then values, f32, with zeros after the last token.
+    pub(super) fn block_bytes(spec: &Softmax) -> usize {
+        2 * KV_BLOCK * spec.kv_heads * spec.head_dim * size_of::<f32>()
+    }
+
+    /// The same with blocks appended, up to `len` tokens.
+    pub(super) fn with_blocks(&self, spec: &Softmax, blocks: &[&[u8]], len: usize) -> Result<Self, ComputeError> {
+        let added = len.checked_sub(self.len());
+        let fit = self.len().is_multiple_of(KV_BLOCK)
+            && added.is_some_and(|added| added.div_ceil(KV_BLOCK) == blocks.len())
+            && blocks.iter().all(|block| block.len() == Self::block_bytes(spec));
+        ensure(fit, || "kept keys and values do not fit".to_owned())?;
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        for block in blocks {
+            let (key, value) = block.split_at(block.len() / 2);
+            for (to, from) in [(&mut keys, key), (&mut values, value)] {
+                to.extend(from.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            }
+        }
+        let tensor = |values: Vec<f32>| {
+            let shape = (blocks.len() * KV_BLOCK, spec.kv_heads, spec.head_dim);
+            Tensor::from_vec(values, shape, &Device::Cpu)?.narrow(0, 0, added.unwrap_or(0))
+        };
+        self.append(&tensor(keys)?, &tensor(values)?)
     }
 
     fn append(&self, keys: &Tensor, values: &Tensor) -> Result<Self, ComputeError> {

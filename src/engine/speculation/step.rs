@@ -46,6 +46,7 @@ impl<B: Backend> Timeline<B> {
             return Ok(());
         }
         self.settle()?;
+        self.keep_on_the_way()?;
         self.tokens.push(id);
         let done = self.evaluate(ahead, interrupt);
         if done.is_err() {

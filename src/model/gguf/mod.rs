@@ -82,6 +82,11 @@ impl Gguf {
         &self.suppressed
     }
 
+    /// The file, or the first of its parts.
+    pub fn path(&self) -> &Path {
+        self.metadata.path()
+    }
+
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
         vocabulary::tokenizer(&self.metadata)
     }

@@ -234,7 +234,7 @@ impl App {
             return Vec::new();
         };
         let tokens = estimated.tokens.saturating_sub(estimated.kept);
-        let is_soon = match self.activity.prefill_time(tokens) {
+        let is_soon = match self.activity.prefill_time(tokens).or_else(|| estimated.time()) {
             Some(time) => time <= SOON,
             None => tokens <= FEW,
         };

@@ -50,7 +50,7 @@ fn revising_lines(app: &App, room: usize) -> Vec<(Part, String)> {
     let revising = &app.revising;
     if let Some((_, estimated)) = &revising.asked {
         let missing = estimated.tokens.saturating_sub(estimated.kept);
-        let time = app.activity.prefill_time(missing);
+        let time = app.activity.prefill_time(missing).or_else(|| estimated.time());
         let time = time.map_or_else(String::new, |time| format!(" ≈ {}", format::duration(time)));
         let text = format!(
             "nearest state {} of {} → {} to prefill{time}",

@@ -115,7 +115,7 @@ pub fn any_input() -> impl Strategy<Value = Input> {
         1 => (0usize..5).prop_map(|turn| Input::Conversation(Event::Continued { turn })),
         1 => Just(Input::Conversation(Event::ThinkingEnded { by: Ending::Asked })),
         1 => (0usize..5, numbers.clone(), numbers.clone()).prop_map(|(turn, tokens, kept)| {
-            Input::Conversation(Event::Estimated(Estimated { turn, tokens, kept }))
+            Input::Conversation(Event::Estimated(Estimated { turn, tokens, kept, ms: None }))
         }),
         1 => text.prop_map(|message| Input::Conversation(Event::Refused { message })),
         1 => prop_oneof![Just("/retry"), Just("/edit"), Just("/continue"), Just("/answer")].prop_map(|text| Input::Paste(text.into())),
@@ -142,6 +142,7 @@ pub fn any_input() -> impl Strategy<Value = Input> {
             reason: StopReason::Cancelled,
             prompt_tokens: tokens,
             cached_tokens: tokens,
+            restored_tokens: 0,
             thinking_tokens: tokens,
             answer_tokens: tokens,
             prefill: Duration::ZERO,

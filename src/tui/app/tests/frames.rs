@@ -176,6 +176,7 @@ fn finish(rig: &mut Rig) {
         reason: StopReason::EndOfSequence,
         prompt_tokens: 41_300,
         cached_tokens: 41_233,
+        restored_tokens: 0,
         thinking_tokens: tokens,
         answer_tokens: 0,
         prefill: Duration::ZERO,

@@ -35,7 +35,12 @@ impl Rig {
     }
 
     fn estimated(&mut self, turn: usize, tokens: usize, kept: usize) -> Vec<Effect> {
-        self.input(Input::Conversation(Event::Estimated(Estimated { turn, tokens, kept })))
+        self.input(Input::Conversation(Event::Estimated(Estimated {
+            turn,
+            tokens,
+            kept,
+            ms: None,
+        })))
     }
 
     /// Whether the row with this text is drawn as past.
@@ -281,6 +286,7 @@ fn a_session_that_was_kept_is_there_from_the_first_frame() {
         reason: StopReason::EndOfSequence,
         prompt_tokens: 10,
         cached_tokens: 0,
+        restored_tokens: 0,
         thinking_tokens: 2,
         answer_tokens: 1,
         prefill: Duration::ZERO,

@@ -181,6 +181,7 @@ impl Rig {
             reason,
             prompt_tokens: 41_233,
             cached_tokens: 0,
+            restored_tokens: 0,
             thinking_tokens: self.decoded,
             answer_tokens: 0,
             prefill: Duration::ZERO,
