@@ -486,9 +486,8 @@ fn the_program_reads_nothing_twice() {
     let folder = dir.path();
     std::fs::create_dir(folder.join("src")).unwrap();
     let write = |number: usize, value: usize| {
-        let text: String = (0..6)
-            .map(|i| format!("pub const NAME_{number}_{i}: usize = {};\n", value + i))
-            .collect();
+        let lines = (0..6).map(|i| format!("pub const NAME_{number}_{i}: usize = {};", value + i));
+        let text = lines.collect::<Vec<_>>().join("\n");
         std::fs::write(folder.join(format!("src/f{number:02}.rs")), text).unwrap();
     };
     (0..100).for_each(|number| write(number, number * 10));

@@ -140,7 +140,9 @@ impl<B: Backend> Timeline<B> {
             };
             let remembered = marks.after(here);
             let mut places = self.places_between(here, wanted.len(), self.cut.slab);
-            places.iter_mut().for_each(|place| *place -= here);
+            for place in &mut places {
+                *place -= here;
+            }
             places.extend_from_slice(&remembered);
             places.sort_unstable();
             places.dedup();

@@ -110,11 +110,11 @@ impl Checkpoint {
     /// If its files are not there any more.
     pub fn fingerprint(&self) -> Result<[u8; 32], ModelError> {
         let files = match &self.source {
-            Source::Hub(Files::Directory(folder)) => within(folder, |name| name.ends_with(".safetensors"))?,
+            Source::Hub(Files::Directory(folder)) => within(folder, |name| has_ending(name, "safetensors"))?,
             Source::Hub(Files::Embedded { .. }) => Vec::new(),
             Source::Gguf(gguf) => {
                 let name = gguf.name();
-                let part = |other: &str| other.starts_with(&name) && other.ends_with(".gguf");
+                let part = |other: &str| other.starts_with(&name) && has_ending(other, "gguf");
                 within(gguf.path().parent().unwrap_or(Path::new("")), part)?
             }
         };
@@ -273,6 +273,12 @@ impl Checkpoint {
         }
         Ok(tokens)
     }
+}
+
+fn has_ending(name: &str, ending: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
 /// Files of a folder by their names.

@@ -93,7 +93,7 @@ mod tests {
             let end = |piece: &&[u8]| piece.as_ptr_range().end;
             assert_eq!(
                 pieces.last().map(end).filter(|_| !bytes.is_empty()),
-                (!bytes.is_empty()).then(|| bytes.as_ptr_range().end)
+                (!bytes.is_empty()).then_some(bytes.as_ptr_range().end)
             );
             assert!(bytes.is_empty() || pieces[0].as_ptr() == bytes.as_ptr());
         }

@@ -12,9 +12,9 @@ use super::files::{Entry, Files, UNFINISHED};
 use super::shelf::FINISHED;
 
 /// An unfinished file of this age is left by a process that has ended, where locks do not say it.
-const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+const ABANDONED: Duration = Duration::from_hours(24);
 /// It takes less than this from making a file to locking it.
-const JUST_MADE: Duration = Duration::from_secs(60);
+const JUST_MADE: Duration = Duration::from_mins(1);
 
 /// A file of kept state.
 #[derive(Debug, Clone)]

@@ -128,7 +128,7 @@ impl<B: Backend> Timeline<B> {
             };
             match self.load(&shelf, &found, held, interrupt) {
                 Ok(restored) => {
-                    self.take_over(wanted, found.position, restored)?;
+                    self.take_over(wanted, found.position, restored);
                     let place = chain.place(found.position);
                     let blocks: Vec<Key> = (0..found.position / KV_BLOCK).map(|block| chain.block(block)).collect();
                     shelf.touch(blocks.iter().chain([&place]));
@@ -242,7 +242,7 @@ impl<B: Backend> Timeline<B> {
         }
     }
 
-    fn take_over(&mut self, wanted: &[u32], position: usize, restored: Restored<B>) -> Result<(), ComputeError> {
+    fn take_over(&mut self, wanted: &[u32], position: usize, restored: Restored<B>) {
         let common = self.common(wanted).min(position);
         let marks = |mark: &Arc<Mark<B>>| mark.position() <= common;
         self.marks.retain(marks);
@@ -254,7 +254,6 @@ impl<B: Backend> Timeline<B> {
             keeper.reached = position;
         }
         self.logits = None;
-        Ok(())
     }
 
     /// Remembers how far of the sequence is still the one that was kept.

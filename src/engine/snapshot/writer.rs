@@ -104,7 +104,7 @@ impl Queue {
             if left.is_zero() {
                 return false;
             }
-            let left = left.min(Duration::from_secs(3600));
+            let left = left.min(Duration::from_hours(1));
             let woken = self.less.wait_timeout(waiting, left);
             waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
