@@ -31,6 +31,8 @@ impl Sources {
     fn resolve(&self, file: File) -> (Effective, Vec<Problem>) {
         let (effective, mut problems) = config::resolve(file, environment, &self.flags);
         problems.extend(Keymap::with(&effective.config.keys).1);
+        let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        problems.extend(config::unknown_variables(variables));
         (effective, problems)
     }
 

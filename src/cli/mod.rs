@@ -18,6 +18,7 @@ mod progress;
 mod score;
 mod selection;
 mod sessions;
+mod subcommand_first;
 mod themes;
 
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use self::args::{Arguments, Command};
 use self::config::Sources;
 use self::error::CliError;
+use self::subcommand_first::subcommand_first;
 use crate::context::{PDF_READER, extract_pdf};
 
 /// Runs the program with the process's arguments.
@@ -35,7 +37,10 @@ pub fn main() -> ExitCode {
     if let Some(code) = pdf_reader() {
         return code;
     }
-    let matches = Arguments::command().get_matches();
+    let mut program = Arguments::command();
+    program.build();
+    let words = subcommand_first(&program, std::env::args_os());
+    let matches = program.get_matches_from(words);
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(arguments, leaf(&matches)) {
         Ok(code) => code,

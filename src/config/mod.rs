@@ -125,6 +125,37 @@ pub struct Effective {
     pub origins: Vec<Origin>,
 }
 
+/// Variables of ours that are no settings: where things lie that a configuration cannot say, and what developers use.
+const OTHER_VARIABLES: [&str; 4] = [
+    "THUNDERHEAD_CACHE",
+    "THUNDERHEAD_CONFIG",
+    "THUNDERHEAD_DEBUG",
+    "THUNDERHEAD_HISTORY",
+];
+
+/// Of the names of variables, those that look like ours and are not.
+pub fn unknown_variables(names: impl IntoIterator<Item = String>) -> Vec<Problem> {
+    const OURS: &str = "THUNDERHEAD_";
+    let settings: Vec<String> = SETTINGS.iter().map(Setting::variable).collect();
+    let all = settings.iter().map(String::as_str).chain(OTHER_VARIABLES);
+    // What all of them begin with would make all of them alike.
+    let known: Vec<&str> = all.filter_map(|name| name.strip_prefix(OURS)).collect();
+    let mut unknown: Vec<String> = names
+        .into_iter()
+        .filter(|name| name.strip_prefix(OURS).is_some_and(|name| !known.contains(&name)))
+        .collect();
+    unknown.sort();
+    let problem = |name: &String| {
+        let meant = nearest(&name[OURS.len()..], known.iter().copied());
+        let meant = meant.map_or_else(String::new, |meant| format!("; did you mean `{OURS}{meant}`?"));
+        Problem {
+            place: None,
+            message: format!("{name}: no such setting{meant}"),
+        }
+    };
+    unknown.iter().map(problem).collect()
+}
+
 /// Puts together what stands in a file, the environment and the command line.
 ///
 /// `flags` are the flags that were given, without their dashes, each with its values as they were written. A value that is

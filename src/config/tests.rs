@@ -73,6 +73,28 @@ fn texts_of_flags_and_variables_need_no_marks() {
 }
 
 #[test]
+fn a_variable_that_is_no_setting_is_named() {
+    let names = [
+        "THUNDERHEAD_MODEL_THREAD",
+        "PATH",
+        "THUNDERHEAD_CACHE",
+        "THUNDERHEAD_UI_MOUSE",
+        "THUNDERHEAD_EQUIPMENT",
+    ];
+    let told: Vec<_> = unknown_variables(names.map(str::to_owned))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "THUNDERHEAD_EQUIPMENT: no such setting",
+            "THUNDERHEAD_MODEL_THREAD: no such setting; did you mean `THUNDERHEAD_MODEL_THREADS`?",
+        ]
+    );
+}
+
+#[test]
 fn a_flag_may_mean_the_opposite() {
     let cache = |flags: &[(&str, &[&str])]| {
         let (effective, problems) = resolve(File::default(), |_| None, &given(flags));
@@ -188,8 +210,7 @@ fn the_explained_file_sets_nothing_until_it_is_uncommented() {
 fn names_are_unique_and_described() {
     let mut names: Vec<_> = SETTINGS.iter().map(Setting::name).collect();
     names.extend(SETTINGS.iter().map(Setting::variable));
-    let reserved = ["THUNDERHEAD_CACHE", "THUNDERHEAD_CONFIG", "THUNDERHEAD_DEBUG"];
-    names.extend(reserved.map(str::to_owned));
+    names.extend(OTHER_VARIABLES.map(str::to_owned));
     let count = names.len();
     names.sort();
     names.dedup();

@@ -35,6 +35,8 @@ pub struct Pane {
     pub focused: bool,
     /// Something to tell, until the next key.
     pub message: Option<String>,
+    /// Documents that there are and that the pack does not hold, as in a record.
+    pub unlisted: usize,
     pack: Arc<Pack>,
     tree: Tree,
     order: Order,

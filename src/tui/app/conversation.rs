@@ -172,7 +172,7 @@ impl App {
         let mut reply = self.reply.take().unwrap_or_default();
         let block = match reply.open {
             Some((channel, block)) if channel == first.channel => block,
-            _ => self.open_block(&mut reply, first),
+            _ => self.open_block(&mut reply, first.channel, last.elapsed),
         };
         match first.channel {
             Channel::Thinking => {
@@ -196,12 +196,12 @@ impl App {
         self.reply = Some(reply);
     }
 
-    /// Begins the block of a channel with its first token.
-    fn open_block(&mut self, reply: &mut Reply, token: &Token) -> BlockId {
+    /// Begins the block of a channel with its first tokens, the last of which came at `elapsed` in the reply.
+    fn open_block(&mut self, reply: &mut Reply, channel: Channel, elapsed: Duration) -> BlockId {
         self.seal(reply);
-        let kind = match token.channel {
+        let kind = match channel {
             Channel::Thinking => Kind::Thinking(Box::new(Thought {
-                began: self.now.saturating_sub(token.elapsed.saturating_sub(reply.elapsed)),
+                began: self.now.saturating_sub(elapsed.saturating_sub(reply.elapsed)),
                 trace: Trace::new(Arc::clone(&self.turning), reply.elapsed),
                 ..Thought::default()
             })),
@@ -209,8 +209,8 @@ impl App {
         };
         reply.began = reply.elapsed;
         let block = self.transcript.push(kind, "");
-        reply.open = Some((token.channel, block));
-        if token.channel == Channel::Thinking {
+        reply.open = Some((channel, block));
+        if channel == Channel::Thinking {
             reply.thinking = Some(block);
         }
         block

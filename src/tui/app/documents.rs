@@ -106,6 +106,7 @@ impl App {
     pub(super) fn take_documents(&mut self, documents: &Documents) {
         self.documents
             .set_pack(Arc::clone(&documents.pack), documents.offset, documents.context_limit);
+        self.documents.unlisted = documents.files.saturating_sub(documents.pack.documents.len());
         self.completion.forget();
     }
 

@@ -91,17 +91,22 @@ pub fn draw(pane: &Pane, area: Rect, buf: &mut Buffer, theme: &Theme) -> Option<
     let room = usize::from(area.width);
     let columns = Columns::of(pane, room);
     if pane.rows.is_empty() {
-        let text = if pane.filter.text.is_empty() {
-            "  no documents; a loads some"
+        let text = if !pane.filter.text.is_empty() {
+            "  nothing has this in its name".to_owned()
+        } else if pane.unlisted > 0 {
+            format!(
+                "  {}, not kept in the record",
+                format::counted(pane.unlisted, "document")
+            )
         } else {
-            "  nothing has this in its name"
+            "  no documents; a loads some".to_owned()
         };
         print(
             buf,
             rows.x,
             rows.y,
             rows.width,
-            &clip(text, room),
+            &clip(&text, room),
             theme.style(Part::Detail),
         );
     }
