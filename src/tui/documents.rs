@@ -35,8 +35,8 @@ pub struct Pane {
     pub focused: bool,
     /// Something to tell, until the next key.
     pub message: Option<String>,
-    /// Documents that there are and that the pack does not hold, as in a record.
-    pub unlisted: usize,
+    /// Documents that there are and that the pack does not hold, as in a record, and their tokens.
+    pub unlisted: Unlisted,
     pack: Arc<Pack>,
     tree: Tree,
     order: Order,
@@ -51,6 +51,12 @@ pub struct Pane {
     height: usize,
     progress: Progress,
     limit: usize,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Unlisted {
+    pub documents: usize,
+    pub tokens: usize,
 }
 
 /// What Enter came upon.
@@ -315,8 +321,8 @@ impl Pane {
     /// `12 files, 41,233 of 1,048,576 tokens (4%)`, in as many words as there is room for.
     fn totals(&self) -> Vec<String> {
         let root = self.tree.node(ROOT);
-        let tokens = self.pack.tokens.len().max(root.tokens);
-        let files = format::counted(root.files, "file");
+        let tokens = self.pack.tokens.len().max(root.tokens) + self.unlisted.tokens;
+        let files = format::counted(root.files + self.unlisted.documents, "file");
         if self.limit == 0 {
             return vec![format!("{files}, {}", format::counted(tokens, "token"))];
         }

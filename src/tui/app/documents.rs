@@ -7,7 +7,7 @@ use ratatui::layout::Position;
 use super::super::activity::Phase;
 use super::super::command::Action;
 use super::super::documents::keys::Command;
-use super::super::documents::{Opened, frame_rows};
+use super::super::documents::{Opened, Unlisted, frame_rows};
 use super::super::links::Target;
 use super::super::view::{self, Areas};
 use super::{App, Effect, Focus};
@@ -106,7 +106,11 @@ impl App {
     pub(super) fn take_documents(&mut self, documents: &Documents) {
         self.documents
             .set_pack(Arc::clone(&documents.pack), documents.offset, documents.context_limit);
-        self.documents.unlisted = documents.files.saturating_sub(documents.pack.documents.len());
+        let unlisted = documents.files.saturating_sub(documents.pack.documents.len());
+        self.documents.unlisted = Unlisted {
+            documents: unlisted,
+            tokens: if unlisted > 0 { documents.tokens } else { 0 },
+        };
         self.completion.forget();
     }
 

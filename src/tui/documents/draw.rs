@@ -93,10 +93,10 @@ pub fn draw(pane: &Pane, area: Rect, buf: &mut Buffer, theme: &Theme) -> Option<
     if pane.rows.is_empty() {
         let text = if !pane.filter.text.is_empty() {
             "  nothing has this in its name".to_owned()
-        } else if pane.unlisted > 0 {
+        } else if pane.unlisted.documents > 0 {
             format!(
                 "  {}, not kept in the record",
-                format::counted(pane.unlisted, "document")
+                format::counted(pane.unlisted.documents, "document")
             )
         } else {
             "  no documents; a loads some".to_owned()

@@ -301,3 +301,14 @@ fn a_hundred_thousand_files_begin_folded_and_only_those_in_view_are_drawn() {
     rig.key(KeyCode::Enter);
     rig.shows("100,000 files, 100,000 of 100,000 tokens (100%)");
 }
+
+#[test]
+fn a_record_says_that_it_keeps_no_list_of_documents() {
+    let mut rig = Rig::new(80, 24);
+    rig.documents(Vec::new());
+    rig.key(KeyCode::F(2));
+    let frame = rig.frame().join("\n");
+    assert!(frame.contains("12 documents, not kept in the record"), "{frame}");
+    assert!(frame.contains("12 files, 41,233 of 1,048,576 tokens (3%)"), "{frame}");
+    assert!(!frame.contains("a loads some"), "{frame}");
+}
