@@ -1,5 +1,5 @@
 // Products of many rows on the tensor cores: y = x·Wᵀ with x in bf16 and W in bf16 or quantised, dense or a group of rows for
-// each expert. Sums are f32.
+// each expert. Sums are f32. (W in f32 is rounded like a quantised one: a checkpoint in f32 is for tests.)
 //
 // A block makes 128 rows × 128 outputs in steps of 32 channels, 8 warps of 64 × 32 each (64 sums a thread). x and W in bf16
 // come by cp.async in three stages: two steps are on their way while one is multiplied, one barrier a step. Quantised W comes
@@ -91,7 +91,7 @@ __device__ __forceinline__ void gemm(const u8* w, const u8* up, const bf16* x, v
   const u8* const own = weight_row<RESULT>(w, up, own_row, output0, outputs, Weight::row_bytes(width));
   typename Weight::Run raw;
   auto load = [&](int step) {
-    if (!DIRECT && step < steps) raw = Weight::load(own, step * 2 + own_run);
+    if (!DIRECT && step < steps) raw = Weight::load(own, min(step * 2 + own_run, runs_of(width) - 1), width);
   };
   auto store = [&](int step) {
     if (DIRECT || step >= steps) return;
@@ -174,8 +174,7 @@ __device__ __forceinline__ bool rows_of_tile(Rows& rows, int& expert, const int*
 
 }  // namespace
 
-// x [rows, width], w [outputs, width], y [rows, outputs]; outputs even, width a multiple of 8 and of Weight::ALIGN if that is 32
-// or more. Grid (⌈rows / 128⌉, ⌈outputs / 128⌉), 48 KiB of shared memory.
+// x [rows, width], w [outputs, width], y [rows, outputs]; outputs even, width a multiple of 8 and of a block. Grid (⌈rows / 128⌉, ⌈outputs / 128⌉), 48 KiB of shared memory.
 #define GEMM(name, Weight, RESULT, T)                                                                                        \
   extern "C" __global__ void __launch_bounds__(THREADS, 2)                                                                   \
       name(const u8* __restrict__ w, const bf16* __restrict__ x, T* __restrict__ y, int rows, int outputs, int width) {      \
@@ -183,6 +182,9 @@ __device__ __forceinline__ bool rows_of_tile(Rows& rows, int& expert, const int*
     gemm<Weight, Result::RESULT>(w, w, x, y, Rows{nullptr, first, min(ROWS, rows - first)}, outputs, width);                 \
   }
 // For the residual, as projections, and with SiLU.
+GEMM(gemm_f32_f32, F32, f32, float)
+GEMM(gemm_f32_bf16, F32, bf16, bf16)
+GEMM(gemm_f32_silu, F32, silu, bf16)
 GEMM(gemm_bf16_f32, BF16, f32, float)
 GEMM(gemm_bf16_bf16, BF16, bf16, bf16)
 GEMM(gemm_bf16_silu, BF16, silu, bf16)
@@ -219,6 +221,7 @@ GEMM(gemm_q6_k_silu, Q6_K, silu, bf16)
     if (!rows_of_tile(rows, expert, tile_expert, tile_first, offsets, nullptr)) return;                                      \
     gemm<Weight, Result::f32>(downs[expert], downs[expert], x, y, rows, outputs, inner);                                     \
   }
+EXPERTS(experts_up_f32, experts_down_f32, F32)
 EXPERTS(experts_up_bf16, experts_down_bf16, BF16)
 EXPERTS(experts_up_q8_0, experts_down_q8_0, Q8_0)
 EXPERTS(experts_up_q4_k, experts_down_q4_k, Q4_K)

@@ -22,16 +22,16 @@ template <class Weight, int N, int TOKENS>
 __device__ __forceinline__ void accumulate(float (&sums)[N][TOKENS], const u8* const (&w)[N], const float* x, size_t stride, int tokens,
                                            int width) {
   const int lane = threadIdx.x & 31;
-  for (int run = lane; run < width / 16; run += 32) {
+  for (int run = lane; run < runs_of(width); run += 32) {
     typename Weight::Run raw[N];
 #pragma unroll
-    for (int r = 0; r < N; r++) raw[r] = Weight::load(w[r], run);
+    for (int r = 0; r < N; r++) raw[r] = Weight::load(w[r], run, width);
     float4 rows[TOKENS][4];
 #pragma unroll
     for (int t = 0; t < TOKENS; t++) {
-      const float4* from = reinterpret_cast<const float4*>(x + (t < tokens ? t : 0) * stride) + run * 4;
+      const float* from = x + (t < tokens ? t : 0) * stride;
 #pragma unroll
-      for (int i = 0; i < 4; i++) rows[t][i] = from[i];
+      for (int i = 0; i < 4; i++) rows[t][i] = activations_of(from, run, i, width);
     }
 #pragma unroll
     for (int r = 0; r < N; r++) {
@@ -123,16 +123,16 @@ __device__ __forceinline__ void head(const u8* w, const float* x, const float* n
   if (first >= outputs) return;
   const u8* rows[ROWS];
   rows_of<Weight>(rows, w, first, outputs, width);
-  const float4* own = reinterpret_cast<const float4*>(x + (size_t)token * width);
+  const float* own = x + (size_t)token * width;
   float sums[ROWS] = {}, squares = 0.0f;
-  for (int run = lane; run < width / 16; run += 32) {
+  for (int run = lane; run < runs_of(width); run += 32) {
     typename Weight::Run raw[ROWS];
 #pragma unroll
-    for (int r = 0; r < ROWS; r++) raw[r] = Weight::load(rows[r], run);
+    for (int r = 0; r < ROWS; r++) raw[r] = Weight::load(rows[r], run, width);
     float4 h[4];
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      const float4 v = own[run * 4 + i], n = reinterpret_cast<const float4*>(norm)[run * 4 + i];
+      const float4 v = activations_of(own, run, i, width), n = activations_of(norm, run, i, width);
       squares += v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w;
       h[i] = make_float4(v.x * n.x, v.y * n.y, v.z * n.z, v.w * n.w);
     }
@@ -154,7 +154,7 @@ __device__ __forceinline__ void head(const u8* w, const float* x, const float* n
 
 }  // namespace
 
-// W [outputs, width] with width a multiple of Weight::ALIGN; x [tokens, width], y [tokens, outputs]. Grid ⌈outputs / 32⌉, or
+// W [outputs, width] with width a multiple of 8 and of a block; x [tokens, width], y [tokens, outputs]. Grid ⌈outputs / 32⌉, or
 // ⌈outputs / 16⌉ for two to four tokens.
 #define GEMV(name, Weight, TOKENS)                                                                                           \
   extern "C" __global__ void __launch_bounds__(THREADS, 1)                                                                      \

@@ -18,12 +18,13 @@ __device__ __forceinline__ void add_scaled(float4& x, float a, float4 y) {
 //   f = Σ_i mix[i]·outputs[places[i]] + shared      slots of this token; without slots f = outputs[row]; each may be absent
 //   x = alpha·r + beta·f                            only if there is an f: the first norm of a model has none
 //   h = x / sqrt(mean(x²) + eps) ⊙ weight
-//   r ← from_normed ? h : x;  normed ← bf16(h)
+//   next = from_normed ? h : x;  normed = bf16(h)
 //
-// So r is what the next residual adds, in both kinds of models, and the stream passes memory once between two blocks:
+// So next is what the next residual adds, in both kinds of models, and the stream passes memory once between two blocks:
 // 4 + 4·max(slots, 1) bytes read and 4 + 2 written a channel. `width` is a multiple of 4, at most 8,192.
 extern "C" __global__ void __launch_bounds__(THREADS, 2) residual_norm(
-    float* __restrict__ r,              // [rows, width]
+    const float* r,                     // [rows, width]
+    float* next,                        // [rows, width]; may be r, or null
     const float* __restrict__ outputs,  // [rows or slots of all rows, width], or null
     const int* __restrict__ places,     // [rows, slots]
     const float* __restrict__ mix,      // [rows, slots]
@@ -36,7 +37,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) residual_norm(
   SHARED(float, scratch, 32);
   const size_t row = blockIdx.x;
   const int pieces = width / 4;
-  float4* stream = reinterpret_cast<float4*>(r + row * width);
+  const float4* stream = reinterpret_cast<const float4*>(r + row * width);
   float4 x[HELD];
   float squares = 0.0f;
 #pragma unroll
@@ -62,7 +63,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) residual_norm(
     if (at >= pieces) continue;
     const float4 w = reinterpret_cast<const float4*>(weight)[at];
     const float4 h = make_float4(x[i].x * scale * w.x, x[i].y * scale * w.y, x[i].z * scale * w.z, x[i].w * scale * w.w);
-    stream[at] = from_normed ? h : x[i];
+    if (next) reinterpret_cast<float4*>(next + row * width)[at] = from_normed ? h : x[i];
     if (normed) {
       uint2* out = reinterpret_cast<uint2*>(normed + row * width);
       out[at] = make_uint2(narrow_pair(h.x, h.y), narrow_pair(h.z, h.w));

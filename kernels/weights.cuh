@@ -4,9 +4,18 @@
 //
 // A run of a type under eight bits shares its bytes with another run: of 32 lanes that take consecutive runs, two read the
 // same bytes in one instruction, which costs no traffic. `Q8_0` and `Q6_K` blocks are aligned to 2 bytes only and are read
-// as 16-bit words.
+// as 16-bit words. Rows of the types without blocks are multiples of 8: their last run may have its first half only, and is
+// filled with zeros.
 #pragma once
 #include "prelude.cuh"
+
+__device__ __forceinline__ int runs_of(int width) { return (width + 15) / 16; }
+
+// Four of the 16 activations that a run is multiplied with; zeros past the last.
+__device__ __forceinline__ float4 activations_of(const float* x, int run, int i, int width) {
+  if (run * 16 + i * 4 >= width) return make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+  return reinterpret_cast<const float4*>(x)[run * 4 + i];
+}
 
 __device__ __forceinline__ u32 load_pair(const u16* p) { return p[0] | (u32)p[1] << 16; }
 
@@ -14,14 +23,15 @@ __device__ __forceinline__ u32 load_pair(const u16* p) { return p[0] | (u32)p[1]
 __device__ __forceinline__ float signed_byte(u32 word, int i) { return (float)(i8)(word >> 8 * i); }
 
 struct F32 {
-  static constexpr int ALIGN = 16;  // weights a row is a multiple of
   struct Run {
     float4 w[4];
   };
   static __device__ __forceinline__ size_t row_bytes(int k) { return (size_t)k * 4; }
-  static __device__ __forceinline__ Run load(const u8* row, int run) {
+  static __device__ __forceinline__ Run load(const u8* row, int run, int width) {
     const float4* p = reinterpret_cast<const float4*>(row) + run * 4;
-    return Run{{p[0], p[1], p[2], p[3]}};
+    const float4 zero = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    const bool whole = run * 16 + 8 < width;
+    return Run{{p[0], p[1], whole ? p[2] : zero, whole ? p[3] : zero}};
   }
   static __device__ __forceinline__ void widen_run(const Run& r, float (&w)[16]) {
 #pragma unroll
@@ -30,14 +40,13 @@ struct F32 {
 };
 
 struct BF16 {
-  static constexpr int ALIGN = 16;
   struct Run {
     uint4 w[2];
   };
   static __device__ __forceinline__ size_t row_bytes(int k) { return (size_t)k * 2; }
-  static __device__ __forceinline__ Run load(const u8* row, int run) {
+  static __device__ __forceinline__ Run load(const u8* row, int run, int width) {
     const uint4* p = reinterpret_cast<const uint4*>(row) + run * 2;
-    return Run{{p[0], p[1]}};
+    return Run{{p[0], run * 16 + 8 < width ? p[1] : make_uint4(0, 0, 0, 0)}};
   }
   static __device__ __forceinline__ void widen_run(const Run& r, float (&w)[16]) {
 #pragma unroll
@@ -51,13 +60,12 @@ struct BF16 {
 
 // Blocks of 32: `d` (half), 32 signed bytes; w = d·q.
 struct Q8_0 {
-  static constexpr int ALIGN = 32;
   struct Run {
     u32 q[4];
     u16 d;
   };
   static __device__ __forceinline__ size_t row_bytes(int k) { return (size_t)(k / 32) * 34; }
-  static __device__ __forceinline__ Run load(const u8* row, int run) {
+  static __device__ __forceinline__ Run load(const u8* row, int run, int) {
     const u16* block = reinterpret_cast<const u16*>(row + (size_t)(run >> 1) * 34);
     const u16* q = block + 1 + (run & 1) * 8;
     return Run{{load_pair(q), load_pair(q + 2), load_pair(q + 4), load_pair(q + 6)}, block[0]};
@@ -72,13 +80,12 @@ struct Q8_0 {
 // Blocks of 256 in eight groups of 32: `d`, `dmin` (half), 12 bytes with the groups' scales s and minima m of 6 bits, 128
 // bytes of nibbles, 32 for two groups; w = (d·s)·q - (dmin·m).
 struct Q4_K {
-  static constexpr int ALIGN = 256;
   struct Run {
     uint4 head, nibbles;
     int group;
   };
   static __device__ __forceinline__ size_t row_bytes(int k) { return (size_t)(k / 256) * 144; }
-  static __device__ __forceinline__ Run load(const u8* row, int run) {
+  static __device__ __forceinline__ Run load(const u8* row, int run, int) {
     const uint4* block = reinterpret_cast<const uint4*>(row + (size_t)(run >> 4) * 144);
     const int group = (run & 15) >> 1;
     return Run{block[0], block[1 + (group >> 1) * 2 + (run & 1)], group};
@@ -103,7 +110,6 @@ struct Q4_K {
 // Blocks of 256 in sixteen groups of 16: 128 bytes of low nibbles, 64 of upper bit pairs, 16 signed scales s, `d` (half);
 // w = (d·s)·(q - 32). A run is a group: of half h, quarter c and offset o its nibbles begin at byte 64h + 32(c mod 2) + o.
 struct Q6_K {
-  static constexpr int ALIGN = 256;
   struct Run {
     u32 low[4], upper[4];
     u16 d;
@@ -111,7 +117,7 @@ struct Q6_K {
     u8 quarter;
   };
   static __device__ __forceinline__ size_t row_bytes(int k) { return (size_t)(k / 256) * 210; }
-  static __device__ __forceinline__ Run load(const u8* row, int run) {
+  static __device__ __forceinline__ Run load(const u8* row, int run, int) {
     const u8* block = row + (size_t)(run >> 4) * 210;
     const int group = run & 15, half = group >> 3, quarter = group >> 1 & 3, offset = (group & 1) * 16;
     const u16* low = reinterpret_cast<const u16*>(block + 64 * half + 32 * (quarter & 1) + offset);

@@ -1,13 +1,14 @@
 //! The operations that a layer is made of, stated once and implemented several times.
 //!
 //! [`Backend`] is the contract: [`mod@reference`] writes each operation as plainly as its equation, in candle tensors, and
-//! is the oracle of all tests; [`mod@cpu`] is the one that runs. Activations are `[tokens, width]`, row-major, f32.
+//! is the oracle of all tests; [`mod@cpu`] is the one that runs; [`mod@cuda`] launches the kernels of a graphics card. Activations are `[tokens, width]`, row-major, f32.
 //!
 //! **States are transactional.** A tile reads the state it was given and writes the next one; the engine commits
 //! after the last layer. After an error the next state is undefined and a cache may have grown: the engine drops the one
 //! and truncates the other, so that an interrupted or failed tile leaves no trace.
 
 pub mod cpu;
+pub mod cuda;
 mod interrupt;
 pub mod reference;
 

@@ -85,6 +85,8 @@ pub enum TensorRole {
     Table,
     /// Rows are multiplied with activations.
     Matrix,
+    /// A matrix that chooses experts: a little off is another expert.
+    Router,
     /// Both: an embedding table that is the head as well.
     TableAndMatrix,
 }
@@ -182,7 +184,7 @@ impl<T> MoeWeights<T> {
 
     pub fn try_map<U, E>(self, mut f: impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<MoeWeights<U>, E> {
         Ok(MoeWeights {
-            router: self.router.map(|router| f(router, TensorRole::Matrix)).transpose()?,
+            router: self.router.map(|router| f(router, TensorRole::Router)).transpose()?,
             experts: self
                 .experts
                 .into_iter()

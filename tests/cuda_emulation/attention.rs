@@ -2,8 +2,10 @@
 
 use half::bf16;
 
+use thunderhead::compute::cuda::Argument;
+
 use crate::arguments;
-use crate::device::{Argument, Buffer, Device, Launch, Order};
+use crate::device::{Buffer, Device, Launch, Order};
 use crate::numbers::{Numbers, close, doubles, widen};
 
 /// Keys or values of a layer with more room than tokens. What has not been written is NaN.
@@ -236,6 +238,39 @@ pub fn check_decode(device: &mut Device) -> Result<(), String> {
             &expected,
             3e-5,
         )?;
+    }
+    Ok(())
+}
+
+pub fn check_exact(device: &mut Device) -> Result<(), String> {
+    let mut numbers = Numbers(32);
+    for (index, (tokens, position, heads, kv_heads, d)) in [(3, 40, 6, 2, 128), (5, 0, 2, 2, 12), (1, 2, 4, 1, 64)]
+        .into_iter()
+        .enumerate()
+    {
+        let case = case(tokens, position, heads, kv_heads, d, 0, 0);
+        let length = case.length();
+        let [keys, values] = [0; 2].map(|_| numbers.values(length * kv_heads * d, 1.0));
+        let q = numbers.values(tokens * heads * d, 2.0);
+        let buffers = (device.upload(&q), device.upload(&keys), device.upload(&values));
+        let o = device.empty::<f32>(tokens * heads * d);
+        let launch = Launch {
+            grid: [tokens, heads, 1],
+            block: 128,
+            shared: 0,
+            order: Order::ALL[index],
+        };
+        device.launch(
+            "attention_f32",
+            launch,
+            arguments![&buffers.0, &buffers.1, &buffers.2, &o, position, kv_heads, d],
+        )?;
+        let heads_first = |rows: &[f32]| -> Vec<f64> {
+            let at = |i: usize| (i / d % length * kv_heads + i / d / length) * d + i % d;
+            (0..rows.len()).map(|i| f64::from(rows[at(i)])).collect()
+        };
+        let expected = case.attend(&doubles(&q), &heads_first(&keys), &heads_first(&values));
+        close("attention in f32", &doubles(&device.download(&o)), &expected, 2e-6)?;
     }
     Ok(())
 }

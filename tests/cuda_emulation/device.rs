@@ -13,6 +13,8 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 
 use half::bf16;
 
+use thunderhead::compute::cuda::Argument;
+
 const KERNELS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kernels");
 const EMULATOR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cuda_emulation/emulator");
 
@@ -68,23 +70,16 @@ pub struct Buffer<T> {
     of: PhantomData<T>,
 }
 
-/// What a kernel is given for one parameter.
-#[derive(Debug, Clone, Copy)]
-pub struct Argument(u64);
-
-/// No buffer.
-pub const NULL: Argument = Argument(0);
-
 impl<T> From<&Buffer<T>> for Argument {
     fn from(buffer: &Buffer<T>) -> Self {
-        Self(buffer.address)
+        Self::Pointer(buffer.address)
     }
 }
 
 impl<T: Plain> Buffer<T> {
     /// The part of the buffer from element `from` on.
     pub fn from(&self, from: usize) -> Argument {
-        Argument(self.address + (from * size_of::<T>()) as u64)
+        Argument::Pointer(self.address + (from * size_of::<T>()) as u64)
     }
 
     pub fn address(&self) -> u64 {
@@ -92,36 +87,11 @@ impl<T: Plain> Buffer<T> {
     }
 }
 
-impl From<usize> for Argument {
-    fn from(x: usize) -> Self {
-        Self(x as u64)
-    }
-}
-
-impl From<f32> for Argument {
-    fn from(x: f32) -> Self {
-        Self(u64::from(x.to_bits()))
-    }
-}
-
-impl Argument {
-    /// A double: of a name of its own, so that a number is a float unless one says so.
-    pub fn double(x: f64) -> Self {
-        Self(x.to_bits())
-    }
-}
-
-impl From<bool> for Argument {
-    fn from(x: bool) -> Self {
-        Self(u64::from(x))
-    }
-}
-
 /// The arguments of a launch, in the kernel's order.
 #[macro_export]
 macro_rules! arguments {
     ($($argument:expr),* $(,)?) => {
-        &[$($crate::device::Argument::from($argument)),*]
+        &[$(thunderhead::compute::cuda::Argument::from($argument)),*]
     };
 }
 
@@ -142,21 +112,36 @@ impl Drop for Device {
 impl Device {
     /// The kernels of `kernels/{file}.cu` as they ship.
     pub fn shipped(file: &str) -> Self {
+        Self::of(&[file])
+    }
+
+    /// All kernels as they ship.
+    pub fn whole() -> Self {
+        let mut files: Vec<String> = fs::read_dir(KERNELS)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "cu"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        files.sort();
+        Self::of(&files.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn of(files: &[&str]) -> Self {
         type Built = HashMap<String, Arc<OnceLock<PathBuf>>>;
         static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(Mutex::default);
-        let slot = Arc::clone(BUILT.lock().unwrap().entry(file.to_owned()).or_default());
+        let slot = Arc::clone(BUILT.lock().unwrap().entry(files.concat()).or_default());
         Self::start(slot.get_or_init(|| {
-            let path = Path::new(KERNELS).join(format!("{file}.cu"));
-            let source = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            build(file, &source)
+            let sources: Vec<(&str, String)> = files.iter().map(|file| (*file, source(file))).collect();
+            build(&sources)
         }))
     }
 
-    /// The same with `from`, which occurs once in the file, replaced by `to`.
+    /// The kernels of a file with `from`, which occurs once in it, replaced by `to`.
     pub fn mutated(file: &str, from: &str, to: &str) -> Self {
-        let source = fs::read_to_string(Path::new(KERNELS).join(format!("{file}.cu"))).unwrap();
+        let source = source(file);
         assert_eq!(source.matches(from).count(), 1, "{file}.cu has this once: {from}");
-        Self::start(&build(file, &source.replacen(from, to, 1)))
+        Self::start(&build(&[(file, source.replacen(from, to, 1))]))
     }
 
     fn start(program: &Path) -> Self {
@@ -176,44 +161,53 @@ impl Device {
 
     /// A buffer that holds nothing yet: NaN, or -1.
     pub fn empty<T: Plain>(&mut self, count: usize) -> Buffer<T> {
-        let mut command = vec![b'A'];
-        ((count * size_of::<T>()) as u64).put(&mut command);
-        let mut address = [0; 8];
-        self.commands.write_all(&command).unwrap();
-        self.answers.read_exact(&mut address).unwrap();
         Buffer {
-            address: u64::from_le_bytes(address),
+            address: self.allocate(count * size_of::<T>()),
             count,
             of: PhantomData,
         }
     }
 
+    pub fn allocate(&mut self, bytes: usize) -> u64 {
+        self.command(b'A', &[bytes as u64]);
+        let mut address = [0; 8];
+        self.answers.read_exact(&mut address).unwrap();
+        u64::from_le_bytes(address)
+    }
+
     pub fn upload<T: Plain>(&mut self, values: &[T]) -> Buffer<T> {
         let buffer = self.empty(values.len());
-        self.write(&buffer, values);
+        let mut bytes = Vec::new();
+        for value in values {
+            value.put(&mut bytes);
+        }
+        self.write(buffer.address, &bytes);
         buffer
     }
 
-    /// Overwrites the first values of a buffer.
-    pub fn write<T: Plain>(&mut self, buffer: &Buffer<T>, values: &[T]) {
-        assert!(values.len() <= buffer.count);
-        let mut command = vec![b'W'];
-        buffer.address.put(&mut command);
-        (size_of_val(values) as u64).put(&mut command);
-        for value in values {
-            value.put(&mut command);
-        }
-        self.commands.write_all(&command).unwrap();
+    pub fn write(&mut self, address: u64, bytes: &[u8]) {
+        self.command(b'W', &[address, bytes.len() as u64]);
+        self.commands.write_all(bytes).unwrap();
     }
 
     pub fn download<T: Plain>(&mut self, buffer: &Buffer<T>) -> Vec<T> {
-        let mut command = vec![b'R'];
-        buffer.address.put(&mut command);
-        ((buffer.count * size_of::<T>()) as u64).put(&mut command);
         let mut bytes = vec![0; buffer.count * size_of::<T>()];
-        self.commands.write_all(&command).unwrap();
-        self.answers.read_exact(&mut bytes).unwrap();
+        self.read(buffer.address, &mut bytes);
         bytes.chunks_exact(size_of::<T>()).map(T::get).collect()
+    }
+
+    pub fn read(&mut self, address: u64, bytes: &mut [u8]) {
+        self.command(b'R', &[address, bytes.len() as u64]);
+        self.answers.read_exact(bytes).unwrap();
+    }
+
+    /// A command that is its numbers.
+    pub fn command(&mut self, command: u8, numbers: &[u64]) {
+        let mut bytes = vec![command];
+        for number in numbers {
+            number.put(&mut bytes);
+        }
+        self.commands.write_all(&bytes).unwrap();
     }
 
     /// Runs a kernel to its end, or says what it did wrong.
@@ -233,7 +227,14 @@ impl Device {
         seed.put(&mut command);
         (arguments.len() as u32).put(&mut command);
         for argument in arguments {
-            argument.0.put(&mut command);
+            command.push(match argument {
+                Argument::Pointer(_) => 0,
+                Argument::Int(_) => 1,
+                Argument::Long(_) => 2,
+                Argument::Float(_) => 3,
+                Argument::Double(_) => 4,
+            });
+            argument.word().put(&mut command);
         }
         let mut done = [0];
         let sent = self.commands.write_all(&command);
@@ -247,16 +248,25 @@ impl Device {
     }
 }
 
-/// The program of a source text, compiled unless one of the same text is there.
-fn build(file: &str, source: &str) -> PathBuf {
+fn source(file: &str) -> String {
+    let path = Path::new(KERNELS).join(format!("{file}.cu"));
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The program of some files, compiled unless one of the same text is there.
+fn build(sources: &[(&str, String)]) -> PathBuf {
     let mut hasher = blake3::Hasher::new();
     let headers = ["prelude.cuh", "weights.cuh"].map(|name| Path::new(KERNELS).join(name));
     let emulator = ["emulator.hpp", "operations.hpp", "server.cpp"].map(|name| Path::new(EMULATOR).join(name));
     for path in headers.iter().chain(&emulator) {
         hasher.update(&fs::read(path).unwrap());
     }
-    hasher.update(source.as_bytes());
-    let name = format!("{file}-{}", &hasher.finalize().to_hex()[..16]);
+    for (file, source) in sources {
+        hasher.update(file.as_bytes());
+        hasher.update(source.as_bytes());
+    }
+    let of = if let [(file, _)] = sources { file } else { "all" };
+    let name = format!("{of}-{}", &hasher.finalize().to_hex()[..16]);
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("emulated-kernels")
         .join(&name);
@@ -265,24 +275,28 @@ fn build(file: &str, source: &str) -> PathBuf {
         return program;
     }
     fs::create_dir_all(&directory).unwrap();
-    let (kernels, list) = (directory.join(format!("{file}.cu")), directory.join("list.inc"));
-    fs::write(&kernels, source).unwrap();
 
-    let listed = compiler(&["-DEMULATOR_LIST", "-E", "-P"])
-        .arg(&kernels)
-        .output()
-        .unwrap();
-    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-    let text = String::from_utf8(listed.stdout).unwrap();
-    let entry = |kernel: &str| {
-        let (bound, rest) = kernel.trim_start().split_once(char::is_whitespace).unwrap();
-        format!("KERNEL({}, {bound})\n", rest.split('(').next().unwrap().trim())
-    };
-    fs::write(
-        &list,
-        text.split("EMULATOR_KERNEL ").skip(1).map(entry).collect::<String>(),
-    )
-    .unwrap();
+    // Each file in a namespace of its own: what they do not share has the same names.
+    let mut included = vec!["#include \"prelude.cuh\"\n#include \"weights.cuh\"\n".to_owned()];
+    let (mut lists, mut calls) = (Vec::new(), Vec::new());
+    for (file, source) in sources {
+        let path = directory.join(format!("{file}.cu"));
+        fs::write(&path, source).unwrap();
+        included.push(format!("namespace {file}_cu {{\n#include \"{}\"\n}}\n", path.display()));
+        let kernels = kernels_of(&path).into_iter();
+        let entries: Vec<String> = kernels
+            .map(|(kernel, bound)| format!("k[\"{kernel}\"] = kernel({kernel}, {bound});\n"))
+            .collect();
+        let entries = entries.concat();
+        lists.push(format!(
+            "namespace {file}_cu {{\nvoid add(Kernels& k) {{\n{entries}}}\n}}\n"
+        ));
+        calls.push(format!("{file}_cu::add(k);\n"));
+    }
+    let (kernels, list) = (directory.join("kernels.hpp"), directory.join("list.hpp"));
+    fs::write(&kernels, included.concat()).unwrap();
+    let (lists, calls) = (lists.concat(), calls.concat());
+    fs::write(&list, format!("{lists}void add_kernels(Kernels& k) {{\n{calls}}}\n")).unwrap();
 
     let part = directory.join(format!("device.{}", std::process::id()));
     let compiled = compiler(&["-O2", "-Wall", "-Wno-unknown-pragmas", "-Wno-unused-function"])
@@ -295,11 +309,23 @@ fn build(file: &str, source: &str) -> PathBuf {
         .unwrap();
     assert!(
         compiled.status.success(),
-        "{file}.cu as host C++:\n{}",
+        "{of} as host C++:\n{}",
         String::from_utf8_lossy(&compiled.stderr)
     );
     fs::rename(&part, &program).unwrap();
     program
+}
+
+/// The names of a file's kernels, and what each says of the threads of its blocks.
+fn kernels_of(path: &Path) -> Vec<(String, String)> {
+    let listed = compiler(&["-DEMULATOR_LIST", "-E", "-P"]).arg(path).output().unwrap();
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let text = String::from_utf8(listed.stdout).unwrap();
+    let entry = |kernel: &str| {
+        let (bound, rest) = kernel.trim_start().split_once(char::is_whitespace).unwrap();
+        (rest.split('(').next().unwrap().trim().to_owned(), bound.to_owned())
+    };
+    text.split("EMULATOR_KERNEL ").skip(1).map(entry).collect()
 }
 
 /// The system's C++ compiler, `$CXX` or `c++`; the kernels are not tested without one.

@@ -2,8 +2,10 @@
 
 use half::bf16;
 
+use thunderhead::compute::cuda::Argument;
+
 use crate::arguments;
-use crate::device::{Device, Launch, NULL, Order};
+use crate::device::{Device, Launch, Order};
 use crate::numbers::{Numbers, close, doubles, rms_norm, sigmoid, widen};
 
 /// What a head's q, k and v are, and where they lie: `[tokens, heads, 3, d]` or `[tokens, 3, heads, d]`.
@@ -96,6 +98,7 @@ pub fn check(device: &mut Device) -> Result<(), String> {
         let expected = recurrence(&shape, &widen(&qkv), &mut after, &slopes);
 
         let (token_stride, head_stride, parts) = shape.layout();
+        let strides = [token_stride, head_stride].map(|stride| Argument::Long(stride as i64));
         let buffer = device.upload(&qkv);
         let [q, k, v] = parts.map(|part| buffer.from(part));
         let (state_buffer, slopes_buffer) = (device.upload(&state), device.upload(&slopes));
@@ -120,8 +123,8 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                         q,
                         k,
                         v,
-                        token_stride,
-                        head_stride,
+                        strides[0],
+                        strides[1],
                         &o,
                         &state_buffer,
                         &next,
@@ -143,17 +146,7 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                 device.launch(
                     &format!("lightning_chunks_{bound}"),
                     launch,
-                    arguments![
-                        k,
-                        v,
-                        token_stride,
-                        head_stride,
-                        &states,
-                        &slopes_buffer,
-                        tokens,
-                        chunk,
-                        d
-                    ],
+                    arguments![k, v, strides[0], strides[1], &states, &slopes_buffer, tokens, chunk, d],
                 )?;
                 let scan = Launch {
                     grid: [(d * d).div_ceil(1024), heads, 1],
@@ -172,11 +165,11 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                         q,
                         k,
                         v,
-                        token_stride,
-                        head_stride,
+                        strides[0],
+                        strides[1],
                         &o,
                         &states,
-                        NULL,
+                        Argument::NULL,
                         &slopes_buffer,
                         tokens,
                         chunk,

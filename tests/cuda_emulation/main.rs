@@ -15,6 +15,7 @@
 )]
 
 mod attention;
+mod backend;
 mod device;
 mod lightning;
 mod mutations;
@@ -51,6 +52,7 @@ kernels! {
     embeddings: "embed", products::check_embeddings;
     attention_of_tiles: "attention", attention::check;
     attention_of_tokens: "attention_decode", attention::check_decode;
+    attention_in_f32: "attention_f32", attention::check_exact;
     next_tokens: "sample", sample::check;
     slots_sorted_by_expert: "permute", router::check_permutation;
 }

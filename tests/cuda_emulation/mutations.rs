@@ -47,6 +47,8 @@ caught! {
         "[lane + 32 * i];\n    __syncwarp();" => "[lane + 32 * i];";
     long_attention_merges_too_early: "attention_decode", attention::check_decode,
         "  __syncthreads();\n  for (int i = threadIdx.x; i < ROWS * D" => "  for (int i = threadIdx.x; i < ROWS * D";
+    exact_attention_merges_too_early: "attention_f32", attention::check_exact,
+        "  __syncthreads();\n" => "";
     router_multiplies_too_early: "router", router::check,
         "    __syncthreads();\n#pragma unroll\n    for (int k" => "#pragma unroll\n    for (int k";
     rope_reads_turns_too_early: "rope", rope::check,

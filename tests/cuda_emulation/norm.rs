@@ -2,8 +2,10 @@
 
 use half::bf16;
 
+use thunderhead::compute::cuda::Argument;
+
 use crate::arguments;
-use crate::device::{Argument, Device, Launch, NULL, Order};
+use crate::device::{Device, Launch, Order};
 use crate::numbers::{Numbers, close, doubles, rms_norm, sigmoid, widen};
 
 pub fn check(device: &mut Device) -> Result<(), String> {
@@ -42,12 +44,21 @@ fn residual(device: &mut Device) -> Result<(), String> {
             shared: 0,
             order,
         };
-        let outputs_argument = if has_outputs { Argument::from(&buffers.0) } else { NULL };
-        let shared_argument = if has_shared { Argument::from(&buffers.3) } else { NULL };
+        let outputs_argument = if has_outputs {
+            Argument::from(&buffers.0)
+        } else {
+            Argument::NULL
+        };
+        let shared_argument = if has_shared {
+            Argument::from(&buffers.3)
+        } else {
+            Argument::NULL
+        };
         device.launch(
             "residual_norm",
             launch,
             arguments![
+                &r,
                 &r,
                 outputs_argument,
                 &buffers.1,

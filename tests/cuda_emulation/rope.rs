@@ -2,8 +2,10 @@
 
 use half::bf16;
 
+use thunderhead::compute::cuda::Argument;
+
 use crate::arguments;
-use crate::device::{Argument, Device, Launch, NULL, Order, Plain};
+use crate::device::{Device, Launch, Order, Plain};
 use crate::numbers::{Numbers, close, doubles, rms_norm, widen};
 
 struct Case {
@@ -83,7 +85,7 @@ fn run<T: Plain>(
     let near_rows = [0; 2].map(|_| device.empty::<bf16>(kv_heads * near * d));
     let far_rows = [0; 2].map(|_| device.empty::<i8>(kv_heads * far * d));
     let scales = [0; 2].map(|_| device.empty::<f32>(kv_heads * far));
-    let norm = |buffer| if normed { Argument::from(buffer) } else { NULL };
+    let norm = |buffer| if normed { Argument::from(buffer) } else { Argument::NULL };
     let launch = Launch {
         grid: [tokens, 1, 1],
         block: 256,

@@ -1,7 +1,9 @@
 //! The choice of experts, and the sort of tokens by expert.
 
+use thunderhead::compute::cuda::Argument;
+
 use crate::arguments;
-use crate::device::{Argument, Device, Launch, NULL, Order};
+use crate::device::{Device, Launch, Order};
 use crate::numbers::{Numbers, close, doubles, sigmoid};
 
 pub fn check(device: &mut Device) -> Result<(), String> {
@@ -76,7 +78,7 @@ fn choose(device: &mut Device, rule: &Rule, logits: &[f32], bias: Option<&[f32]>
         launch,
         arguments![
             &logits_buffer,
-            bias_buffer.as_ref().map_or(NULL, Argument::from),
+            bias_buffer.as_ref().map_or(Argument::NULL, Argument::from),
             &chosen,
             &mix,
             tokens,

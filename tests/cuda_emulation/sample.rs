@@ -1,7 +1,9 @@
 //! The choice of the next token, against a sort.
 
+use thunderhead::compute::cuda::Argument;
+
 use crate::arguments;
-use crate::device::{Argument, Device, Launch, NULL, Order};
+use crate::device::{Device, Launch, Order};
 use crate::numbers::{Numbers, close, doubles};
 
 struct Rule {
@@ -86,7 +88,11 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                     shared: 0,
                     order: Order::ALL[(index + draw) % 4],
                 };
-                let ban = if has_ban { Argument::from(&bits_buffer) } else { NULL };
+                let ban = if has_ban {
+                    Argument::from(&bits_buffer)
+                } else {
+                    Argument::NULL
+                };
                 device.launch(
                     "sample",
                     launch,
@@ -100,7 +106,7 @@ pub fn check(device: &mut Device) -> Result<(), String> {
                         top_k,
                         top_p,
                         min_p,
-                        Argument::double(uniform),
+                        Argument::Double(uniform),
                         vocab
                     ],
                 )?;
@@ -180,7 +186,7 @@ fn refuses(device: &mut Device) -> Result<(), String> {
                 0_usize,
                 0.9,
                 0.0,
-                Argument::double(0.5),
+                Argument::Double(0.5),
                 vocab
             ],
         )?;

@@ -48,12 +48,15 @@ pub(super) struct Scratch {
 impl Weight {
     /// With an arena quantised matrices are copied into panels there; otherwise that is done for each use.
     pub(super) fn new(view: TensorView, role: TensorRole, arena: Option<&Arena>) -> std::io::Result<Self> {
-        let is_matrix = matches!(role, TensorRole::Matrix | TensorRole::TableAndMatrix);
+        let is_matrix = matches!(
+            role,
+            TensorRole::Matrix | TensorRole::Router | TensorRole::TableAndMatrix
+        );
         let panels = match arena {
             Some(arena) if is_matrix && Panels::fit(view.dtype(), view.shape()[1]) => Some(Panels::pack(&view, arena)?),
             _ => None,
         };
-        if panels.is_some() && role == TensorRole::Matrix {
+        if panels.is_some() && matches!(role, TensorRole::Matrix | TensorRole::Router) {
             view.release();
         }
         Ok(Self {

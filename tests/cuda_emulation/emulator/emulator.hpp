@@ -332,6 +332,17 @@ inline void run_block(Block& b) {
   check_shared_arrays();
 }
 
+// Kept from launch to launch.
+template <class Map>
+inline char* stacks_of_this_thread(Map map) {
+  struct Stacks {
+    char* memory;
+    ~Stacks() { munmap(memory, 1024 * STACK); }
+  };
+  thread_local Stacks stacks{map(1024 * STACK)};
+  return stacks.memory;
+}
+
 // Runs all blocks of a grid. `dynamic_bytes` of shared memory end at a page that must not be touched.
 inline void launch(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::function<void()>& body) {
   const size_t n = threads.x * threads.y * threads.z, total = size_t(grid.x) * grid.y * grid.z;
@@ -354,7 +365,7 @@ inline void launch(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::fun
     char* shared = map(pages + PAGE);
     mprotect(shared + pages, PAGE, PROT_NONE);
     b.dynamic = reinterpret_cast<unsigned char*>(shared + pages - b.dynamic_bytes);
-    b.stacks = map(n * STACK);
+    b.stacks = stacks_of_this_thread(map);
     for (size_t i; (i = next++) < total;) {
       const size_t at = total == 1 ? 0 : i * step % total;
       b.index = {unsigned(at % grid.x), unsigned(at / grid.x % grid.y), unsigned(at / grid.x / grid.y)};
@@ -362,11 +373,11 @@ inline void launch(dim3 grid, dim3 threads, size_t dynamic_bytes, const std::fun
       run_block(b);
     }
     block = nullptr;
-    munmap(b.stacks, n * STACK);
     munmap(shared, pages + PAGE);
   };
   std::vector<std::thread> others;
-  for (int i = 1; i < options.os_threads && size_t(i) < total; i++) others.emplace_back(work);
+  // Another OS thread costs as much as some blocks.
+  for (int i = 1; i < options.os_threads && total >= 8 * size_t(i); i++) others.emplace_back(work);
   work();
   for (auto& t : others) t.join();
 }

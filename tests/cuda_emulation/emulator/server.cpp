@@ -1,13 +1,16 @@
-// A device in a process of its own: memory, and the kernels of one file of kernels/, run by the emulator. Commands on
-// stdin, answers on stdout, all numbers little-endian:
+// A device in a process of its own: memory, and kernels of kernels/, run by the emulator. Commands on stdin, answers on
+// stdout, all numbers little-endian:
 //
 //   A bytes              -> address         a buffer, poisoned
 //   F address                               frees it
 //   W address bytes data                    writes
 //   R address bytes      -> data            reads
+//   C from to bytes                         copies
+//   Z address bytes                         sets to zero
 //   L name grid block shared order seed arguments -> 'k'
 //
-// KERNELS (a generated header) includes the file and lists its kernels as KERNEL(name, largest block).
+// An argument is a byte that says its type (Type below) and eight bytes. Two files are generated: KERNELS_SOURCE includes
+// the kernels, each file in a namespace of its own, and KERNELS_LIST defines add_kernels, which lists them.
 #include <csignal>
 #include <map>
 #include <string>
@@ -44,13 +47,22 @@ uint64_t allocate(uint64_t bytes) {
   return address;
 }
 
+// That a range lies within a buffer.
+void check_range(uint64_t address, uint64_t bytes) {
+  const auto next = buffers.upper_bound(address);
+  if (next != buffers.begin()) {
+    const auto& [begin, b] = *std::prev(next);
+    if (address - begin <= b.bytes && bytes <= b.bytes - (address - begin)) return;
+  }
+  emulator::fail("an address that lies in no buffer, or a range past its end");
+}
+
 void check_canaries() {
+  static const std::vector<unsigned char> poison(PAGE, POISON);
   for (auto& [address, b] : buffers) {
     const unsigned char *begin = b.region + PAGE, *data = b.data(), *end = b.region + b.region_bytes - PAGE;
-    for (auto p = begin; p < data; p++)
-      if (*p != POISON) emulator::fail("a write before the begin of a buffer");
-    for (auto p = data + b.bytes; p < end; p++)
-      if (*p != POISON) emulator::fail("a write past the end of a buffer");
+    if (memcmp(begin, poison.data(), data - begin)) emulator::fail("a write before the begin of a buffer");
+    if (memcmp(data + b.bytes, poison.data(), end - data - b.bytes)) emulator::fail("a write past the end of a buffer");
   }
 }
 
@@ -81,30 +93,44 @@ void write_all(const void* from, size_t bytes) {
   fflush(stdout);
 }
 
+enum class Type : uint8_t { pointer, integer, long_integer, single_float, double_float };
+
 struct Kernel {
-  size_t arguments;
+  std::vector<Type> parameters;
   unsigned largest_block;
   std::function<void(const std::vector<uint64_t>&)> run;
 };
 
+template <class P>
+constexpr Type type_of() {
+  if (std::is_pointer_v<P>) return Type::pointer;
+  if (std::is_same_v<P, float>) return Type::single_float;
+  if (std::is_same_v<P, double>) return Type::double_float;
+  return sizeof(P) == 8 ? Type::long_integer : Type::integer;
+}
+
 template <class... P>
 Kernel kernel(void (*f)(P...), unsigned largest_block) {
-  return {sizeof...(P), largest_block, [f](const std::vector<uint64_t>& words) {
-            size_t at = words.size();
+  return {{type_of<P>()...}, largest_block, [f](const std::vector<uint64_t>& words) {
+            size_t at = 0;
             auto next = [&]<class T>(T x) {
-              memcpy(&x, &words[--at], sizeof x);
+              memcpy(&x, &words[at++], sizeof x);
               return x;
             };
-            // Braces evaluate from the left: the words lie in reverse.
-            std::tuple<P...> arguments{next(P{})...};
+            std::tuple<P...> arguments{next(P{})...};  // braces evaluate from the left
             std::apply(f, arguments);
           }};
 }
 
-const std::map<std::string, Kernel> kernels = {
-#define KERNEL(name, largest_block) {#name, kernel(name, largest_block)},
+using Kernels = std::map<std::string, Kernel>;
+}  // namespace
 #include KERNELS_LIST
-};
+namespace {
+const Kernels kernels = [] {
+  Kernels all;
+  add_kernels(all);
+  return all;
+}();
 
 void launch() {
   std::string name(read<uint32_t>(), ' ');
@@ -116,15 +142,19 @@ void launch() {
   emulator::options.order = static_cast<emulator::Order>(read<uint32_t>());
   emulator::options.seed = read<uint64_t>();
   std::vector<uint64_t> words(read<uint32_t>());
-  read_all(words.data(), words.size() * 8);
-  std::reverse(words.begin(), words.end());
+  std::vector<Type> types(words.size());
+  for (size_t i = 0; i < words.size(); i++) types[i] = read<Type>(), words[i] = read<uint64_t>();
   static std::string running;
   running = name;
   emulator::kernel_name = running.c_str();
   const auto found = kernels.find(name);
   if (found == kernels.end()) emulator::fail("no such kernel");
   const Kernel& k = found->second;
-  if (k.arguments != words.size()) emulator::fail("the kernel takes another number of arguments");
+  if (k.parameters.size() != words.size()) emulator::fail("the kernel takes another number of arguments");
+  for (size_t i = 0; i < words.size(); i++) {
+    if (k.parameters[i] != types[i]) emulator::fail("an argument is of another type than its parameter:", std::to_string(i).c_str());
+    if (types[i] == Type::pointer && words[i]) check_range(words[i], 0);
+  }
   if (threads.x * threads.y * threads.z > k.largest_block) emulator::fail("a block larger than __launch_bounds__ says");
   emulator::launch(grid, threads, shared, [&] { k.run(words); });
   check_canaries();
@@ -155,12 +185,28 @@ int main() {
       }
       case 'W': {
         const auto address = read<uint64_t>(), bytes = read<uint64_t>();
+        check_range(address, bytes);
         read_all(reinterpret_cast<void*>(address), bytes);
         break;
       }
       case 'R': {
         const auto address = read<uint64_t>(), bytes = read<uint64_t>();
+        check_range(address, bytes);
         write_all(reinterpret_cast<void*>(address), bytes);
+        break;
+      }
+      case 'C': {
+        const auto from = read<uint64_t>(), to = read<uint64_t>(), bytes = read<uint64_t>();
+        check_range(from, bytes);
+        check_range(to, bytes);
+        if (from < to + bytes && to < from + bytes) emulator::fail("a copy between places that overlap");
+        memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes);
+        break;
+      }
+      case 'Z': {
+        const auto address = read<uint64_t>(), bytes = read<uint64_t>();
+        check_range(address, bytes);
+        memset(reinterpret_cast<void*>(address), 0, bytes);
         break;
       }
       case 'L': launch(); break;
