@@ -17,7 +17,7 @@ __device__ __forceinline__ float4 read4(const float* p, bool valid) {
 
 // q [tokens, heads, d]; keys and values [position + tokens, kv_heads, d]; o [tokens, heads, d]. Grid (tokens, heads); d a multiple of
 // 4, at most 128.
-extern "C" __global__ void __launch_bounds__(THREADS) attention_f32(
+extern "C" __global__ void __launch_bounds__(THREADS, 1) attention_f32(
     const float* __restrict__ q, const float* __restrict__ keys, const float* __restrict__ values, float* __restrict__ o,
     int position, int kv_heads, int d) {
   SHARED(float4, parts, THREADS);
