@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 fn thunderhead(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
+    command.env("THUNDERHEAD_SESSIONS_KEEP", "false");
     command
         .env("THUNDERHEAD_CACHE", "")
         .env("THUNDERHEAD_CONFIG", "")

@@ -40,6 +40,7 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
 fn assert_refused(directory: &Path, parts: &[&str]) {
     let message = Checkpoint::open(directory).map(|_| ()).unwrap_err().to_string();
     let output = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+        .env("THUNDERHEAD_SESSIONS_KEEP", "false")
         .args(["score", "--model"])
         .arg(directory)
         .args(["--tokens", "-"])
@@ -206,6 +207,7 @@ fn without_a_tokenizer_ids_can_be_scored_and_text_cannot() {
     let model = copy("one-layer");
     let run = |kind: &str, input: &Path| {
         Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+            .env("THUNDERHEAD_SESSIONS_KEEP", "false")
             .args(["score", "--model"])
             .arg(model.path())
             .arg(kind)

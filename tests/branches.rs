@@ -17,7 +17,7 @@ use common::models::{letters, random_model};
 use proptest::prelude::*;
 use thunderhead::compute::cpu::Cpu;
 use thunderhead::context::{Layout, Selection, Template};
-use thunderhead::conversation::{EngineEvents, Event, Handle, Request, Revision, Setup, start};
+use thunderhead::conversation::{EngineEvents, Event, Handle, Past, Request, Revision, Setup, start};
 use thunderhead::engine::{
     self, Command, Cut, Drafts, Engine, EngineOptions, EventKind, Finished, GenerateOptions, Network, RequestId,
     StopReason, Submit, Ticket, Token, Vocabulary,
@@ -143,6 +143,7 @@ impl Talk {
                 ..GenerateOptions::default()
             },
             grounded: true,
+            past: Past::default(),
             start_engine: Box::new(move |events| {
                 Ok(Box::new(Watched {
                     inner: engine(events),

@@ -11,6 +11,7 @@ use std::process::{Command, Output, Stdio};
 /// With `home` as home and nothing else of the environment's settings.
 fn thunderhead(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
+    command.env("THUNDERHEAD_SESSIONS_KEEP", "false");
     command
         .args(arguments)
         .env("HOME", home)

@@ -30,6 +30,7 @@ fn pool() -> ThreadPool {
 
 fn convert(model: &Path, to: &str, out: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+        .env("THUNDERHEAD_SESSIONS_KEEP", "false")
         .args(["convert", "--to", to, "--model"])
         .arg(model)
         .arg("--out")

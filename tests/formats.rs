@@ -89,6 +89,7 @@ fn three_pages() -> Vec<u8> {
 
 fn thunderhead(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+        .env("THUNDERHEAD_SESSIONS_KEEP", "false")
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

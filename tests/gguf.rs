@@ -61,6 +61,7 @@ fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
 
 fn program(arguments: &[&str], model: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+        .env("THUNDERHEAD_SESSIONS_KEEP", "false")
         .arg(arguments[0])
         .arg("--model")
         .arg(model)

@@ -139,6 +139,7 @@ fn through_the_program() {
         let golden = Golden::read(&directory);
         for backend in ["cpu", "reference"] {
             let output = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+                .env("THUNDERHEAD_SESSIONS_KEEP", "false")
                 .args([
                     "score",
                     "--json",

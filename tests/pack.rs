@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 fn pack(directory: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
+    command.env("THUNDERHEAD_SESSIONS_KEEP", "false");
     command
         .env("THUNDERHEAD_CACHE", "")
         .env("THUNDERHEAD_CONFIG", "")

@@ -24,6 +24,7 @@ fn documents() -> TempDir {
 
 fn plain(folder: &TempDir, arguments: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+        .env("THUNDERHEAD_SESSIONS_KEEP", "false")
         .args(arguments)
         .current_dir(folder.path())
         .env("THUNDERHEAD_CACHE", "")
@@ -151,6 +152,7 @@ struct Running {
 impl Running {
     fn start(folder: &TempDir, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+            .env("THUNDERHEAD_SESSIONS_KEEP", "false")
             .args(arguments)
             .current_dir(folder.path())
             .env("THUNDERHEAD_CACHE", "")

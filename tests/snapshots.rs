@@ -458,6 +458,7 @@ proptest! {
 
 fn thunderhead(folder: &Path, arguments: &[&str]) -> Output {
     let output = Process::new(env!("CARGO_BIN_EXE_thunderhead"))
+        .env("THUNDERHEAD_SESSIONS_KEEP", "false")
         .args(arguments)
         .env("THUNDERHEAD_CACHE", folder.join("cache"))
         .env("THUNDERHEAD_CONFIG", "")
@@ -586,6 +587,7 @@ fn the_cache_is_seen_checked_and_removed() {
     assert!(pruned.contains("0 bytes are left"), "{pruned}");
     assert!(out(&["cache", "list"]).0.contains("nothing is kept"));
     let off = Process::new(env!("CARGO_BIN_EXE_thunderhead"))
+        .env("THUNDERHEAD_SESSIONS_KEEP", "false")
         .args(["cache", "list", "--snapshots", "off"])
         .env("THUNDERHEAD_CONFIG", "")
         .output()

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 
 fn themes(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
+    command.env("THUNDERHEAD_SESSIONS_KEEP", "false");
     command.arg("themes").args(arguments).output().unwrap()
 }
 

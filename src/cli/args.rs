@@ -131,17 +131,24 @@ pub enum Command {
     /// after a `/`), `conversation`, `documents`, `inspector` and `viewer` while those have the keys, `plan` while a change to the
     /// documents waits for an answer, `prompt` while you write what to search for, `help`, and `global` always.
     Keys,
-    /// List the recorded sessions that come with the program, tell what one holds, or open it.
+    /// List, search, show, export, fork and delete the sessions that were kept.
     ///
-    /// A record is opened without a model: it shows what was said and can be read, folded and searched, but not asked.
+    /// Conversations are kept as they go, and `thunderhead --resume SESSION` goes on with one. A session is named by the time at
+    /// which it began; the beginning of that will do, and `last` is the one that was used last. What is opened here is shown without
+    /// a model: it can be read, folded and searched, but not asked.
     #[command(
-        after_help = "Examples:\n  thunderhead sessions list\n  thunderhead sessions open eighty-days\n  \
+        after_help = "Examples:\n  thunderhead sessions list\n  thunderhead sessions search zebra stripes\n  \
+                            thunderhead sessions export last --out talk.html --redact\n  \
+                            thunderhead sessions open eighty-days\n  \
                             thunderhead ask --record mine.jsonl -p 'Where is `main` defined?' src\n  \
                             thunderhead sessions open --speed 4 mine.jsonl"
     )]
     Sessions {
         #[command(subcommand)]
         command: SessionsCommand,
+        /// Folder that they are in [default: thunderhead/sessions in `$XDG_DATA_HOME` or ~/.local/share].
+        #[arg(long, value_name = "FOLDER", global = true, value_hint = ValueHint::DirPath)]
+        sessions: Option<PathBuf>,
     },
     /// Print the effective settings with where each came from, explain them all, or check a file of them.
     ///
@@ -225,25 +232,124 @@ pub enum CacheCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum SessionsCommand {
-    /// List the sessions that come with the program.
-    List,
+    /// List the sessions that were kept, those first that were used last, and the records that come with the program.
+    List {
+        /// Only those with this tag. May be repeated.
+        #[arg(long, value_name = "TAG")]
+        tag: Vec<String>,
+        /// At most so many; 0 is all.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        most: usize,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the account of a session: its turns, their tokens and times.
     Show {
-        /// The file of a record, or the name of one that comes with the program.
-        #[arg(value_name = "FILE|NAME", value_hint = ValueHint::FilePath)]
-        session: PathBuf,
+        #[command(flatten)]
+        session: SessionArg,
+        /// Print its turns as a tree, with the sessions that part from it.
+        #[arg(long)]
+        tree: bool,
     },
-    /// Open a session in the application.
+    /// Find turns in which all of these words were said, the newest first; the last word may be a beginning.
+    Search {
+        #[arg(value_name = "WORD", required = true)]
+        words: Vec<String>,
+        /// At most so many.
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        most: usize,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Open a session in the application, to read it. `thunderhead --resume SESSION` goes on with it.
     Open {
-        /// The file of a record, or the name of one that comes with the program.
-        #[arg(value_name = "FILE|NAME", value_hint = ValueHint::FilePath)]
-        session: PathBuf,
+        #[command(flatten)]
+        session: SessionArg,
         /// Play it as it came, X times as fast as it was recorded [default: show all of it at once].
         #[arg(long, value_name = "X", value_parser = speed, allow_negative_numbers = true)]
         speed: Option<Speed>,
         #[command(flatten)]
         ui: UiArgs,
     },
+    /// Write a session for others: Markdown, JSON, a page of HTML that needs nothing else, or the record itself.
+    Export {
+        #[command(flatten)]
+        session: SessionArg,
+        /// The file to write, which must not be there yet; its end says the form: .md, .json, .html, .jsonl [default: standard
+        /// output].
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: Option<PathBuf>,
+        /// The form, if the file does not say it.
+        #[arg(long, value_enum)]
+        to: Option<ExportForm>,
+        /// Leave out what was thought.
+        #[arg(long)]
+        no_thinking: bool,
+        /// Take out keys, tokens, addresses of electronic mail and the name of the home folder.
+        #[arg(long)]
+        redact: bool,
+        /// Take out what matches as well; implies --redact. May be repeated.
+        #[arg(long, value_name = "REGEX")]
+        redact_pattern: Vec<String>,
+    },
+    /// Keep an exported session, or a record, as a session to go on with.
+    Import {
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+    /// Make another session of one, with everything up to the end of a turn.
+    Fork {
+        #[arg(value_name = "SESSION")]
+        session: String,
+        /// The last turn that it has [default: the last one]; 0 is none.
+        #[arg(long, value_name = "N")]
+        turn: Option<usize>,
+    },
+    /// Give a session a title; without one, take it back.
+    Rename {
+        #[arg(value_name = "SESSION")]
+        session: String,
+        #[arg(value_name = "TITLE")]
+        title: Vec<String>,
+    },
+    /// Give a session tags, instead of those that it has.
+    Tag {
+        #[arg(value_name = "SESSION")]
+        session: String,
+        #[arg(value_name = "TAG")]
+        tags: Vec<String>,
+    },
+    /// Put sessions into the trash, bring them back, or empty it.
+    Rm {
+        #[arg(value_name = "SESSION", required_unless_present = "purge")]
+        names: Vec<String>,
+        /// Bring them back.
+        #[arg(long, conflicts_with = "purge")]
+        undo: bool,
+        /// Delete for good what is in the trash.
+        #[arg(long, conflicts_with = "names")]
+        purge: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct SessionArg {
+    /// The name of a session or the beginning of it, `last`, the file of a record, or the name of one that comes with the
+    /// program.
+    #[arg(value_name = "SESSION|FILE", value_hint = ValueHint::FilePath)]
+    pub session: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    #[value(alias = "md")]
+    Markdown,
+    Json,
+    Html,
+    #[value(alias = "jsonl")]
+    Lines,
 }
 
 fn speed(text: &str) -> Result<Speed, String> {
@@ -342,6 +448,10 @@ pub struct ConversationArgs {
     /// git would: ignored, hidden and binary files are left out, and everything left out is listed.
     #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
+    /// Go on with a session that was kept: with the one of this name, or of the only name that begins so, or with the one that
+    /// was used last. It has its documents, flags and folder; what is given besides is added.
+    #[arg(long, value_name = "SESSION", num_args = 0..=1, default_missing_value = "last")]
+    pub resume: Option<String>,
     #[command(flatten)]
     pub settings: SettingsArgs,
 }
@@ -352,6 +462,8 @@ pub struct ConversationArgs {
 pub struct SettingsArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    #[command(flatten)]
+    pub kept: KeptArgs,
     #[command(flatten)]
     pub model: ModelArgs,
     /// Longest context in tokens, documents, questions and replies together [default: what the model was made for].
@@ -378,6 +490,18 @@ pub struct SnapshotArgs {
 
 fn size(text: &str) -> Result<Size, String> {
     Size::parse(text).ok_or_else(|| format!("expected {}", Size::expected()))
+}
+
+/// Where conversations are kept.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Sessions")]
+pub struct KeptArgs {
+    /// Do not keep this conversation.
+    #[arg(long)]
+    pub no_session: bool,
+    /// Folder to keep conversations in [default: thunderhead/sessions in `$XDG_DATA_HOME` or ~/.local/share].
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub sessions: Option<PathBuf>,
 }
 
 /// What of the paths is meant.

@@ -7,17 +7,18 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 use signal_hook::consts::SIGINT;
 use signal_hook::iterator::Signals;
 
-use super::args::{AskArgs, Thinking};
+use super::args::{AskArgs, ConversationArgs, Thinking};
+use super::config::Sources;
 use super::error::CliError;
-use super::load::{self, Loaded};
+use super::kept::{self, Kept};
 use super::progress::Progress;
-use crate::config::Config;
+use crate::context::sanitize;
 use crate::conversation::{Citation, Event, Handle, Request};
 use crate::engine::{Drafts, Finished, StopReason};
 use crate::session::{Header, Recorder};
@@ -29,29 +30,51 @@ const SKIPPED_SHOWN: usize = 20;
 const DIM: &str = "\x1b[2m";
 const PLAIN: &str = "\x1b[0m";
 
-pub(super) fn run(args: &AskArgs, config: &Config) -> Result<ExitCode, CliError> {
+pub(super) fn run(args: &AskArgs, sources: &Sources) -> Result<ExitCode, CliError> {
     let questions = questions(&args.prompt)?;
-    let Loaded {
+    let ConversationArgs { paths, resume, .. } = &args.conversation;
+    let (kept, setup) = kept::prepare(paths, resume.as_deref(), sources)?;
+    let Kept {
         name,
-        setup,
-        kept: _kept,
-    } = load::conversation(&args.conversation.paths, config)?;
-    let mut record = args
+        mut session,
+        notices,
+        ..
+    } = kept;
+    for notice in notices {
+        writeln!(io::stderr(), "note: {}", sanitize(&notice))?;
+    }
+    let record = args
         .record
         .as_deref()
-        .map(|path| Kept::new(path, name, args))
+        .map(|path| Copied::new(path, name, args))
         .transpose()?;
     let (send, events) = channel();
-    let handle = crate::conversation::start(
+    let handle = session.start(
         setup,
         Box::new(move |event| {
             let _ = send.send(event);
         }),
     );
-    for question in &questions {
-        ask(&handle, question)?;
+    let outcome = converse(args, &questions, record, &handle, &events);
+    let _ = handle.send(Request::Cancel);
+    drop(handle);
+    // What comes from now on is kept, and nobody else waits for it.
+    drop(events);
+    session.finish();
+    outcome
+}
+
+fn converse(
+    args: &AskArgs,
+    questions: &[String],
+    mut record: Option<Copied>,
+    handle: &Handle,
+    events: &Receiver<Event>,
+) -> Result<ExitCode, CliError> {
+    for question in questions {
+        ask(handle, question)?;
     }
-    let interrupted = cancel_on_interrupt(&handle)?;
+    let interrupted = cancel_on_interrupt(handle)?;
 
     let mut output = Output::new(args);
     let mut left = questions.len();
@@ -93,13 +116,13 @@ pub(super) fn run(args: &AskArgs, config: &Config) -> Result<ExitCode, CliError>
 }
 
 /// The session in a file, as it goes.
-struct Kept {
+struct Copied {
     path: PathBuf,
     began: Instant,
     recorder: Recorder<File>,
 }
 
-impl Kept {
+impl Copied {
     fn new(path: &Path, model: String, args: &AskArgs) -> Result<Self, CliError> {
         let paths: Vec<String> = args
             .conversation
@@ -250,7 +273,12 @@ impl Output {
             | Event::Estimated(_)
             | Event::Continued { .. }
             | Event::ThinkingEnded { .. }
+            | Event::Rewound { .. }
             | Event::Refused { .. } => {}
+            Event::Kept { message, .. } => {
+                self.progress.clear();
+                writeln!(io::stderr(), "note: {message}")?;
+            }
             Event::Question(question) => {
                 if let Some(asked_as) = &question.asked_as {
                     self.progress.clear();

@@ -1,16 +1,19 @@
 //! `thunderhead [PATH…]`: the interactive application.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use super::args::ChatArgs;
+use super::args::{ChatArgs, ConversationArgs};
+use super::config::Sources;
 use super::error::CliError;
-use super::load::{self, Loaded};
-use crate::config::{Config, Screen};
-use crate::conversation::{QuoteModel, start};
-use crate::tui;
+use super::kept::{self, Kept};
+use super::load;
+use crate::config::Screen;
+use crate::conversation::{HOW_TO_ASK, QuoteModel, Setup};
+use crate::tui::{self, Next};
 
-pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError> {
+pub(super) fn run(args: &ChatArgs, sources: &Sources) -> Result<ExitCode, CliError> {
+    let config = sources.settings()?;
     let plain = is_plain(args.plain, config.ui.screen, super::environment("TERM").as_deref());
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if !plain && !terminal {
@@ -20,47 +23,101 @@ pub(super) fn run(args: &ChatArgs, config: Config) -> Result<ExitCode, CliError>
                 .to_owned(),
         ));
     }
-    let paths = &args.conversation.paths;
+    let ConversationArgs { paths, resume, .. } = &args.conversation;
     if plain && paths.iter().any(|path| path.as_os_str() == "-") {
         return Err(CliError::Usage(
             "with --plain, questions are read from standard input; a document cannot be".to_owned(),
         ));
     }
-    let mut loaded = load::conversation(paths, &config)?;
-    let setup = &loaded.setup;
+    let (mut kept, mut setup) = kept::prepare(paths, resume.as_deref(), sources)?;
+    if plain {
+        let note = about(&kept.name, &setup);
+        let code = super::plain::run(&mut kept, setup, &note);
+        kept.session.finish();
+        return code;
+    }
+    loop {
+        setup.watch = true;
+        let outcome = application(&mut kept, setup);
+        let name = kept.session.finish();
+        let outcome = outcome?;
+        let store = kept.session.store();
+        let next = match (outcome.next, &name, store) {
+            (Some(Next::Resume(next)), ..) => next,
+            (Some(Next::Fork(turn)), Some(name), Some(store)) => {
+                // What cannot part goes on.
+                store.fork(name, Some(turn)).unwrap_or_else(|_| name.clone())
+            }
+            _ => {
+                if let Some(name) = name {
+                    writeln!(
+                        io::stdout(),
+                        "\nto go on with this session: {}",
+                        resuming(&name, sources)
+                    )?;
+                }
+                return Ok(ExitCode::from(outcome.code as u8));
+            }
+        };
+        drop(kept);
+        // What the first session was opened with does not belong to the others.
+        let opened = kept::prepare(&[], Some(&next), &sources.of_program());
+        (kept, setup) = match (opened, name) {
+            (Ok(opened), _) => opened,
+            // Back to where it was.
+            (Err(error), name) => {
+                let mut back = match &name {
+                    Some(name) => kept::prepare(&[], Some(name), &sources.of_program())?,
+                    None => kept::prepare(paths, resume.as_deref(), sources)?,
+                };
+                back.0.notices.push(error.to_string());
+                back
+            }
+        };
+    }
+}
+
+/// A sentence about the model.
+fn about(name: &str, setup: &Setup) -> String {
     let finds_and_quotes = QuoteModel::recognise(&setup.tokenizer, setup.chat_template.is_some()).is_some();
-    let note = if finds_and_quotes {
-        format!(
-            "{} is a demonstration: it does not understand. {}",
-            loaded.name,
-            crate::conversation::HOW_TO_ASK
-        )
+    if finds_and_quotes {
+        format!("{name} is a demonstration: it does not understand. {HOW_TO_ASK}")
     } else {
         String::new()
-    };
-    if plain {
-        return super::plain::run(loaded, &note, &config);
     }
-    loaded.setup.watch = true;
-    let Loaded {
-        name,
-        setup,
-        kept: _kept,
-    } = loaded;
+}
+
+/// What to type to go on with a session.
+fn resuming(name: &str, sources: &Sources) -> String {
+    match sources.folder_of_sessions() {
+        Some(folder) => format!("thunderhead --sessions {folder} --resume {name}"),
+        None => format!("thunderhead --resume {name}"),
+    }
+}
+
+fn application(kept: &mut Kept, setup: Setup) -> Result<tui::Outcome, CliError> {
     let paths: Vec<String> = setup.selection.paths.iter().map(|p| p.display().to_string()).collect();
     let tokenizer = setup.tokenizer.clone();
     let options = tui::Options {
         count: Some(tui::Counter::new(move |text| tokenizer.encode(text).len())),
-        model: name,
-        placement: load::placement(&config.model),
-        note,
+        model: kept.name.clone(),
+        placement: load::placement(&kept.config.model),
+        note: about(&kept.name, &setup),
         paths: paths.join(" "),
-        settings: config,
-        opening: Vec::new(),
-        again: words(),
+        settings: kept.config.clone(),
+        opening: std::mem::take(&mut kept.opening),
+        goes_on: kept.resumed,
+        unanswered: std::mem::take(&mut kept.unanswered),
+        notices: std::mem::take(&mut kept.notices),
+        store: kept.session.store().cloned(),
+        session: kept.session.name().map(str::to_owned),
+        offer: (!kept.resumed && kept.session.name().is_some()).then(|| {
+            let folder = std::env::current_dir().unwrap_or_default();
+            (folder.display().to_string(), paths.clone())
+        }),
+        again: if kept.resumed { Vec::new() } else { words() },
     };
-    let outcome = tui::run(options, |sink| start(setup, sink))?;
-    Ok(ExitCode::from(outcome.code as u8))
+    Ok(tui::run(options, |sink| kept.session.start(setup, sink))?)
 }
 
 /// Whether lines are printed instead of taking the terminal.

@@ -28,6 +28,47 @@ impl Sources {
         }
     }
 
+    /// The flags that say what a conversation is about, and with which model: those that a session is opened with again.
+    pub fn of_conversation(&self) -> Vec<(String, Vec<String>)> {
+        let belongs = |flag: &str| {
+            let named =
+                |setting: &&config::Setting| setting.flag.map(|known| known.trim_start_matches('!')) == Some(flag);
+            let setting = SETTINGS.iter().find(named);
+            setting.is_some_and(|setting| matches!(setting.section, "model" | "documents" | "reply"))
+        };
+        self.flags.iter().filter(|(flag, _)| belongs(flag)).cloned().collect()
+    }
+
+    /// The same without them: how the program looks and behaves.
+    pub fn of_program(&self) -> Self {
+        let about = self.of_conversation();
+        Self {
+            location: self.location.clone(),
+            flags: self
+                .flags
+                .iter()
+                .filter(|flag| !about.contains(flag))
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// The folder for sessions, if the command line has one.
+    pub fn folder_of_sessions(&self) -> Option<&str> {
+        let given = self.flags.iter().find(|(flag, _)| flag == "sessions");
+        given.and_then(|(_, values)| values.first()).map(String::as_str)
+    }
+
+    /// The same with the flags of another run, as far as they were not given in this one.
+    pub fn with(&self, before: &[(String, Vec<String>)]) -> Self {
+        let is_given = |flag: &str| self.flags.iter().any(|(given, _)| given == flag);
+        let added = before.iter().filter(|(flag, _)| !is_given(flag)).cloned();
+        Self {
+            location: self.location.clone(),
+            flags: self.flags.iter().cloned().chain(added).collect(),
+        }
+    }
+
     fn resolve(&self, file: File) -> (Effective, Vec<Problem>) {
         let (effective, mut problems) = config::resolve(file, environment, &self.flags);
         problems.extend(Keymap::with(&effective.config.keys).1);

@@ -15,7 +15,7 @@ use crate::compute::cpu::{Cpu, Isa, KvType};
 use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
 use crate::config::{self, Config, Count, Reply};
-use crate::conversation::{EngineEvents, QuoteModel, Setup};
+use crate::conversation::{EngineEvents, Past, QuoteModel, Setup};
 use crate::engine::{
     Cut, Engine, EngineOptions, GenerateOptions, Identity, Network, Sampling, Snapshots, Speculate, Submit, Vocabulary,
 };
@@ -249,6 +249,7 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
             watch: false,
             options: generate_options(&config.reply, defaults),
             grounded: !config.reply.free,
+            past: Past::default(),
             start_engine: Box::new(start_engine),
         },
     })

@@ -9,6 +9,7 @@ mod config;
 mod convert;
 mod error;
 mod generate;
+mod kept;
 mod keys;
 mod load;
 mod memory;
@@ -59,7 +60,7 @@ fn leaf(matches: &ArgMatches) -> &ArgMatches {
 fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError> {
     let sources = Sources::new(arguments.config.as_deref(), matches);
     match arguments.command {
-        Some(Command::Sessions { command }) => sessions::run(&command, &sources),
+        Some(Command::Sessions { command, .. }) => sessions::run(&command, &sources),
         Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
         Some(Command::Convert(command)) => convert::run(&command, &sources.settings()?),
         Some(Command::Bench(command)) => bench::run(&command, &sources.settings()?),
@@ -69,9 +70,9 @@ fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError>
         Some(Command::Config(command)) => config::run(&command, &sources),
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),
-        Some(Command::Ask(command)) => ask::run(&command, &sources.settings()?),
+        Some(Command::Ask(command)) => ask::run(&command, &sources),
         Some(Command::Pack(command)) => pack::run(&command, &sources.settings()?),
-        None => chat::run(&arguments.chat, sources.settings()?),
+        None => chat::run(&arguments.chat, &sources),
     }
 }
 

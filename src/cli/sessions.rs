@@ -1,65 +1,104 @@
-//! `thunderhead sessions`: recorded sessions, listed, told and opened.
+//! `thunderhead sessions`: what was kept, listed, found, shown, exported, forked and deleted.
+
+mod found;
+mod other;
+mod tree;
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use self::other::Exporting;
 use super::args::SessionsCommand;
 use super::config::Sources;
 use super::error::CliError;
+use super::kept::store_or_error;
 use crate::config::Config;
 use crate::context::sanitize;
 use crate::conversation::Event;
 use crate::engine::StopReason;
+use crate::session::store::Store;
 use crate::session::{Record, Speed, Turn, conclusion, replay, shipped, shipped_names, turns};
 use crate::tui::{self, format};
 
 pub(super) fn run(command: &SessionsCommand, sources: &Sources) -> Result<ExitCode, CliError> {
+    let settings = sources.settings()?;
+    let store = || store_or_error(&settings);
     match command {
-        SessionsCommand::List => list()?,
-        SessionsCommand::Show { session } => show(&find(session)?)?,
-        SessionsCommand::Open { session, speed, .. } => {
-            return open(find(session)?, *speed, sources.settings()?);
+        SessionsCommand::List { tag, most, json } => {
+            let kept = super::kept::store(&settings);
+            found::list(kept.as_ref(), tag, *most, *json)?;
         }
+        SessionsCommand::Show { session, tree } => {
+            let kept = super::kept::store(&settings);
+            let (record, name) = find(&session.session, kept.as_ref())?;
+            if *tree {
+                tree::print(&record, name.as_deref(), kept.as_ref())?;
+            } else {
+                show(&record)?;
+            }
+        }
+        SessionsCommand::Search { words, most, json } => {
+            return found::search(&store()?, &words.join(" "), *most, *json);
+        }
+        SessionsCommand::Open { session, speed, .. } => {
+            let kept = super::kept::store(&settings);
+            let (record, _) = find(&session.session, kept.as_ref())?;
+            return open(record, *speed, settings);
+        }
+        SessionsCommand::Export {
+            session,
+            out,
+            to,
+            no_thinking,
+            redact,
+            redact_pattern,
+        } => {
+            let (record, _) = find(&session.session, super::kept::store(&settings).as_ref())?;
+            other::export(
+                &record,
+                &Exporting {
+                    out: out.as_deref(),
+                    to: *to,
+                    thinking: !no_thinking,
+                    redact: *redact || !redact_pattern.is_empty(),
+                    patterns: redact_pattern,
+                },
+            )?;
+        }
+        SessionsCommand::Import { file } => other::import(&store()?, file)?,
+        SessionsCommand::Fork { session, turn } => other::fork(&store()?, session, *turn)?,
+        SessionsCommand::Rename { session, title } => other::rename(&store()?, session, &title.join(" "))?,
+        SessionsCommand::Tag { session, tags } => other::tag(&store()?, session, tags)?,
+        SessionsCommand::Rm { names, undo, purge } => other::remove(&store()?, names, *undo, *purge)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A record by the path of its file, or by the name of one that comes with the program.
-fn find(session: &Path) -> Result<Record, CliError> {
+/// A record by the path of its file, by the name of one that comes with the program, or by that of one that was kept, which is
+/// then given in full.
+fn find(session: &Path, store: Option<&Store>) -> Result<(Record, Option<String>), CliError> {
     let name = session.to_str().unwrap_or_default();
-    let record = match shipped(name) {
-        Some(file) if !session.exists() => Record::parse(name, file.as_bytes()),
-        None if !session.exists() => {
-            let names: Vec<&str> = shipped_names().collect();
-            return Err(CliError::Input(format!(
-                "{}: there is no such file, and no session of that name comes with the program; {} do",
-                session.display(),
-                names.join(" and ")
-            )));
-        }
-        _ => Record::open(session),
-    };
-    record.map_err(|error| CliError::Input(error.to_string()))
-}
-
-fn list() -> Result<(), CliError> {
-    let mut out = io::stdout().lock();
-    let widest = shipped_names().map(str::len).max().unwrap_or(0);
-    for name in shipped_names() {
-        let record = find(Path::new(name))?;
-        let turns = turns(record.events.iter().map(|(_, event)| event));
-        let tokens: usize = turns.iter().map(|turn| turn.thinking_tokens + turn.answer_tokens).sum();
-        writeln!(
-            out,
-            "{name:widest$}  {}, {}\n{:widest$}  {}",
-            format::counted(turns.len(), "turn"),
-            format::counted(tokens, "token"),
-            "",
-            sanitize(&record.header.note)
-        )?;
+    if session.exists() {
+        let record = Record::open(session).map_err(|error| CliError::Input(error.to_string()))?;
+        return Ok((record, None));
     }
-    Ok(())
+    if let Some(file) = shipped(name) {
+        let record = Record::parse(name, file.as_bytes()).map_err(|error| CliError::Input(error.to_string()))?;
+        return Ok((record, None));
+    }
+    if let Some(store) = store
+        && let Ok(name) = store.find(name)
+    {
+        return Ok((store.read(&name)?, Some(name)));
+    }
+    let names: Vec<&str> = shipped_names().collect();
+    Err(CliError::Input(format!(
+        "{}: there is no such file, no session of that name was kept (`thunderhead sessions list` names them), and none comes \
+         with the program; {} do",
+        session.display(),
+        names.join(" and ")
+    )))
 }
 
 fn show(record: &Record) -> Result<(), CliError> {
@@ -138,6 +177,12 @@ fn open(mut record: Record, speed: Option<Speed>, settings: Config) -> Result<Ex
         paths: String::new(),
         settings,
         opening,
+        goes_on: false,
+        unanswered: Vec::new(),
+        notices: Vec::new(),
+        store: None,
+        session: None,
+        offer: None,
         again: super::chat::words(),
     };
     let outcome = tui::run(options, |sink| {

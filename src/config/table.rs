@@ -229,6 +229,13 @@ settings! {
         /// `replace`.
         turning: Phrases = Phrases::default();
     }
+    /// Conversations on the disk.
+    sessions: Sessions {
+        /// Keep conversations, so that they can be gone on with; `--no-session` does not.
+        keep: bool = true, flag "!no-session";
+        /// Where they are kept; empty is `thunderhead/sessions` in `$XDG_DATA_HOME` or `~/.local/share`. `~/` is your home.
+        folder: OptionalPath = OptionalPath::default(), flag "sessions";
+    }
     /// Where questions are written.
     composer: Composer {
         /// Vim's keys: Esc for commands, `i` to write. `/vim` turns them on and off.

@@ -40,6 +40,7 @@ pub use layout::{Layout, RunningLines};
 pub use load::{Loader, Progress};
 pub use pack::{Document, Line, Pack, Section, SectionKind};
 pub use sanitize::sanitize;
+pub use secrets::ranges as secret_ranges;
 pub use selection::{Cut, Order, Selection, pattern_of};
 pub use spans::Spans;
 pub use template::Template;

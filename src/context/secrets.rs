@@ -93,6 +93,17 @@ pub(super) fn text(text: &str) -> Option<&'static str> {
         .map(|form| FORMS[form].0)
 }
 
+/// Where secrets stand in a text.
+pub fn ranges(text: &str) -> Vec<std::ops::Range<usize>> {
+    let (all, each) = &*MATCHERS;
+    let forms = all.matches(text).into_iter();
+    let found = forms.flat_map(|form| each[form].find_iter(text));
+    found
+        .filter(|found| !found.as_str().contains("EXAMPLE"))
+        .map(|found| found.range())
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,6 +40,15 @@ pub enum Event {
     Refused {
         message: String,
     },
+    /// The conversation stands after this turn again; 0 is before the first. What came after it stays readable.
+    Rewound {
+        turn: usize,
+    },
+    /// Something about the session on the disk that a person should know.
+    Kept {
+        state: KeptState,
+        message: String,
+    },
     Prefill(Prefill),
     /// One token; its text is already what a person should see.
     Token(Token),
@@ -161,6 +170,20 @@ impl Estimated {
     pub fn time(&self) -> Option<Duration> {
         self.ms.map(Duration::from_millis)
     }
+}
+
+/// How a session is being kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeptState {
+    /// Nothing is wrong with it.
+    Told,
+    /// There is no room; everything waits until there is.
+    Waiting,
+    /// There is room again.
+    Resumed,
+    /// It is not kept, or not any more.
+    Lost,
 }
 
 /// Who ended the thinking.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::testing::tokenizer;
-use super::{EngineEvents, Event, Request, Setup, start};
+use super::{EngineEvents, Event, Past, Request, Setup, start};
 use crate::context::{Layout, RunningLines, Selection, Template};
 use crate::engine::{
     self, Command, Drafts, EventKind, Finished, GenerateOptions, RequestId, StopReason, Submit, Ticket, Token,
@@ -147,6 +147,7 @@ proptest! {
             context_limit: limit,
             options: GenerateOptions::default(),
             grounded: true,
+            past: Past::default(),
             start_engine: Box::new(move |events| Ok(Box::new(Babbler {
                 events: Mutex::new(events),
                 tokenizer: tokenizer(),

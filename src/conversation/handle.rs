@@ -17,6 +17,11 @@ pub enum Request {
     Estimate(Revision),
     /// Go on with the last reply, which was stopped; answered by `continued` and the rest of it, or by `refused`.
     Continue,
+    /// Go back: the conversation stands after this turn again, 0 is before the first; answered by `rewound` or `refused`.
+    Rewind(usize),
+    /// Give the session a title, or tags: this is for what keeps the conversation, which itself does nothing with it.
+    Title(String),
+    Tags(Vec<String>),
     /// Stop what is running, prefill or reply, else a plan that is being worked out; what is done is kept.
     Cancel,
     /// Work out what a change to the documents would cost; answered by `planned` or `plan_failed`.

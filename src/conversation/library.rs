@@ -35,14 +35,9 @@ impl Library {
     }
 }
 
-/// The selection after a change. What is in the context already stays in its order, before all that is new.
-pub(super) fn changed(selection: &Selection, change: &Change, pack: &Pack) -> Result<Selection, String> {
-    let mut selection = selection.clone();
-    selection.keep = pack.documents.iter().map(|document| document.path.clone()).collect();
+/// Makes a change to a selection, as far as that is possible without its documents.
+pub fn alter(selection: &mut Selection, change: &Change) {
     for path in &change.load {
-        if matches!(path.as_str(), "-" | "@-") {
-            return Err("standard input is the terminal, and cannot be loaded".into());
-        }
         let pattern = pattern_of(path.trim_end_matches('/'));
         selection.exclude.retain(|excluded| *excluded != pattern);
         if !selection.paths.iter().any(|known| known == Path::new(path)) {
@@ -52,13 +47,6 @@ pub(super) fn changed(selection: &Selection, change: &Change, pack: &Pack) -> Re
     for name in &change.unload {
         let name = name.trim_end_matches('/');
         let is_root = |path: &Path| path.to_string_lossy().trim_end_matches('/').trim_start_matches("./") == name;
-        let below = |path: &str| {
-            path.strip_prefix(name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        if !pack.documents.iter().any(|document| below(&document.path)) {
-            return Err(format!("{name}: is not among the documents"));
-        }
         let roots = selection.paths.len();
         selection.paths.retain(|path| !is_root(path));
         // It may lie in another folder that was named.
@@ -71,6 +59,26 @@ pub(super) fn changed(selection: &Selection, change: &Change, pack: &Pack) -> Re
         selection.exclude.retain(|excluded| *excluded != pattern);
         selection.include.push(pattern);
     }
+}
+
+/// The selection after a change. What is in the context already stays in its order, before all that is new.
+pub(super) fn changed(selection: &Selection, change: &Change, pack: &Pack) -> Result<Selection, String> {
+    let mut selection = selection.clone();
+    selection.keep = pack.documents.iter().map(|document| document.path.clone()).collect();
+    if change.load.iter().any(|path| matches!(path.as_str(), "-" | "@-")) {
+        return Err("standard input is the terminal, and cannot be loaded".into());
+    }
+    for name in &change.unload {
+        let name = name.trim_end_matches('/');
+        let below = |path: &str| {
+            path.strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !pack.documents.iter().any(|document| below(&document.path)) {
+            return Err(format!("{name}: is not among the documents"));
+        }
+    }
+    alter(&mut selection, change);
     Ok(selection)
 }
 

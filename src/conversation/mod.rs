@@ -26,8 +26,10 @@ mod words;
 mod worker;
 
 pub use crate::context::{Exclusion, Note, Skipped};
-pub use event::{Cause, Citation, Documents, Ending, Estimated, Event, Loading, Planned, Question, Verdict};
+pub use event::{Cause, Citation, Documents, Ending, Estimated, Event, KeptState, Loading, Planned, Question, Verdict};
 pub use handle::{Change, Handle, Request, Revision, Sink};
+pub use library::alter;
 pub use quote::{Prompt, QuoteModel};
 pub use span::HOW_TO_ASK;
+pub use turns::Past;
 pub use worker::{EngineEvents, Setup, StartEngine, start};

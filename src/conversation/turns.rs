@@ -1,6 +1,8 @@
 //! What has been said, as a tree: a question that takes the place of another begins a branch, and nothing is lost.
 
+use super::Event;
 use crate::model::{Message, Role};
+use crate::trace::Channel;
 
 /// A question and its reply.
 #[derive(Debug)]
@@ -73,11 +75,55 @@ impl Turns {
         self.all.len()
     }
 
+    /// The conversation stands after this turn again, 0 is before the first; whether there is such a turn.
+    pub fn go_back(&mut self, number: usize) -> bool {
+        let known = number <= self.all.len();
+        if known {
+            self.last = Some(number).filter(|&number| number > 0);
+        }
+        known
+    }
+
     pub fn answered(&mut self, number: usize, answer: &str) {
         let turn = number.checked_sub(1).and_then(|index| self.all.get_mut(index));
         if let Some(turn) = turn {
             answer.trim().clone_into(&mut turn.answer);
         }
+    }
+}
+
+/// Turns that were kept, for a conversation to go on from.
+#[derive(Debug, Default)]
+pub struct Past(pub(super) Turns);
+
+/// So many turns that are missing in what was kept are made up for; it has lost more if it is no conversation.
+const MISSING: usize = 1000;
+
+impl Past {
+    /// What these events came to.
+    #[must_use]
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut turns = Turns::default();
+        let (mut number, mut answer) = (0, String::new());
+        for event in events {
+            match event {
+                Event::Question(question) => {
+                    turns.answered(number, &answer);
+                    answer.clear();
+                    // Those that come keep their numbers.
+                    let missing = question.turn.saturating_sub(turns.all.len() + 1);
+                    for _ in 0..missing.min(MISSING) {
+                        turns.begin("", None);
+                    }
+                    number = turns.begin(&question.text, question.revises);
+                }
+                Event::Token(token) if token.channel == Channel::Answer => answer.push_str(&token.text),
+                Event::Rewound { turn } => drop(turns.go_back(*turn)),
+                _ => {}
+            }
+        }
+        turns.answered(number, &answer);
+        Self(turns)
     }
 }
 
@@ -115,5 +161,9 @@ mod tests {
             (Some("b2"), None, None)
         );
         turns.answered(0, "nothing");
+        assert!(turns.go_back(2) && !turns.go_back(99));
+        assert_eq!(told(&turns), "a A b B");
+        assert!(turns.go_back(0));
+        assert_eq!(told(&turns), "");
     }
 }

@@ -18,7 +18,7 @@ use super::evidence::Asked;
 use super::library::{Difference, Held, Library, Plan, changed, places};
 use super::quote::QuoteModel;
 use super::reply::QuoteReply;
-use super::turns::Turns;
+use super::turns::{Past, Turns};
 use super::{
     Cause, Change, Documents, Ending, Estimated, Event, Handle, Loading, Planned, Question, Request, Revision, Sink,
 };
@@ -57,6 +57,8 @@ pub struct Setup {
     pub options: GenerateOptions,
     /// The bundled model's quotations are held to the documents while they are decoded.
     pub grounded: bool,
+    /// What was said before; the conversation goes on from there.
+    pub past: Past,
     pub start_engine: StartEngine,
 }
 
@@ -123,6 +125,7 @@ enum Todo {
     Revise(Revision),
     Estimate(Revision),
     Continue,
+    Rewind(usize),
 }
 
 /// A question as it is put to the model.
@@ -250,7 +253,7 @@ impl Worker {
             phase: Phase::Loading(interrupt),
             ready: Err("the documents are not loaded".into()),
             todo: VecDeque::new(),
-            turns: Turns::default(),
+            turns: setup.past.0,
             said: None,
             total_files: 0,
             inbox: inbox.clone(),
@@ -283,6 +286,7 @@ impl Worker {
             Message::Request(Request::Ask(question)) => self.todo.push_back(Todo::Ask(question)),
             Message::Request(Request::Revise(revision)) => self.todo.push_back(Todo::Revise(revision)),
             Message::Request(Request::Estimate(revision)) => self.todo.push_back(Todo::Estimate(revision)),
+            Message::Request(Request::Rewind(turn)) => self.todo.push_back(Todo::Rewind(turn)),
             Message::Request(Request::Continue) => self.todo.push_back(Todo::Continue),
             Message::Request(Request::Answer) => self.hurry(),
             Message::Request(Request::Cancel) => self.cancel(),
@@ -291,7 +295,7 @@ impl Worker {
             Message::Request(Request::Discard(id)) => self.discard(id),
             Message::Planned(id, outcome) => self.planned(id, outcome),
             Message::Disk => self.disk_changed = true,
-            Message::HungUp => {}
+            Message::HungUp | Message::Request(Request::Title(_) | Request::Tags(_)) => {}
             Message::Loading(progress) => self.loading(progress),
             Message::Loaded(outcome) => self.loaded(outcome),
             Message::Engine(event) => self.engine_event(event),
@@ -310,6 +314,7 @@ impl Worker {
                 Some(Todo::Revise(revision)) => self.revise(&revision),
                 Some(Todo::Estimate(revision)) => self.estimate(&revision),
                 Some(Todo::Continue) => self.go_on(),
+                Some(Todo::Rewind(turn)) => self.rewind(turn),
                 None => break,
             }
         }
@@ -701,6 +706,15 @@ impl Worker {
                 self.phase = Phase::Estimating(ticket, revision.turn);
             }
             Err(message) => self.refuse(&message),
+        }
+    }
+
+    fn rewind(&mut self, turn: usize) {
+        if self.turns.go_back(turn) {
+            self.said = None;
+            self.send(Event::Rewound { turn });
+        } else {
+            self.refuse(&format!("there is no turn {turn} to go back to"));
         }
     }
 

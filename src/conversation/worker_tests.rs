@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::super::Past;
 use super::super::testing::{ADDED, tokenizer};
 use super::super::{Citation, Verdict};
 use super::*;
@@ -123,6 +124,7 @@ fn setup(watch: bool, paths: &[&Path], template: Option<&str>, limit: usize, rep
         watch,
         options: GenerateOptions::default(),
         grounded: true,
+        past: Past::default(),
         start_engine: Box::new(move |events| {
             Ok(Box::new(Fake {
                 events: Arc::new(Mutex::new(events)),
@@ -475,6 +477,7 @@ fn a_checkpoint_without_a_protocol_is_refused() {
         watch: false,
         options: GenerateOptions::default(),
         grounded: true,
+        past: Past::default(),
         start_engine: Box::new(|_| unreachable!("nothing can be asked")),
     };
     let _handle = start(setup, Box::new(move |event| drop(sender.send(event))));
@@ -498,6 +501,7 @@ fn an_engine_that_does_not_start_is_said() {
         watch: false,
         options: GenerateOptions::default(),
         grounded: true,
+        past: Past::default(),
         start_engine: Box::new(|_| Err(ComputeError::Backend("no memory".into()))),
     };
     let _handle = start(setup, Box::new(move |event| drop(sender.send(event))));

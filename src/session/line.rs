@@ -1,4 +1,7 @@
 //! What stands in a line of a record.
+//!
+//! From version 2 on every line ends with a sum over what stands before it, so that a bit that flipped is found also where
+//! the line is still JSON. A reader of version 1 passes over the sum as over any field that it does not know.
 
 use std::time::Duration;
 
@@ -8,7 +11,7 @@ use crate::engine::Token;
 use crate::trace::Channel;
 
 /// The version of the format that is written. A later one may add kinds of lines and fields, which this one passes over.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The first line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,26 @@ pub struct Header {
     /// What a reader should know about it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// When it began, in milliseconds since 1970; 0 if that is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub began: u64,
+    /// The session that this one was a part of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked: Option<Forked>,
+}
+
+/// Where a session parted from another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forked {
+    /// The other one's name.
+    pub from: String,
+    /// The last turn that they have in common; 0 if there is none.
+    pub turn: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Header {
@@ -33,8 +56,38 @@ impl Header {
             made_by: concat!("thunderhead ", env!("CARGO_PKG_VERSION")).to_owned(),
             model: model.into(),
             note: note.into(),
+            began: 0,
+            forked: None,
         }
     }
+}
+
+/// What stands before the sum of a line, and the digits of the sum.
+const SUM: &[u8] = b",\"sum\":\"";
+const SUM_DIGITS: usize = 8;
+
+/// Ends a line, which is a JSON object with something in it, with its sum.
+pub(super) fn seal(line: &mut Vec<u8>) {
+    debug_assert_eq!(line.last(), Some(&b'}'));
+    line.pop();
+    let sum = sum(line);
+    line.extend_from_slice(SUM);
+    line.extend_from_slice(&sum);
+    line.extend_from_slice(b"\"}\n");
+}
+
+/// Whether the sum of a line is right; nothing if it has none.
+pub(super) fn is_sound(line: &[u8]) -> Option<bool> {
+    let inner = line.strip_suffix(b"\"}")?;
+    let (before, digits) = inner.split_at_checked(inner.len().checked_sub(SUM_DIGITS)?)?;
+    let summed = before.strip_suffix(SUM)?;
+    Some(sum(summed) == digits)
+}
+
+fn sum(bytes: &[u8]) -> [u8; SUM_DIGITS] {
+    let mut digits = [0; SUM_DIGITS];
+    digits.copy_from_slice(&blake3::hash(bytes).to_hex().as_bytes()[..SUM_DIGITS]);
+    digits
 }
 
 /// An event with its time.

@@ -35,7 +35,12 @@ pub fn conclusion(events: &[(Duration, Event)]) -> Option<Event> {
     let is_told = |event: &Event| {
         matches!(
             event,
-            Event::Planned(_) | Event::PlanFailed { .. } | Event::Estimated(_) | Event::Refused { .. }
+            Event::Planned(_)
+                | Event::PlanFailed { .. }
+                | Event::Estimated(_)
+                | Event::Refused { .. }
+                | Event::Rewound { .. }
+                | Event::Kept { .. }
         )
     };
     let last = events
@@ -144,9 +149,9 @@ fn refuse(request: &Request, sink: &mut Sink) {
         Request::Plan(_) | Request::Apply(_) => sink(Event::PlanFailed {
             message: HAS_NO_DOCUMENTS.to_owned(),
         }),
-        Request::Revise(_) | Request::Estimate(_) | Request::Continue => sink(Event::Refused {
+        Request::Revise(_) | Request::Estimate(_) | Request::Continue | Request::Rewind(_) => sink(Event::Refused {
             message: CANNOT_ANSWER.to_owned(),
         }),
-        Request::Cancel | Request::Discard(_) | Request::Answer => {}
+        Request::Cancel | Request::Discard(_) | Request::Answer | Request::Title(_) | Request::Tags(_) => {}
     }
 }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::line::seal;
 use super::*;
 use crate::conversation::{Cause, Change, Citation, Documents, Event, Exclusion, Loading, Note, Planned, Question};
 use crate::conversation::{Request, Skipped, Verdict};
@@ -219,7 +220,7 @@ fn damage_ends_a_record_and_is_told() {
         (&b"\0\0\0"[..], "nothing but NUL bytes: 3 bytes"),
         (b"{\"at\":9,\"type\":\"fai", "is not complete: 19 bytes"),
         (
-            b"junk\n{\"at\":9,\"type\":\"failed\",\"message\":\"x\"}\n",
+            b"junk\n\xff{\"at\":9,\"type\":\"failed\",\"message\":\"x\"}\n",
             "is damaged",
         ),
         (b"\xff\xfe\n", "is damaged"),
@@ -232,21 +233,83 @@ fn damage_ends_a_record_and_is_told() {
             record.notices
         );
     }
-    let last = with(b"\n  \n{\"at\":9000,\"type\":\"failed\",\"message\":\"x\"}");
-    assert_eq!((last.events.len(), last.notices.len()), (session().len() + 1, 0));
+    let last = with(b"\n  \n\0\0");
+    assert_eq!((last.events.len(), last.notices.len()), (session().len(), 1));
+    // A line without its sum is of an earlier version, or damaged.
+    let unsummed = b"{\"at\":9000,\"type\":\"failed\",\"message\":\"x\"}";
+    assert_eq!(with(unsummed).events.len(), session().len());
+    let earlier = [
+        &b"{\"type\":\"session\",\"version\":1,\"made_by\":\"\",\"model\":\"\"}\n"[..],
+        unsummed,
+    ]
+    .concat();
+    assert_eq!((read(&earlier).events.len(), read(&earlier).notices.len()), (1, 0));
+}
+
+#[test]
+fn what_follows_a_damaged_line_is_read() {
+    let whole = written(&session());
+    let lines: Vec<&[u8]> = whole.split_inclusive(|&byte| byte == b'\n').collect();
+    let broken = [
+        lines[..4].concat(),
+        vec![0; 5],
+        lines[4..6].concat(),
+        b"to".to_vec(),
+        lines[7..].concat(),
+    ]
+    .concat();
+    let record = read(&broken);
+    let lost = session().len() - record.events.len();
+    assert!((1..=2).contains(&lost), "{lost}");
+    assert_eq!(record.events.last(), session().last());
+    assert!(
+        record.notices[0].contains("begins with NUL bytes: 5 bytes"),
+        "{:?}",
+        record.notices
+    );
+    assert!(record.notices[1].contains("is damaged"), "{:?}", record.notices);
+
+    let headless = &whole[lines[0].len() / 2..];
+    assert_eq!(Record::salvage(headless).events, session());
+    assert!(Record::salvage(headless).notices[0].contains("header"));
+    assert_eq!(Record::salvage(b"").events, []);
+}
+
+#[test]
+fn a_bit_that_flipped_costs_its_line_and_nothing_is_made_of_it() {
+    let whole = written(&session());
+    let body = whole.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let all = session();
+    for at in body..whole.len() {
+        for bit in 0..8 {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1 << bit;
+            let record = read(&flipped);
+            assert!(!record.notices.is_empty(), "byte {at} bit {bit} is not noticed");
+            let mut rest = all.iter();
+            let kept = record.events.iter().all(|event| rest.any(|known| known == event));
+            assert!(kept, "byte {at} bit {bit} made something up");
+            assert!(record.events.len() + 4 >= all.len(), "byte {at} bit {bit}");
+        }
+    }
 }
 
 #[test]
 fn lines_of_later_versions_are_passed_over_and_told() {
     let whole = written(&session());
     let text = String::from_utf8(whole).unwrap();
-    let later = text.replacen("\"version\":1", "\"version\":7", 1)
-        + "{\"at\":1,\"type\":\"hologram\",\"x\":1}\n{\"at\":1,\"type\":\"hologram\"}\n{\"at\":1,\"type\":\"question\"}\n";
-    let record = read(later.as_bytes());
+    let mut later = text.replacen("\"version\":2", "\"version\":7", 1).into_bytes();
+    for line in ["hologram\",\"x\":1", "hologram\"", "question\""] {
+        let mut line = format!("{{\"at\":1,\"type\":\"{line}}}").into_bytes();
+        seal(&mut line);
+        later.extend(line);
+    }
+    let record = read(&later);
     assert_eq!(record.events, session());
-    assert!(record.notices[0].contains("version 7"), "{:?}", record.notices);
+    assert!(record.notices[0].contains("header, is damaged"), "{:?}", record.notices);
+    assert!(record.notices[1].contains("version 7"), "{:?}", record.notices);
     assert!(
-        record.notices[1].contains("2 of `hologram`, 1 of `question`"),
+        record.notices[2].contains("2 of `hologram`, 1 of `question`"),
         "{:?}",
         record.notices
     );
@@ -254,6 +317,7 @@ fn lines_of_later_versions_are_passed_over_and_told() {
 
 #[test]
 fn columns_that_do_not_fit_each_other_are_passed_over() {
+    // Of a version without sums.
     let header = serde_json::to_string(&Header::default()).unwrap();
     for run in [
         r#""channel":"answer","from":0,"texts":["a","b"],"p":[1],"h":[1,1],"ms":[1,1]"#,

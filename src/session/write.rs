@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Header;
-use super::line::{Run, Stamped, millis};
+use super::line::{Run, Stamped, millis, seal};
+use super::note::Note;
 use crate::conversation::Event;
 
 /// Most tokens of a line.
@@ -26,9 +27,32 @@ impl<W: Write> Recorder<W> {
     /// # Errors
     /// If `out` cannot be written to.
     pub fn new(out: W, header: &Header) -> io::Result<Self> {
-        let mut recorder = Self { out, run: None };
+        let mut recorder = Self::resumed(out);
         recorder.line(header)?;
         Ok(recorder)
+    }
+
+    /// Goes on with a record that has begun.
+    #[must_use]
+    pub fn resumed(out: W) -> Self {
+        Self { out, run: None }
+    }
+
+    /// What is written to.
+    pub fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
+
+    /// Takes something that is no event of the conversation.
+    ///
+    /// # Errors
+    /// If the record cannot be written to.
+    pub fn note(&mut self, at: Duration, note: &Note) -> io::Result<()> {
+        self.flush()?;
+        self.line(&Stamped {
+            at: millis(at),
+            event: note,
+        })
     }
 
     /// Takes an event that came `at` on the session's clock.
@@ -70,7 +94,7 @@ impl<W: Write> Recorder<W> {
 
     fn line(&mut self, what: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_vec(what)?;
-        line.push(b'\n');
+        seal(&mut line);
         self.out.write_all(&line)
     }
 }

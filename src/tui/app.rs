@@ -20,10 +20,12 @@ mod ledger;
 mod mouse;
 mod palette;
 mod panes;
+mod picking;
 pub(super) mod plans;
 pub(super) mod revising;
 mod scrollbars;
 mod searching;
+mod session;
 #[cfg(test)]
 pub(super) mod tests;
 mod themes;
@@ -56,6 +58,7 @@ use super::links::Linker;
 use super::notify::Notification;
 use super::palette::Palette;
 use super::search::Search;
+use super::sessions::{News, Picker, Task};
 use super::theme::ground::Ground;
 use super::theme::{Choice, Depth, Theme};
 use super::transcript::{Kind, Level, Transcript};
@@ -122,6 +125,8 @@ pub enum Input {
         pasted: Arc<str>,
         tokens: usize,
     },
+    /// What became of what was to be done with sessions.
+    Sessions(News),
     /// Time passed.
     Tick,
 }
@@ -143,6 +148,17 @@ pub enum Effect {
     /// Say what it costs to have a turn again; have it again.
     Estimate(Revision),
     Revise(Revision),
+    /// The conversation stands after this turn again.
+    Rewind(usize),
+    /// Make another session that has everything up to this turn, and go on with it.
+    Fork(usize),
+    /// Go on with another session.
+    Resume(String),
+    /// Do something with sessions, on a thread of its own.
+    Sessions(Task),
+    /// Give the session that is open a title, or tags.
+    Title(String),
+    Tags(Vec<String>),
     /// Go on with the last reply.
     Continue,
     /// Work out what a change to the documents costs; make the change with this number, or forget it.
@@ -201,6 +217,8 @@ pub struct Setup {
     pub keymap: Keymap,
     /// Tokens of what is pasted can be counted.
     pub counts: bool,
+    /// The name of the session that the conversation is kept in.
+    pub session: Option<String>,
     /// Hidden commands are there.
     pub debug: bool,
 }
@@ -226,6 +244,12 @@ pub struct App {
     pub(super) queue: VecDeque<String>,
     /// How far the help is scrolled, if it is open.
     pub(super) help: Option<usize>,
+    /// The list of sessions, if it is open.
+    pub(super) picker: Option<Picker>,
+    /// What is to be looked for in all sessions.
+    to_find: Option<Task>,
+    /// A session that could be gone on with.
+    offered: Option<String>,
     /// The list of commands, if it is open.
     pub(super) palette: Option<Palette>,
     /// The chords of a sequence that has begun.
@@ -259,6 +283,10 @@ pub struct App {
     reply: Option<Reply>,
     /// The last reply, when it is over.
     over: Option<Reply>,
+    /// What was said before the documents were there has no links yet.
+    unlinked: bool,
+    /// The session is not being kept as it should be.
+    unkept: Option<crate::conversation::KeptState>,
     mouse: bool,
     dirty: bool,
     /// Something has happened since everything was told its size.
@@ -291,6 +319,9 @@ impl App {
             attention: Attention::default(),
             queue: VecDeque::new(),
             help: None,
+            picker: None,
+            to_find: None,
+            offered: None,
             palette: None,
             begun: Vec::new(),
             hints_page: 0,
@@ -310,6 +341,8 @@ impl App {
             leaving: None,
             reply: None,
             over: None,
+            unlinked: false,
+            unkept: None,
             mouse: setup.settings.ui.mouse,
             dirty: true,
             unfit: false,
@@ -361,7 +394,10 @@ impl App {
                 self.paste(&text);
                 Vec::new()
             }
-            Input::Mouse(mouse) => self.picker_mouse(mouse).unwrap_or_else(|| self.mouse(mouse)),
+            Input::Mouse(mouse) => self
+                .picker_mouse(mouse)
+                .or_else(|| self.pick_by_mouse(mouse))
+                .unwrap_or_else(|| self.mouse(mouse)),
             Input::Resize(size) => {
                 self.size = size;
                 Vec::new()
@@ -408,6 +444,10 @@ impl App {
                 Vec::new()
             }
             Input::Copied(copied) => self.copied(copied),
+            Input::Sessions(news) => {
+                self.sessions_news(news);
+                Vec::new()
+            }
             Input::History(told) => {
                 self.told_of_history(told);
                 Vec::new()
@@ -433,6 +473,7 @@ impl App {
         if self.leaving.is_some_and(|until| self.now >= until) {
             self.leaving = None;
         }
+        effects.extend(self.to_find.take().map(Effect::Sessions));
         effects.extend(self.after_job());
         effects.extend(self.count_pasted());
         effects.extend(self.keep_draft());

@@ -11,6 +11,7 @@ use super::inspector::keys as inspector;
 use super::keymap::Context;
 use super::search::keys as search;
 use super::select::Unit;
+use super::sessions::keys as sessions;
 use super::transcript::{keys as reading, thinking_keys as thinking};
 use super::viewer::keys as viewer;
 
@@ -22,6 +23,18 @@ pub enum Action {
     Complete,
     Cancel,
     Retry,
+    Rewind,
+    Fork,
+    Branches,
+    Sessions,
+    Resume,
+    RenameSession,
+    TagSession,
+    /// In the list of sessions.
+    PickTitle,
+    PickTags,
+    PickDelete,
+    PickUndo,
     EditQuestion,
     AnswerNow,
     Continue,
@@ -685,8 +698,9 @@ const COMMANDS: &[Command] = &{
 
 /// The whole table.
 pub fn all() -> impl Iterator<Item = &'static Command> {
-    let parts: [&'static [Command]; 11] = [
+    let parts: [&'static [Command]; 12] = [
         COMMANDS,
+        sessions::COMMANDS,
         search::COMMANDS,
         reading::COMMANDS,
         thinking::COMMANDS,

@@ -16,7 +16,11 @@ use super::clipboard::{self, Program};
 use super::completion::Entry;
 use super::editor::{self, Edited, Editing};
 use super::export::{self, Writing};
+use super::sessions::{News, Progress, Task};
 use crate::conversation::Sink;
+use crate::session::Note;
+use crate::session::store::index::Index;
+use crate::session::store::{Store, StoreError, now};
 
 /// A reason to wake up.
 #[derive(Debug)]
@@ -109,6 +113,76 @@ impl Inbox {
             let _ = sender.send(Message::Input(Input::Written(export::write(&writing))));
         })
     }
+}
+
+impl Inbox {
+    /// Does something with sessions on a thread of its own: a disk may be slow, and there may be thousands.
+    pub fn sessions(&self, store: Store, task: Task) -> io::Result<()> {
+        let sender = self.sender.clone();
+        spawn("sessions", move || {
+            let mut tell = |news| sender.send(Message::Input(Input::Sessions(news))).is_ok();
+            if let Err(error) = do_task(&store, task, &mut tell) {
+                tell(News::Failed(error.to_string()));
+                // What was taken for done is not.
+                let _ = do_task(&store, Task::List, &mut tell);
+            }
+        })
+    }
+
+    /// Tells of a session about the same documents, if there is one.
+    pub fn offer(&self, store: Store, folder: String, paths: Vec<String>) -> io::Result<()> {
+        let sender = self.sender.clone();
+        spawn("offer", move || {
+            // Who has no sessions has no index.
+            if !store.root().exists() {
+                return;
+            }
+            let offered = Index::open(&store).and_then(|mut index| {
+                index.refresh(|| true)?;
+                index.last_about(&folder, &paths)
+            });
+            if let Ok(Some(session)) = offered {
+                let session = Box::new(session);
+                let news = News::Offered { session, now: now() };
+                let _ = sender.send(Message::Input(Input::Sessions(news)));
+            }
+        })
+    }
+}
+
+/// Turns that are found at most.
+const MOST_HITS: usize = 200;
+
+fn do_task(store: &Store, task: Task, tell: &mut impl FnMut(News) -> bool) -> Result<(), StoreError> {
+    match task {
+        Task::List => {
+            let mut index = Index::open(store)?;
+            // What was known is there at once, and what has changed since a little later.
+            let mut progress = Progress::Reading;
+            loop {
+                let sessions = index.sessions()?;
+                let listening = tell(News::Listed {
+                    sessions,
+                    now: now(),
+                    progress,
+                });
+                if progress == Progress::Done || !listening {
+                    return Ok(());
+                }
+                index.refresh(|| true)?;
+                progress = Progress::Done;
+            }
+        }
+        Task::Search(text) => {
+            let hits = Index::open(store)?.search(&text, MOST_HITS)?;
+            tell(News::Found { text, hits });
+        }
+        Task::Rename { name, title } => store.annotate(&name, &Note::Renamed { title })?,
+        Task::Tag { name, tags } => store.annotate(&name, &Note::Tagged { tags })?,
+        Task::Delete(name) => store.delete(&name)?,
+        Task::Restore(name) => store.restore(&name)?,
+    }
+    Ok(())
 }
 
 /// Entries of a folder that are looked at; who has more writes a part of the name.

@@ -57,6 +57,8 @@ contexts! {
     Ledger = "ledger",
     /// Two thoughts lie side by side over everything.
     Compare = "compare",
+    /// The list of sessions is open.
+    Sessions = "sessions",
     /// What to search for is being written.
     Search = "search",
     /// A line is being written: what to search for, a filter, a part of a command's name.

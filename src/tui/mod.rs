@@ -45,6 +45,7 @@ mod palette;
 mod reading;
 mod search;
 mod select;
+mod sessions;
 mod terminal;
 pub(crate) mod text;
 mod theme;
@@ -64,14 +65,16 @@ use ratatui::crossterm::style::force_color_output;
 
 use crate::config::Config;
 use crate::conversation::{Event, Handle, Request, Sink};
+use crate::session::store::Store;
 use app::{App, Effect, Input, Setup};
 use clipboard::{Copied, Surroundings};
-use composer::store::{self, Store};
+use composer::store as written;
 use editor::{Edited, Editing};
 use highlight::{Highlighter, Wish};
 use inbox::{Inbox, Message, Reading};
 use look::Look;
 use pace::{FRAME, Pace};
+use sessions::News;
 use terminal::Screen;
 use theme::follow::Follower;
 use theme::ground;
@@ -102,6 +105,18 @@ pub struct Options {
     pub count: Option<Counter>,
     /// What was said before, and is there from the first frame on.
     pub opening: Vec<Event>,
+    /// That was live, and is gone on with.
+    pub goes_on: bool,
+    /// What was sent then and not answered.
+    pub unanswered: Vec<String>,
+    /// What a person should know before it begins.
+    pub notices: Vec<String>,
+    /// Where sessions are.
+    pub store: Option<Store>,
+    /// The name of the one that the conversation is kept in.
+    pub session: Option<String>,
+    /// The folder and the paths that another session may have been about, which is offered then.
+    pub offer: Option<(String, Vec<String>)>,
     /// The words of the command line that opens the same again, the program's name first; none if nothing does.
     pub again: Vec<String>,
 }
@@ -123,10 +138,27 @@ impl fmt::Debug for Counter {
 }
 
 /// How the application ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// 0 if the person left; 128 + n if signal n ended it.
     pub code: i32,
+    /// The session that the person wants to go on with.
+    pub next: Option<Next>,
+}
+
+impl Outcome {
+    fn with(code: i32) -> Self {
+        Self { code, next: None }
+    }
+}
+
+/// What is to be opened next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// A session that there is.
+    Resume(String),
+    /// One that parts from the session that was open, after this turn.
+    Fork(usize),
 }
 
 /// Why the application could not run.
@@ -175,10 +207,19 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         settings: options.settings,
         keymap,
         counts: options.count.is_some(),
+        session: options.session,
         debug: std::env::var_os("THUNDERHEAD_DEBUG").is_some_and(|value| value == "1"),
     };
     let mut app = App::new(setup, screen.size());
-    app.recall(options.opening);
+    if options.goes_on {
+        app.go_on(options.opening, options.unanswered, options.notices);
+    } else {
+        app.recall(options.opening);
+        app.go_on(Vec::new(), options.unanswered, options.notices);
+    }
+    if let (Some(store), Some((folder, paths))) = (&options.store, options.offer) {
+        inbox.offer(store.clone(), folder, paths)?;
+    }
     let history = if app.keeps_history() {
         start_history(&inbox)
     } else {
@@ -193,6 +234,7 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
         Aside {
             history: history.as_ref(),
             count: options.count.as_ref(),
+            store: options.store.as_ref(),
         },
         start,
     );
@@ -206,6 +248,9 @@ pub fn run(options: Options, start: impl FnOnce(Sink) -> Handle) -> Result<Outco
     }
     left?;
     let outcome = ended?;
+    if outcome.next.is_some() {
+        return Ok(outcome);
+    }
     if let Some(answer) = app.last_answer() {
         writeln!(io::stdout(), "{answer}")?;
     }
@@ -220,19 +265,20 @@ fn environment(name: &str) -> Option<String> {
 }
 
 /// The file of what was written, read and written by a thread of its own.
-fn start_history(inbox: &Inbox) -> Option<Store> {
+fn start_history(inbox: &Inbox) -> Option<written::Store> {
     let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let path = store::default_path(variable, std::env::home_dir())?;
+    let path = written::default_path(variable, std::env::home_dir())?;
     let sender = inbox.sender.clone();
     let tell = move |told| drop(sender.send(Message::Input(Input::History(told))));
-    Store::start(path, tell).ok()
+    written::Store::start(path, tell).ok()
 }
 
 /// What is done aside, on threads of their own.
 #[derive(Clone, Copy)]
 struct Aside<'a> {
-    history: Option<&'a Store>,
+    history: Option<&'a written::Store>,
     count: Option<&'a Counter>,
+    store: Option<&'a Store>,
 }
 
 /// The loop. Ends with how the application ended.
@@ -284,7 +330,7 @@ fn drive(
             let mut came = began.elapsed();
             let input = match next {
                 Message::Signal(signal) if lent && inbox::is_from_keyboard(signal) => Input::Tick,
-                Message::Signal(signal) => return Ok(Outcome { code: 128 + signal }),
+                Message::Signal(signal) => return Ok(Outcome::with(128 + signal)),
                 Message::Continued | Message::Typed(..) if lent => Input::Tick,
                 Message::Typed(at, input) => {
                     came = at.saturating_duration_since(began);
@@ -301,7 +347,7 @@ fn drive(
                     app.handle(began.elapsed(), Input::Resize(screen.size()));
                     Input::Edited(edited)
                 }
-                Message::InputEnded => return Ok(Outcome { code: HANGUP }),
+                Message::InputEnded => return Ok(Outcome::with(HANGUP)),
                 Message::Panicked(reason) => {
                     failure = Some(reason);
                     message = inbox.receiver.try_recv().ok();
@@ -357,7 +403,7 @@ fn drive(
                     }
                     _ => {}
                 }
-                if let Some(outcome) = carry_out(effect, app, screen, &handle, inbox, began)? {
+                if let Some(outcome) = carry_out(effect, app, screen, &handle, inbox, aside.store, began)? {
                     return Ok(outcome);
                 }
             }
@@ -418,6 +464,7 @@ fn carry_out(
     screen: &mut Screen<impl Write>,
     handle: &Handle,
     inbox: &Inbox,
+    store: Option<&Store>,
     began: Instant,
 ) -> Result<Option<Outcome>, Error> {
     // A conversation that has ended says so by itself; what is sent to it then is lost with it.
@@ -426,6 +473,28 @@ fn carry_out(
         Effect::Cancel => drop(handle.send(Request::Cancel)),
         Effect::AnswerNow => drop(handle.send(Request::Answer)),
         Effect::Estimate(revision) => drop(handle.send(Request::Estimate(revision))),
+        Effect::Rewind(turn) => drop(handle.send(Request::Rewind(turn))),
+        Effect::Title(title) => drop(handle.send(Request::Title(title))),
+        Effect::Tags(tags) => drop(handle.send(Request::Tags(tags))),
+        Effect::Sessions(task) => {
+            if let Some(store) = store {
+                inbox.sessions(store.clone(), task)?;
+            } else {
+                let none = News::Failed("there is no folder for sessions".to_owned());
+                app.handle(began.elapsed(), Input::Sessions(none));
+            }
+        }
+        Effect::Fork(turn) => return Ok(Some(leave_for(Next::Fork(turn), handle))),
+        Effect::Resume(name) => match store.map(|store| store.find(&name)) {
+            Some(Ok(name)) => return Ok(Some(leave_for(Next::Resume(name), handle))),
+            Some(Err(error)) => {
+                app.handle(began.elapsed(), Input::Sessions(News::Failed(error.to_string())));
+            }
+            None => {
+                let none = News::Failed("there is no folder for sessions".to_owned());
+                app.handle(began.elapsed(), Input::Sessions(none));
+            }
+        },
         Effect::Revise(revision) => drop(handle.send(Request::Revise(revision))),
         Effect::Continue => drop(handle.send(Request::Continue)),
         Effect::Plan(mut change) => {
@@ -476,11 +545,20 @@ fn carry_out(
         | Effect::Count(_) => {}
         Effect::Quit => {
             drop(handle.send(Request::Cancel));
-            return Ok(Some(Outcome { code: 0 }));
+            return Ok(Some(Outcome::with(0)));
         }
         Effect::Panic => panic!("asked to fail by /panic"),
     }
     Ok(None)
+}
+
+/// Leaves one session for another.
+fn leave_for(next: Next, handle: &Handle) -> Outcome {
+    drop(handle.send(Request::Cancel));
+    Outcome {
+        code: 0,
+        next: Some(next),
+    }
 }
 
 /// Asks the terminal to take what is copied.

@@ -15,6 +15,7 @@ mod palette;
 pub mod plan;
 mod progress;
 mod search;
+pub mod sessions;
 mod status;
 pub mod themes;
 
@@ -311,6 +312,9 @@ fn draw_over(app: &App, area: Rect, buf: &mut Buffer, below: Option<Position>) -
     if app.help.is_some() {
         help::draw(app, area, buf);
         return None;
+    }
+    if let (None, Some(picker)) = (&app.palette, &app.picker) {
+        return Some(sessions::draw(app, picker, area, buf));
     }
     match (&app.palette, app.search.prompt()) {
         (Some(palette), _) => palette::draw(app, palette, area, buf),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thunderhead::compute::cpu::Cpu;
 use thunderhead::context::Selection;
-use thunderhead::conversation::{Event, Handle, QuoteModel, Setup, start};
+use thunderhead::conversation::{Event, Handle, Past, QuoteModel, Setup, start};
 use thunderhead::engine::{Cut, Engine, EngineOptions, GenerateOptions, Network, Submit, Vocabulary};
 use thunderhead::model::{Checkpoint, bundled};
 
@@ -61,6 +61,7 @@ pub fn talk_with(
         watch: false,
         options,
         grounded,
+        past: Past::default(),
         start_engine: Box::new(move |events| {
             let vocabulary = Vocabulary {
                 tokenizer,

@@ -90,6 +90,7 @@ impl Session {
         let settings = settings(&pair);
 
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_thunderhead"));
+        command.env("THUNDERHEAD_SESSIONS_KEEP", "false");
         command.cwd(directory);
         command.args(arguments);
         command.env("TERM", "xterm-256color");
@@ -199,6 +200,12 @@ impl Session {
             .status()
             .expect("kill");
         assert!(sent.success());
+    }
+
+    /// Kills the program as no program can prevent.
+    pub fn kill(&mut self) {
+        self.signal("KILL");
+        self.child.wait().expect("a child");
     }
 
     /// Waits for the end of the program and returns its exit code.

@@ -4,6 +4,7 @@
 
 mod emulator;
 mod sessions;
+mod store;
 
 use std::fs;
 use std::path::Path;

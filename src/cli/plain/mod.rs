@@ -18,9 +18,9 @@ use signal_hook::iterator::Signals;
 
 use self::report::Report;
 use super::error::CliError;
-use super::load::Loaded;
-use crate::config::{Auto, Config, Count, PlainThinking};
-use crate::conversation::{Change, Event, Handle, Request};
+use super::kept::Kept;
+use crate::config::{Auto, Count, PlainThinking};
+use crate::conversation::{Change, Event, Handle, Request, Setup};
 use crate::engine::StopReason;
 use crate::tui::words;
 
@@ -79,12 +79,8 @@ struct Plain<W> {
     failure: Option<CliError>,
 }
 
-pub(super) fn run(loaded: Loaded, note: &str, settings: &Config) -> Result<ExitCode, CliError> {
-    let Loaded {
-        name,
-        mut setup,
-        kept: _kept,
-    } = loaded;
+pub(super) fn run(kept: &mut Kept, mut setup: Setup, note: &str) -> Result<ExitCode, CliError> {
+    let (settings, name) = (kept.config.clone(), kept.name.clone());
     // Nobody could agree to what it costs in between.
     setup.watch = false;
     let interactive = io::stdin().is_terminal();
@@ -94,9 +90,13 @@ pub(super) fn run(loaded: Loaded, note: &str, settings: &Config) -> Result<ExitC
     };
     let mut report = Report::new(io::stdout(), &settings.plain, columns);
     report.say(if note.is_empty() { &name } else { note })?;
+    for notice in &kept.notices {
+        report.say(notice)?;
+    }
+    recall(&mut report, kept)?;
     let (send, wakes) = channel();
     let sink = Ended(send.clone());
-    let handle = crate::conversation::start(
+    let handle = kept.session.start(
         setup,
         Box::new(move |event| {
             let _ = sink.0.send(Wake::Event(event));
@@ -125,6 +125,20 @@ pub(super) fn run(loaded: Loaded, note: &str, settings: &Config) -> Result<ExitC
         }
     }
     Err(CliError::Engine("the conversation ended".to_owned()))
+}
+
+/// What was said before: the questions and the answers.
+fn recall<W: Write>(report: &mut Report<W>, kept: &Kept) -> io::Result<()> {
+    for event in &kept.opening {
+        report.event(event)?;
+        if let Event::Question(question) = event {
+            report.say(&format!("> {}", question.text))?;
+        }
+    }
+    for text in &kept.unanswered {
+        report.say(&format!("This was sent and not answered: {text}"))?;
+    }
+    Ok(())
 }
 
 fn terminal_columns() -> usize {

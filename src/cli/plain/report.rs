@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::wrap::Wrapped;
 use crate::config::{Plain, PlainThinking};
-use crate::conversation::{Citation, Documents, Event, Loading, Planned, Question, Skipped};
+use crate::conversation::{Citation, Documents, Event, KeptState, Loading, Planned, Question, Skipped};
 use crate::engine::{Finished, Prefill, StopReason, Token};
 use crate::trace::Channel;
 use crate::tui::format;
@@ -73,7 +73,18 @@ impl<W: Write> Report<W> {
             }
             Event::Finished(finished) => self.finished(finished),
             // Nothing that could be written here asks for these.
-            Event::Estimated(_) | Event::Continued { .. } | Event::ThinkingEnded { .. } => Ok(()),
+            Event::Estimated(_) | Event::Continued { .. } | Event::ThinkingEnded { .. } | Event::Rewound { .. } => {
+                Ok(())
+            }
+            Event::Kept { state, message } => {
+                self.channel = None;
+                let error = if matches!(state, KeptState::Told | KeptState::Resumed) {
+                    ""
+                } else {
+                    "Error: "
+                };
+                self.say(&format!("{error}{message}"))
+            }
             Event::PlanFailed { message } | Event::Refused { message } | Event::Failed { message } => {
                 self.channel = None;
                 self.say(&format!("Error: {message}"))

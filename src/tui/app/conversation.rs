@@ -60,6 +60,8 @@ impl App {
             Event::Refused { message } => self.refused(message),
             Event::Estimated(estimated) => return self.estimated(estimated),
             Event::Continued { .. } => self.continued(),
+            Event::Rewound { turn } => self.rewound(turn),
+            Event::Kept { state, message } => self.kept(state, &message),
             Event::ThinkingEnded { by } => {
                 let why = match by {
                     Ending::Budget => "the thinking was ended: its budget is used up",
@@ -102,6 +104,7 @@ impl App {
         let effects = self.plans_are_void();
         self.take_documents(documents);
         self.take_pack(documents);
+        self.link_all();
         if documents.files == 0 && documents.skipped.is_empty() && documents.notes.is_empty() {
             self.notice(Level::Info, "no documents; /load PATH loads some");
             return effects;
@@ -252,7 +255,7 @@ impl App {
         }
     }
 
-    fn close_reply(&mut self) -> Option<Reply> {
+    pub(super) fn close_reply(&mut self) -> Option<Reply> {
         let mut reply = self.reply.take()?;
         self.seal(&mut reply);
         Some(reply)

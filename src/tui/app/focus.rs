@@ -37,6 +37,7 @@ impl App {
     /// Whether a line is being written that is not the question.
     pub(super) fn is_prompting(&self) -> bool {
         self.palette.is_some()
+            || self.picker.is_some()
             || self.search.is_prompting()
             || self.viewer.as_ref().is_some_and(Viewer::is_prompting)
             || (self.viewer.is_none()
@@ -52,6 +53,9 @@ impl App {
     pub(in crate::tui) fn contexts(&self) -> Vec<Context> {
         if self.help.is_some() {
             return vec![Context::Help, Context::Global];
+        }
+        if self.picker.is_some() && self.palette.is_none() {
+            return vec![Context::Sessions, Context::Prompt, Context::Global];
         }
         if self.is_prompting() {
             let of_search = (self.palette.is_none() && self.search.is_prompting()).then_some(Context::Search);

@@ -92,6 +92,9 @@ impl App {
         if self.palette.is_some() {
             return self.palette_action(action);
         }
+        if self.picker.is_some() {
+            return self.pick(action);
+        }
         if self.search_action(action) || self.compare_action(action) || self.ledger_action(action) {
             return Vec::new();
         }
@@ -113,7 +116,7 @@ impl App {
         if let Some(viewer) = self
             .viewer
             .as_mut()
-            .filter(|_| self.help.is_none() && self.palette.is_none())
+            .filter(|_| self.help.is_none() && self.palette.is_none() && self.picker.is_none())
         {
             match text {
                 Some(text) if viewer.is_prompting() => viewer.write(text),
@@ -129,6 +132,8 @@ impl App {
         if self.help.is_some() {
         } else if let Some(palette) = &mut self.palette {
             palette.write(text);
+        } else if self.picker.is_some() {
+            self.write_to_picker(text);
         } else if self.search.is_prompting() {
             self.write_search(text);
         } else if self.focus == Focus::Documents && self.documents.is_filtering() {
@@ -143,7 +148,11 @@ impl App {
 
     pub(super) fn paste(&mut self, text: &str) {
         self.help = None;
-        if let Some(viewer) = self.viewer.as_mut().filter(|viewer| viewer.is_prompting()) {
+        if let Some(viewer) = self
+            .viewer
+            .as_mut()
+            .filter(|viewer| self.picker.is_none() && viewer.is_prompting())
+        {
             viewer.write(text);
             return;
         }
@@ -184,6 +193,13 @@ impl App {
             Action::Complete => self.completion.offer_again(),
             Action::Cancel if self.focus == Focus::Conversation && self.transcript.drop_selection() => {}
             Action::Cancel => return self.cancel(),
+            Action::Branches => self.branches(),
+            Action::Sessions => return self.open_sessions(),
+            Action::Resume => return self.resume(argument),
+            Action::RenameSession => return self.rename_session(argument),
+            Action::TagSession => return self.tag_session(argument),
+            Action::Rewind => return self.rewind(argument),
+            Action::Fork => return self.fork(argument),
             Action::Retry => return self.retry(argument),
             Action::EditQuestion => self.edit_question(argument),
             Action::AnswerNow => return self.answer_now(),
@@ -204,6 +220,10 @@ impl App {
             Action::Accept
             | Action::SearchScope
             | Action::SearchScopeBack
+            | Action::PickTitle
+            | Action::PickTags
+            | Action::PickDelete
+            | Action::PickUndo
             | Action::LedgerSort
             | Action::LedgerReverse
             | Action::LedgerMark

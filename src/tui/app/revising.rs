@@ -26,6 +26,8 @@ pub struct Revising {
     pub asked: Option<(Wanted, Estimated)>,
     /// What has been sent off.
     sent: Option<Wanted>,
+    /// The turn that the conversation was taken back to, until the next question; 0 is before the first.
+    back: Option<usize>,
 }
 
 /// A question that was put to the model.
@@ -49,6 +51,29 @@ pub struct Wanted {
 impl Revising {
     fn turn(&self, number: usize) -> Option<&Put> {
         self.turns.iter().rfind(|put| put.turn == number)
+    }
+
+    /// The turn that the conversation stands at, if it does at one.
+    pub fn standing(&self) -> Option<usize> {
+        match self.back {
+            Some(turn) => Some(turn).filter(|&turn| turn > 0),
+            None => self.turns.last().map(|put| put.turn),
+        }
+    }
+
+    /// The turn before one; 0 is none.
+    pub fn before(&self, turn: usize) -> usize {
+        self.turn(turn).and_then(|put| put.parent).unwrap_or(0)
+    }
+
+    /// Whether one can go back to it.
+    pub fn has(&self, turn: usize) -> bool {
+        turn == 0 || self.turn(turn).is_some()
+    }
+
+    /// All turns with those before them and what was asked, in their order.
+    pub fn tree(&self) -> impl Iterator<Item = (usize, Option<usize>, &str)> {
+        self.turns.iter().map(|put| (put.turn, put.parent, &*put.text))
     }
 
     /// The blocks of a question with its reply: the first, and the first of the next one, if there is one.
@@ -93,12 +118,13 @@ impl Revising {
 impl App {
     /// Takes note of a question that is on its way, and shows as past what is no part of the conversation any more.
     pub(super) fn put(&mut self, question: &Question, block: BlockId, text: String) {
-        let turns = &mut self.revising.turns;
+        let turns = &self.revising.turns;
         let last = turns.last().map(|put| put.turn);
         let parent = match question.revises {
             Some(revised) => turns.iter().rfind(|put| put.turn == revised).and_then(|put| put.parent),
-            None => last,
+            None => self.revising.standing(),
         };
+        self.revising.back = None;
         let again = question
             .revises
             .and_then(|revised| self.revising.turn(revised))
@@ -125,7 +151,7 @@ impl App {
     /// Of all turns those are past that do not lead to the last one.
     fn mark_past(&mut self) {
         let turns = &self.revising.turns;
-        let mut standing = turns.last().map(|put| put.turn);
+        let mut standing = self.revising.standing();
         let mut end = self.transcript.blocks().len();
         let mut ranges = Vec::new();
         for put in turns.iter().rev() {
@@ -139,6 +165,12 @@ impl App {
         for (range, past) in ranges {
             self.transcript.set_past(range, past);
         }
+    }
+
+    /// The conversation stands after this turn again.
+    pub(super) fn go_back_to(&mut self, turn: usize) {
+        self.revising.back = Some(turn);
+        self.mark_past();
     }
 
     /// The turn that `argument` names; without it the one that is being read, or else the last.

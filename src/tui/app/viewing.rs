@@ -165,7 +165,7 @@ impl App {
 
     /// A digit of a line number, or Esc that forgets it; whether it was one.
     pub(super) fn viewer_digit(&mut self, chord: Chord) -> bool {
-        let covered = self.help.is_some() || self.palette.is_some();
+        let covered = self.help.is_some() || self.palette.is_some() || self.picker.is_some();
         let Some(viewer) = self.viewer.as_mut().filter(|viewer| !covered && !viewer.is_prompting()) else {
             return false;
         };

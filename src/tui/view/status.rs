@@ -25,7 +25,10 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let room = usize::from(area.width);
     let model = app.setup.model.clone();
-    let phase = phase(app);
+    let phase = match app.unkept() {
+        Some(why) => format!("{why}{SEPARATOR}{}", phase(app)),
+        None => phase(app),
+    };
     let place = app.setup.placement.clone();
     let (parts, context, short_context) = context(app);
     let (next, short_next) = next_question(app);
