@@ -40,7 +40,7 @@ fn main() {
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let version = Command::new(compiler).arg("-vV").output();
     hash.part(&version.map(|output| output.stdout).unwrap_or_default());
-    println!("cargo::rustc-env=THUNDERHEAD_NUMERICS={:032x}", hash.0);
+    println!("cargo::rustc-env=NUMERICS_OF_BUILD={:032x}", hash.0);
 }
 
 fn files_in(path: &Path, files: &mut Vec<PathBuf>) {

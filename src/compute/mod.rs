@@ -46,7 +46,7 @@ pub struct Tile<'a> {
 pub const KV_BLOCK: usize = 256;
 
 /// What the numbers of this build depend on: its sources, dependencies, compiler and target, as a hash (`build.rs`).
-const BUILD: &str = env!("THUNDERHEAD_NUMERICS");
+const BUILD: &str = env!("NUMERICS_OF_BUILD");
 
 /// Keys and values of one block of one layer, as they were when it was taken: what is done to the cache afterwards does not show.
 pub trait KvBlock: Send + Sync {
