@@ -476,6 +476,16 @@ fn finished(output: &Output) -> Vec<Value> {
     events.filter(|event: &Value| event["type"] == "finished").collect()
 }
 
+/// Id, probability and entropy of each.
+fn tokens(output: &Output) -> Vec<Value> {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let tokens = events.filter(|event| event["type"] == "token");
+    tokens
+        .map(|token| serde_json::json!([token["id"], token["probability"], token["entropy"]]))
+        .collect()
+}
+
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
@@ -513,14 +523,6 @@ fn the_program_reads_nothing_twice() {
     assert_eq!(second[1]["cached_tokens"], all, "and nothing but the question is read");
 
     // The same question in the same words: the reply begins at once, and is the same.
-    let tokens = |output: &Output| -> Vec<Value> {
-        let text = std::str::from_utf8(&output.stdout).unwrap();
-        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let tokens = events.filter(|event| event["type"] == "token");
-        tokens
-            .map(|token| serde_json::json!([token["id"], token["probability"], token["entropy"]]))
-            .collect()
-    };
     let (once, again) = (ask(question, &["--snapshots", "off"]), ask(question, &[]));
     assert_eq!(tokens(&once), tokens(&again));
     assert_eq!(number(&finished(&once)[0]["restored_tokens"]), 0);
@@ -544,6 +546,62 @@ fn the_program_reads_nothing_twice() {
     // Another type of keys and values has numbers of its own.
     let other = finished(&ask(question, &["--kv-cache", "f32"]));
     assert_eq!(number(&other[0]["cached_tokens"]), 0);
+}
+
+/// Three programs at once, and programs that are killed wherever they are: after each line that they print.
+#[cfg(unix)]
+#[test]
+fn others_at_work_and_killed_ones_harm_nothing() {
+    use std::io::{BufRead, BufReader};
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let text: String = (0..900)
+        .map(|i| format!("const ITEM_{i} = {};\n", i * 37 % 1000))
+        .collect::<Vec<_>>()
+        .concat();
+    std::fs::write(folder.join("items.js"), text).unwrap();
+    let start_with = |question: &str, snapshots: &str| {
+        Process::new(env!("CARGO_BIN_EXE_thunderhead"))
+            .args([
+                "ask",
+                "--json",
+                "--draft",
+                "0",
+                "--tile",
+                "256",
+                "--snapshots",
+                snapshots,
+            ])
+            .args(["-p", question, "items.js"])
+            .env("THUNDERHEAD_CACHE", folder.join("cache"))
+            .env("THUNDERHEAD_CONFIG", "")
+            .current_dir(folder)
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let start = |question: &str| start_with(question, "auto");
+    let question = "What is `ITEM_500` set to?";
+    for lines in 0..40 {
+        let mut child = start(question);
+        let out = BufReader::new(child.stdout.take().unwrap());
+        // Everything up to there has happened.
+        let _ = out.lines().take(lines).count();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let children = ["ITEM_1", "ITEM_2", "ITEM_3"].map(|name| start(&format!("What is `{name}` set to?")));
+    let outputs = children.map(|child| child.wait_with_output().unwrap());
+    let totals = outputs
+        .each_ref()
+        .map(|output| number(&finished(output)[0]["prompt_tokens"]));
+    assert_eq!(thunderhead(folder, &["cache", "verify"]).status.code(), Some(0));
+    let again = start(question).wait_with_output().unwrap();
+    assert_eq!(number(&finished(&again)[0]["cached_tokens"]), totals[0]);
+    let straight = start_with(question, "off").wait_with_output().unwrap();
+    assert_eq!(number(&finished(&straight)[0]["restored_tokens"]), 0);
+    assert_eq!(tokens(&again), tokens(&straight), "bit for bit");
 }
 
 #[test]

@@ -209,18 +209,15 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
     let name = checkpoint.name.clone();
     let model = config.model.clone();
     let snapshots = kept(config)?;
-    let keeping = match &snapshots {
-        Some(snapshots) => Some((
-            snapshots.clone(),
-            Identity {
-                fingerprint: checkpoint.fingerprint()?,
-                name: name.clone(),
-            },
-        )),
-        None => None,
-    };
+    let (keeping, called) = (snapshots.clone(), name.clone());
     let start_engine = move |events: EngineEvents| -> Result<Box<dyn Submit>, ComputeError> {
         let network = network(&model, &checkpoint)?;
+        // Without knowing which checkpoint it is nothing can be kept of it.
+        let keeping = keeping.and_then(|snapshots| {
+            let fingerprint = checkpoint.fingerprint().ok()?;
+            let name = called;
+            Some((snapshots, Identity { fingerprint, name }))
+        });
         let vocabulary = Vocabulary {
             tokenizer: engine_tokenizer,
             eos,

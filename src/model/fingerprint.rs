@@ -5,6 +5,8 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use rayon::prelude::*;
+
 use super::{Checkpoint, ModelError, TensorView};
 
 /// Weights of at most so many bytes are read whole.
@@ -23,21 +25,30 @@ pub(super) fn of(checkpoint: &Checkpoint, mut files: Vec<PathBuf>) -> Result<[u8
     // A checkpoint can be used by ids without one.
     let tokenizer = checkpoint.tokenizer().map(|tokenizer| tokenizer.fingerprint());
     hasher.update(&tokenizer.unwrap_or_default());
+    let mut tensors = Vec::new();
     let walked = checkpoint.weights.clone().try_map(|tensor, role| {
-        hasher.update(format!("{role:?} {:?} {:?};", tensor.dtype(), tensor.shape()).as_bytes());
-        if whole {
-            hasher.update(tensor.bytes());
-        } else {
-            hasher.update(&(tensor.bytes().len() as u64).to_le_bytes());
-            for piece in pieces(&tensor) {
-                hasher.update(piece);
-            }
-        }
+        tensors.push((tensor, role));
         Ok::<_, Infallible>(())
     });
     match walked {
         Ok(_) => {}
         Err(never) => match never {},
+    }
+    let hashed = tensors.par_iter().map(|(tensor, role)| {
+        let mut hasher = blake3::Hasher::new();
+        let (bytes, shape) = (tensor.bytes(), tensor.shape());
+        hasher.update(format!("{role:?} {:?} {shape:?} {};", tensor.dtype(), bytes.len()).as_bytes());
+        if whole {
+            hasher.update(bytes);
+        } else {
+            for piece in pieces(tensor) {
+                hasher.update(piece);
+            }
+        }
+        hasher.finalize()
+    });
+    for hash in hashed.collect::<Vec<_>>() {
+        hasher.update(hash.as_bytes());
     }
     if !whole {
         files.sort();

@@ -176,6 +176,31 @@ mod tests {
         }
     }
 
+    /// Where the type of pages changes.
+    #[test]
+    fn long_caches_are_kept_too() {
+        let spec = spec(1, 2);
+        let mut cache = KvCache::new(&spec, KvType::Auto);
+        let tokens = KvType::LONG + PAGE + 7;
+        push(&mut cache, 2, 0..tokens);
+        let first = KvType::LONG / PAGE - 1;
+        let kept: Vec<Vec<u8>> = (first..tokens.div_ceil(PAGE)).map(|page| bytes(&cache, page)).collect();
+        let sizes: Vec<usize> = (first..)
+            .map(|page| page_bytes(&spec, KvType::Auto, page * PAGE))
+            .take(3)
+            .collect();
+        assert_eq!(kept.iter().map(Vec::len).collect::<Vec<_>>(), sizes);
+        assert_ne!(sizes[0], sizes[1]);
+        let mut again = cache.first_pages(first).unwrap();
+        let blocks: Vec<&[u8]> = kept.iter().map(Vec::as_slice).collect();
+        extend(&mut again, &blocks, tokens).unwrap();
+        push(&mut cache, 2, 0..PAGE);
+        push(&mut again, 2, 0..PAGE);
+        for page in first..cache.len().div_ceil(PAGE) {
+            assert_eq!(bytes(&cache, page), bytes(&again, page));
+        }
+    }
+
     #[test]
     fn what_does_not_fit_changes_nothing() {
         let spec = spec(1, 4);

@@ -305,8 +305,7 @@ fn faults() -> impl Strategy<Value = Fault> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 300 } else { 3000 }))]
-
+    // `PROPTEST_CASES` says how many.
     /// Whatever goes wrong in whichever order, what is restored is what was kept (asserted in `restore`), and once nothing goes
     /// wrong any more everything is kept and restored.
     #[test]
