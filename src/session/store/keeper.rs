@@ -41,6 +41,9 @@ impl Default for Pace {
     }
 }
 
+/// How often it is tried to write what is held when the program ends.
+const LAST_ATTEMPTS: usize = 8;
+
 enum Job {
     Request(Request),
     Event(Box<Event>),
@@ -444,7 +447,14 @@ impl Log {
 
     /// Writes what is left, and closes the session if that was wanted.
     fn finish(mut self, jobs: &Receiver<Job>) -> Result<bool, String> {
-        self.retry();
+        // Room may come yet; who leaves waits a little for it.
+        for _ in 0..LAST_ATTEMPTS {
+            self.retry();
+            if !self.waiting {
+                break;
+            }
+            thread::sleep(self.pace.retry);
+        }
         if !self.open.past.is_asked && !self.asked_now {
             // Nobody would look for it.
             let _ = std::fs::remove_dir_all(&self.open.folder);
