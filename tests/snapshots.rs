@@ -575,6 +575,7 @@ fn others_at_work_and_killed_ones_harm_nothing() {
             .args(["-p", question, "items.js"])
             .env("THUNDERHEAD_CACHE", folder.join("cache"))
             .env("THUNDERHEAD_CONFIG", "")
+            .env("THUNDERHEAD_SESSIONS_KEEP", "false")
             .current_dir(folder)
             .stdin(std::process::Stdio::null())
             .stdout(std::process::Stdio::piped())
