@@ -26,6 +26,15 @@ struct State {
     /// Everything the program wrote.
     raw: Vec<u8>,
     closed: bool,
+    link: Link,
+}
+
+/// How the output comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    AtOnce,
+    /// Some 6,000 bytes a second, as over a bad line.
+    Slow,
 }
 
 pub struct Session {
@@ -78,6 +87,7 @@ impl Session {
                 terminal,
                 raw: Vec::new(),
                 closed: false,
+                link: Link::AtOnce,
             }),
             changed: Condvar::new(),
         });
@@ -129,6 +139,15 @@ impl Session {
     /// Whether the program has written these bytes in a row.
     pub fn has_written(&self, bytes: &[u8]) -> bool {
         self.shared.lock().raw.windows(bytes.len()).any(|w| w == bytes)
+    }
+
+    /// How much the program has written, as far as it has come through.
+    pub fn written(&self) -> usize {
+        self.shared.lock().raw.len()
+    }
+
+    pub fn set_link(&self, link: Link) {
+        self.shared.lock().link = link;
     }
 
     /// Row and column, from 0.
@@ -259,7 +278,14 @@ impl Shared {
     fn feed(&self, mut reader: impl Read) {
         let mut bytes = [0; 4096];
         loop {
-            let read = reader.read(&mut bytes).unwrap_or(0);
+            let room = if self.lock().link == Link::Slow {
+                // The line's rate; nothing is waited for here.
+                thread::sleep(Duration::from_millis(10));
+                64
+            } else {
+                bytes.len()
+            };
+            let read = reader.read(&mut bytes[..room]).unwrap_or(0);
             let mut state = self.lock();
             state.terminal.process(&bytes[..read]);
             state.raw.extend_from_slice(&bytes[..read]);

@@ -1,6 +1,6 @@
 //! Recorded sessions, and turns that are had again.
 
-use super::emulator::Session;
+use super::emulator::{Link, Session};
 use super::{QUESTION, ask, documents, ready, start};
 
 fn open(arguments: &[&str]) -> Session {
@@ -39,6 +39,29 @@ fn a_session_is_played_as_it_came_and_can_be_stopped() {
     session.wait_for("an end", |screen| {
         screen.contains("cancelled; what was written is kept") && screen.contains("ready")
     });
+    session.send("/quit\r");
+    assert_eq!(session.wait(), 0);
+}
+
+/// Frames that a slow line cannot take are not drawn, rather than queued: what a key does is on its way after what the
+/// terminal's own buffer holds, however long the stream has gone on.
+#[test]
+fn over_a_slow_line_keys_do_not_wait_for_the_stream() {
+    let mut session = open(&["--speed", "40", "eighty-days"]);
+    session.set_link(Link::Slow);
+    session.wait_for("thinking under way", |screen| {
+        screen.contains("▾ thinking") && screen.contains("2,0")
+    });
+    for (key, what) in [("\u{1b}OP", "send the question"), ("\u{1b}", "▾ thinking")] {
+        let before = session.written();
+        session.send(key);
+        session.wait_for(what, |screen| {
+            screen.contains(what) && (key.len() > 1) == screen.contains("send the question")
+        });
+        let bytes = session.written() - before;
+        assert!(bytes < 20_000, "{bytes} bytes before {what:?}");
+    }
+    session.set_link(Link::AtOnce);
     session.send("/quit\r");
     assert_eq!(session.wait(), 0);
 }
