@@ -50,9 +50,9 @@ fn over_a_slow_line_keys_do_not_wait_for_the_stream() {
     let mut session = open(&["--speed", "40", "eighty-days"]);
     session.set_link(Link::Slow);
     session.wait_for("thinking under way", |screen| {
-        screen.contains("▾ thinking") && screen.contains("2,0")
+        screen.contains("· thinking ·") && screen.contains("▾ │")
     });
-    for (key, what) in [("\u{1b}OP", "send the question"), ("\u{1b}", "▾ thinking")] {
+    for (key, what) in [("\u{1b}OP", "send the question"), ("\u{1b}", "▾ │")] {
         let before = session.written();
         session.send(key);
         session.wait_for(what, |screen| {

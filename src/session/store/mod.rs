@@ -1,12 +1,14 @@
 //! The sessions of a person: a folder each, with its log in it.
 //!
-//!     ~/.local/share/thunderhead/sessions/
-//!         20261128-032014-7f3a/
-//!             events.jsonl    the record, which is only ever appended to
-//!             damaged-1       what stood behind the last whole line when the session was opened again
-//!             lock            held by the process that goes on with it
-//!         trash/              sessions that were deleted, until they are brought back or purged
-//!         index.sqlite        what is found by searching; made again if it is not there
+//! ```text
+//! ~/.local/share/thunderhead/sessions/
+//!     20261128-032014-7f3a/
+//!         events.jsonl    the record, which is only ever appended to
+//!         damaged-1       what stood behind the last whole line when the session was opened again
+//!         lock            held by the process that goes on with it
+//!     trash/              sessions that were deleted, until they are brought back or purged
+//!     index.sqlite        what is found by searching; made again if it is not there
+//! ```
 //!
 //! Files: `journal` (appending), `lock`, `keeper` (a conversation that is kept as it goes), `fork` (a session that parts from
 //! another), `index` (finding one).
