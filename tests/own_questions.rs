@@ -153,12 +153,14 @@ fn place(folder: &Path, line: &str) -> (String, usize) {
     found.remove(0)
 }
 
-/// What is asked about: all of the source but the rooms nearest to the person, with which it is too long for the model's context.
+/// What is asked about: all of the source but some rooms that no question is about: with them it is too long for the model's context.
 fn rooms(root: &Path) -> Vec<PathBuf> {
     let all = std::fs::read_dir(root.join("src")).unwrap();
-    let rooms = all
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| !["tui", "cli", "session"].iter().any(|room| path.ends_with(room)));
+    let rooms = all.map(|entry| entry.unwrap().path()).filter(|path| {
+        !["tui", "session", "bench", "convert"]
+            .iter()
+            .any(|room| path.ends_with(room))
+    });
     let mut rooms: Vec<PathBuf> = rooms.collect();
     rooms.sort();
     rooms
