@@ -104,3 +104,17 @@ fn what_does_not_fit_is_said_with_the_numbers() {
     assert_eq!(pack(folder.path(), &["nowhere"]).status.code(), Some(4));
     assert_eq!(pack(folder.path(), &[]).status.code(), Some(2));
 }
+
+#[test]
+fn what_the_readme_opens_fits() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let command = "cargo run --release -- ";
+    let line = readme.lines().find_map(|line| line.trim().strip_prefix(command));
+    let arguments: Vec<&str> = line.unwrap().split_whitespace().collect();
+    let output = pack(root, &[&["--json"], &arguments[..]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["fits"], true);
+    assert!(report["tokens"].as_u64() > Some(100_000), "{}", report["tokens"]);
+}

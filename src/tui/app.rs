@@ -295,6 +295,8 @@ pub struct App {
 
 /// How long a first Ctrl-C is remembered.
 const LEAVING: Duration = Duration::from_secs(2);
+/// How long it is told what came of a key.
+const SAID: Duration = Duration::from_secs(4);
 /// How often what is live is drawn again.
 const BEAT: Duration = Duration::from_millis(100);
 /// Source wrapped again between two frames after a change of width.
@@ -557,7 +559,7 @@ impl App {
         self.linker.pack()
     }
 
-    /// What has been done out of sight.
+    /// What came of a key, for a while.
     pub(super) fn said(&self) -> Option<&str> {
         self.said.as_ref().map(|(_, said)| &**said)
     }
@@ -565,6 +567,17 @@ impl App {
     /// Whether another Ctrl-C leaves.
     pub(super) fn is_leaving(&self) -> bool {
         self.leaving.is_some()
+    }
+
+    /// Says what came of a key on the line above what is written, for a while: it is no part of the conversation. Where the line is too
+    /// short for it, it becomes one.
+    fn tell(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if super::text::width(&text) <= view::rule::room(self) {
+            self.said = Some((self.now + SAID, text));
+        } else {
+            self.notice(Level::Info, text);
+        }
     }
 
     fn notice(&mut self, level: Level, text: impl Into<String>) {

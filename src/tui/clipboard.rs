@@ -312,19 +312,11 @@ impl std::fmt::Display for Copied {
         match self {
             Self::Taken { characters, by } => match by.keeper {
                 Keeper::Clipboard => write!(f, "copied {} to the clipboard", counted(characters)),
-                Keeper::Tmux => write!(
-                    f,
-                    "copied {} to tmux, which passes them to the terminal; whether that took them cannot be known",
-                    counted(characters)
-                ),
+                Keeper::Tmux => write!(f, "copied {} to tmux, for its terminal too", counted(characters)),
             },
             Self::NotTaken { reason, .. } => write!(f, "no program took what was copied ({reason})"),
             Self::Sent { characters, bytes } => {
-                write!(
-                    f,
-                    "sent {} to the terminal (OSC 52); whether it took them cannot be known",
-                    counted(characters)
-                )?;
+                write!(f, "sent {} to the terminal to copy", counted(characters))?;
                 if *bytes > EVERYWHERE {
                     write!(f, ", and some take no more than {} bytes", number(EVERYWHERE))?;
                 }
@@ -418,10 +410,7 @@ mod tests {
             "not copied: 786,433 bytes are more than the 786,432 that can be sent to a terminal"
         );
         let told = |text: &str| Copied::sent(text).to_string();
-        assert_eq!(
-            told("e\u{301}👩‍👩‍👧"),
-            "sent 2 characters to the terminal (OSC 52); whether it took them cannot be known"
-        );
+        assert_eq!(told("e\u{301}👩‍👩‍👧"), "sent 2 characters to the terminal to copy");
         assert!(told(&"x".repeat(EVERYWHERE + 1)).ends_with("some take no more than 74,994 bytes"));
     }
 

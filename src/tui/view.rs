@@ -14,6 +14,7 @@ pub mod hints;
 mod palette;
 pub mod plan;
 mod progress;
+pub mod rule;
 mod search;
 pub mod sessions;
 mod status;
@@ -23,8 +24,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::app::{App, Focus};
-use super::format;
-use super::text::{clip, print, width};
+use super::text::{clip, print};
 use super::theme::Part;
 
 /// Queued questions that are shown.
@@ -251,7 +251,7 @@ fn draw_below(app: &mut App, area: Rect, buf: &mut Buffer) -> Option<Position> {
     draw_queue(app, areas.queue, buf);
     plan::draw(app, areas.plan, buf);
     progress::draw(app, areas.progress, buf);
-    draw_rule(app, &areas, buf);
+    rule::draw(app, &areas, buf);
     search::draw_pill(app, &areas, buf);
     let cursor = (!areas.composer.is_empty()).then(|| composer::draw(app, areas.composer, buf));
     status::draw(app, areas.status, buf);
@@ -379,91 +379,4 @@ fn draw_queue(app: &App, area: Rect, buf: &mut Buffer) {
         let text = clip(&format!("⋯ queued: {line}{more}"), usize::from(area.width));
         print(buf, row.x, row.y, row.width, &text, app.setup.theme.style(Part::Detail));
     }
-}
-
-/// The line above the composer; filled as far as the work is done, with the pill at its right.
-fn draw_rule(app: &mut App, areas: &Areas, buf: &mut Buffer) {
-    let area = areas.rule;
-    let theme = &app.setup.theme;
-    if !area.is_empty() {
-        let wide = usize::from(area.width);
-        let filled = progress::share(app)
-            .map_or(0, |share| (share * wide as f64).round() as usize)
-            .min(wide);
-        let x = print(
-            buf,
-            area.x,
-            area.y,
-            area.width,
-            &"━".repeat(filled),
-            theme.style(Part::Bar),
-        );
-        print(
-            buf,
-            x,
-            area.y,
-            area.width,
-            &"─".repeat(wide - filled),
-            theme.style(Part::Rule),
-        );
-    }
-    if let Some(mode) = composer::mode(app).filter(|_| area.width > PROMPT_FROM) {
-        let x = area.x + 2;
-        print(buf, x, area.y, area.right() - x, &mode, theme.style(Part::StatusStrong));
-    }
-    if let (Some(pill), Some(text)) = (pill_area(app, areas), pill(app)) {
-        if let Some(said) = app.said().filter(|_| !area.is_empty()) {
-            let room = (pill.x - area.x).saturating_sub(2);
-            let said = clip(&format!(" {said} "), usize::from(room));
-            print(
-                buf,
-                area.x + 1,
-                area.y,
-                room,
-                &said,
-                app.setup.theme.style(Part::Notice),
-            );
-        }
-        print(
-            buf,
-            pill.x,
-            pill.y,
-            pill.width,
-            &text,
-            app.setup.theme.style(Part::Pill),
-        );
-    }
-}
-
-/// ` ↓ 12 new lines · End `
-fn pill(app: &mut App) -> Option<String> {
-    let unseen = app.transcript.unseen();
-    if app.transcript.is_following() || app.transcript.shows_end() {
-        return None;
-    }
-    Some(match unseen {
-        Some(0) | None => " ↓ End ".to_owned(),
-        Some(new) => format!(" ↓ {} · End ", format::counted(new, "new line")),
-    })
-}
-
-/// Where the pill is: on the rule, or on the last row of the transcript if there is no rule.
-pub fn pill_area(app: &mut App, areas: &Areas) -> Option<Rect> {
-    let text = pill(app)?;
-    let line = if areas.rule.is_empty() {
-        areas.transcript
-    } else {
-        areas.rule
-    };
-    if line.is_empty() {
-        return None;
-    }
-    let wide = (width(&text) as u16).min(line.width);
-    let x = line.right() - wide - u16::from(line.width > wide + 2) * 2;
-    Some(Rect {
-        x,
-        y: line.bottom() - 1,
-        width: wide,
-        height: 1,
-    })
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::super::activity::Phase;
 use super::super::format;
 use super::super::notify::Notification;
-use super::super::transcript::Level;
 use super::{App, Effect, Input};
 use crate::trace::Channel;
 
@@ -88,7 +87,7 @@ impl App {
         } else {
             format!("when something took {after} s and you look elsewhere, the terminal tells it")
         };
-        self.notice(Level::Info, text);
+        self.tell(text);
     }
 
     /// What the terminal is called while this goes on; it changes with the work, not with the time.

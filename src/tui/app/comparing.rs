@@ -33,7 +33,7 @@ impl App {
         };
         match two {
             Some((left, right)) => self.compare_blocks(left, right),
-            None => self.notice(Level::Info, "there are no two thoughts to compare yet"),
+            None => self.tell("there are no two thoughts to compare yet"),
         }
         Vec::new()
     }

@@ -148,7 +148,7 @@ impl App {
         } else {
             "vim's keys are off"
         };
-        self.notice(Level::Info, text);
+        self.tell(text);
     }
 
     /// What the cursor looks like.

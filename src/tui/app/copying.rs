@@ -1,14 +1,9 @@
 //! What is copied, and saying what came of it.
 
-use std::time::Duration;
-
 use super::super::clipboard::Copied;
 use super::super::transcript::BlockId;
 use super::super::transcript::Level;
 use super::{App, Effect, Focus};
-
-/// How long it is told, to who does not see the end of the conversation, what came of copying.
-const SAID: Duration = Duration::from_secs(4);
 
 impl App {
     /// `/copy WHAT`
@@ -112,23 +107,22 @@ impl App {
         match text.map(|text| super::super::text::clean(&text)) {
             Some(text) if !text.is_empty() => vec![Effect::Copy(text)],
             _ => {
-                self.notice(Level::Info, otherwise);
+                self.tell(otherwise);
                 Vec::new()
             }
         }
     }
 
     pub(super) fn copied(&mut self, copied: Copied) -> Vec<Effect> {
-        let level = match copied {
-            Copied::Taken { .. } | Copied::Sent { .. } | Copied::NotTaken { .. } => Level::Info,
-            Copied::TooLong { .. } => Level::Error,
-        };
         let told = copied.to_string();
-        self.said = Some((self.now + SAID, told.clone()));
-        self.notice(level, told);
         match copied {
-            Copied::NotTaken { text, .. } => vec![Effect::SendCopy(text)],
-            _ => Vec::new(),
+            Copied::Taken { .. } | Copied::Sent { .. } => self.tell(told),
+            Copied::NotTaken { text, .. } => {
+                self.notice(Level::Info, told);
+                return vec![Effect::SendCopy(text)];
+            }
+            Copied::TooLong { .. } => self.notice(Level::Error, told),
         }
+        Vec::new()
     }
 }

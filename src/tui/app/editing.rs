@@ -31,7 +31,7 @@ impl App {
             }
         };
         let Some(block) = block else {
-            self.notice(Level::Info, "nothing has been said yet");
+            self.tell("nothing has been said yet");
             return Vec::new();
         };
         let name = if answers(&block.kind) {
@@ -48,7 +48,7 @@ impl App {
         if let Some(text) = text {
             return look("segment.md", text);
         }
-        self.notice(Level::Info, "there is no segment of a thought to read");
+        self.tell("there is no segment of a thought to read");
         Vec::new()
     }
 

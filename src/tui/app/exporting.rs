@@ -35,7 +35,7 @@ impl App {
         };
         let text = export::text(&blocks, form);
         if text.is_empty() {
-            self.notice(Level::Info, "nothing has been said yet");
+            self.tell("nothing has been said yet");
             return Vec::new();
         }
         vec![Effect::Write(Writing {

@@ -367,7 +367,7 @@ impl App {
             }
             Action::Expand => {
                 if !self.composer.expand() {
-                    self.notice(Level::Info, "there is no large paste at the cursor");
+                    self.tell("there is no large paste at the cursor");
                 }
             }
             Action::SearchHistory => self.search_history(),

@@ -144,7 +144,7 @@ impl App {
         } else if self.completion_click(at) || self.documents_click(at, &areas) {
         } else if self.composer_press(at, &areas, unit) {
             self.pointer.held = Some(Held::Field);
-        } else if view::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
+        } else if view::rule::pill_area(self, &areas).is_some_and(|pill| pill.contains(at)) {
             self.transcript.follow();
         } else if areas.transcript.contains(at) {
             let (column, row) = within(areas.transcript, at);

@@ -2,7 +2,6 @@
 
 use ratatui::layout::Position;
 
-use super::super::transcript::Level;
 use super::super::view;
 use super::{App, Focus};
 
@@ -44,10 +43,8 @@ impl App {
         let (documents, inspector) = view::side_widths(self);
         let pane = match (documents, inspector) {
             (0, 0) => {
-                return self.notice(
-                    Level::Info,
-                    "there is no pane beside the conversation; Alt-1 and Alt-3 show one, if there is room",
-                );
+                return self
+                    .tell("there is no pane beside the conversation; Alt-1 and Alt-3 show one, if there is room");
             }
             (_, 0) => Focus::Documents,
             (0, _) => Focus::Inspector,

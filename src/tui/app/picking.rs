@@ -212,7 +212,7 @@ impl App {
             .map(|(turn, parent, text)| (turn, parent, title_of(text)))
             .collect();
         if turns.is_empty() {
-            self.notice(Level::Info, "nothing has been asked yet");
+            self.tell("nothing has been asked yet");
             return;
         }
         let mut standing = Vec::new();

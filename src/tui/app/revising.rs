@@ -326,14 +326,14 @@ impl App {
         if self.reply.as_ref().is_some_and(|reply| !reply.is_answering()) {
             return vec![Effect::AnswerNow];
         }
-        self.notice(Level::Info, "nothing is being thought that could be ended");
+        self.tell("nothing is being thought that could be ended");
         Vec::new()
     }
 
     /// Goes on with the last reply.
     pub(super) fn continue_reply(&mut self) -> Vec<Effect> {
         if self.reply.is_some() {
-            self.notice(Level::Info, "the reply is still being written");
+            self.tell("the reply is still being written");
             return Vec::new();
         }
         vec![Effect::Continue]

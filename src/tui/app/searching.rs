@@ -2,7 +2,6 @@
 
 use super::super::command::Action;
 use super::super::search::{Hit, Scope};
-use super::super::transcript::Level;
 use super::super::viewer::{Step, Text, Viewer};
 use super::{App, Focus};
 
@@ -66,7 +65,7 @@ impl App {
         if self.search.is_active() {
             self.search.step(&mut self.transcript, forward);
         } else {
-            self.notice(Level::Info, "nothing is being searched for; / searches");
+            self.tell("nothing is being searched for; / searches");
         }
     }
 

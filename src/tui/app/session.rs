@@ -67,7 +67,7 @@ impl App {
     /// `/rewind [N]`: back to after a question and its reply; without a number, to before the last.
     pub(super) fn rewind(&mut self, argument: &str) -> Vec<Effect> {
         if self.reply.is_some() {
-            self.notice(Level::Info, "a reply is being written; Esc stops it");
+            self.tell("a reply is being written; Esc stops it");
             return Vec::new();
         }
         let turn = match argument {
@@ -123,7 +123,7 @@ impl App {
             return Vec::new();
         };
         if self.reply.is_some() {
-            self.notice(Level::Info, "a reply is being written; Esc stops it");
+            self.tell("a reply is being written; Esc stops it");
             return Vec::new();
         }
         vec![Effect::Fork(turn)]

@@ -56,7 +56,7 @@ impl App {
         if written.is_empty() {
             return match self.transcript.last_cited().first() {
                 Some(target) => self.open(&target.clone()),
-                None => self.notice(Level::Info, "name a document: /open PATH, or /open PATH:LINE"),
+                None => self.tell("name a document: /open PATH, or /open PATH:LINE"),
             };
         }
         let exact = |path: &str| self.linker.pack().document(path).is_some();
@@ -93,7 +93,7 @@ impl App {
     pub(super) fn open_last_citation(&mut self) {
         match self.transcript.last_cited().last() {
             Some(target) => self.open(&target.clone()),
-            None => self.notice(Level::Info, "the last answer cites nothing"),
+            None => self.tell("the last answer cites nothing"),
         }
     }
 

@@ -130,8 +130,7 @@ fn first_numbers(trace: &Trace, thought: &Thought, account: Account) -> Vec<Stri
 /// `37 ↺ · p 0.91 · 0.42 nats · token limit`
 fn second_numbers(trace: &Trace, thought: &Thought, account: Account) -> Vec<String> {
     let numbers = trace.statistics();
-    let ended = (numbers.forced > 0).then_some("ended by the budget");
-    let stopped = thought.stopped.or(ended).map(str::to_owned);
+    let stopped = thought.ended().map(str::to_owned);
     let run = (account.loop_guard > 0 && numbers.longest_certain * 10 >= account.loop_guard)
         .then(|| format!("{} certain in a row", format::count(numbers.longest_certain)));
     let all = [

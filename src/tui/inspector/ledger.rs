@@ -115,7 +115,7 @@ impl Line {
             entropy: all.mean.entropy,
             probability: all.mean.probability,
             live: thought.is_live(),
-            stopped: thought.stopped.unwrap_or(if thought.is_live() { "" } else { "itself" }),
+            stopped: thought.ended().unwrap_or(if thought.is_live() { "" } else { "itself" }),
         }
     }
 

@@ -65,6 +65,13 @@ impl Thought {
     pub fn is_live(&self) -> bool {
         self.took.is_none()
     }
+
+    /// Why it is over, if not because the model was done.
+    pub fn ended(&self) -> Option<&'static str> {
+        // Its end was written for the model, when its budget was used up or the person wanted the answer.
+        let cut = (self.trace.statistics().forced > 0).then_some("cut short");
+        self.stopped.or(cut)
+    }
 }
 
 /// How much of a thinking block shows.
