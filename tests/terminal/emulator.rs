@@ -33,8 +33,8 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
     AtOnce,
-    /// Some 6,000 bytes a second, as over a bad line.
-    Slow,
+    /// As over a line of so many bytes a second, from 100 on.
+    Rate(usize),
 }
 
 pub struct Session {
@@ -278,12 +278,14 @@ impl Shared {
     fn feed(&self, mut reader: impl Read) {
         let mut bytes = [0; 4096];
         loop {
-            let room = if self.lock().link == Link::Slow {
-                // The line's rate; nothing is waited for here.
-                thread::sleep(Duration::from_millis(10));
-                64
-            } else {
-                bytes.len()
+            let link = self.lock().link;
+            let room = match link {
+                Link::AtOnce => bytes.len(),
+                Link::Rate(rate) => {
+                    // The line's rate; nothing is waited for here.
+                    thread::sleep(Duration::from_millis(10));
+                    (rate / 100).clamp(1, bytes.len())
+                }
             };
             let read = reader.read(&mut bytes[..room]).unwrap_or(0);
             let mut state = self.lock();

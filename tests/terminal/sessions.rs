@@ -48,7 +48,7 @@ fn a_session_is_played_as_it_came_and_can_be_stopped() {
 #[test]
 fn over_a_slow_line_keys_do_not_wait_for_the_stream() {
     let mut session = open(&["--speed", "40", "eighty-days"]);
-    session.set_link(Link::Slow);
+    session.set_link(Link::Rate(6_000));
     session.wait_for("thinking under way", |screen| {
         screen.contains("· thinking ·") && screen.contains("▾ │")
     });
@@ -86,6 +86,26 @@ fn a_reply_is_had_again_and_a_question_written_again() {
     });
     session.send("/quit\r");
     assert_eq!(session.wait(), 0);
+}
+
+/// `cargo test --release --test terminal slow_lines -- --ignored --nocapture`
+#[test]
+#[ignore = "measures, and promises nothing"]
+#[allow(clippy::print_stdout, reason = "that is what it is for")]
+fn a_question_over_slow_lines() {
+    for rate in [400_000, 57_600, 5_760, 960] {
+        let documents = documents();
+        let mut session = start(documents.path());
+        ready(&session);
+        session.set_link(Link::Rate(rate));
+        let (began, before) = (std::time::Instant::now(), session.written());
+        ask(&session);
+        let (took, bytes) = (began.elapsed(), session.written() - before);
+        println!("{rate:7} bytes a second: {bytes:6} bytes, {took:5.1?} from the question to the mark of its answer");
+        session.set_link(Link::AtOnce);
+        session.send("/quit\r");
+        assert_eq!(session.wait(), 0);
+    }
 }
 
 /// `cargo test --release --test terminal opening -- --ignored --nocapture`
