@@ -158,6 +158,7 @@ impl Session {
             revises,
             text: text.to_owned(),
             asked_as: None,
+            left_out: 0,
         }));
     }
 

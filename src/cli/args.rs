@@ -240,6 +240,9 @@ pub enum SessionsCommand {
         /// At most so many; 0 is all.
         #[arg(long, value_name = "N", default_value_t = 20)]
         most: usize,
+        /// Also those in which only other programs have asked, by `ask`.
+        #[arg(long)]
+        asked: bool,
         /// Print one JSON object a line.
         #[arg(long)]
         json: bool,
@@ -323,8 +326,11 @@ pub enum SessionsCommand {
     },
     /// Put sessions into the trash, bring them back, or empty it.
     Rm {
-        #[arg(value_name = "SESSION", required_unless_present = "purge")]
+        #[arg(value_name = "SESSION", required_unless_present_any = ["purge", "asked"])]
         names: Vec<String>,
+        /// All those in which only other programs have asked, by `ask`.
+        #[arg(long, conflicts_with_all = ["undo", "purge"])]
+        asked: bool,
         /// Bring them back.
         #[arg(long, conflicts_with = "purge")]
         undo: bool,

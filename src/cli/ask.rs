@@ -16,7 +16,7 @@ use signal_hook::iterator::Signals;
 use super::args::{AskArgs, ConversationArgs, Thinking};
 use super::config::Sources;
 use super::error::CliError;
-use super::kept::{self, Kept};
+use super::kept::{self, Kept, Reader};
 use super::progress::Progress;
 use crate::context::sanitize;
 use crate::conversation::{Citation, Event, Handle, Request};
@@ -33,7 +33,12 @@ const PLAIN: &str = "\x1b[0m";
 pub(super) fn run(args: &AskArgs, sources: &Sources) -> Result<ExitCode, CliError> {
     let questions = questions(&args.prompt)?;
     let ConversationArgs { paths, resume, .. } = &args.conversation;
-    let (kept, setup) = kept::prepare(paths, resume.as_deref(), sources)?;
+    let reader = if io::stdout().is_terminal() {
+        Reader::Person
+    } else {
+        Reader::Program
+    };
+    let (kept, setup) = kept::prepare(paths, resume.as_deref(), sources, reader)?;
     let Kept {
         name,
         mut session,
@@ -60,7 +65,7 @@ pub(super) fn run(args: &AskArgs, sources: &Sources) -> Result<ExitCode, CliErro
     drop(handle);
     // What comes from now on is kept, and nobody else waits for it.
     drop(events);
-    session.finish();
+    session.finish(false);
     outcome
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::args::{ChatArgs, ConversationArgs};
 use super::config::Sources;
 use super::error::CliError;
-use super::kept::{self, Kept};
+use super::kept::{self, Kept, Reader};
 use super::load;
 use crate::config::Screen;
 use crate::conversation::{HOW_TO_ASK, QuoteModel, Setup};
@@ -29,17 +29,19 @@ pub(super) fn run(args: &ChatArgs, sources: &Sources) -> Result<ExitCode, CliErr
             "with --plain, questions are read from standard input; a document cannot be".to_owned(),
         ));
     }
-    let (mut kept, mut setup) = kept::prepare(paths, resume.as_deref(), sources)?;
+    let (mut kept, mut setup) = kept::prepare(paths, resume.as_deref(), sources, Reader::Person)?;
     if plain {
         let note = about(&kept.name, &setup);
         let code = super::plain::run(&mut kept, setup, &note);
-        kept.session.finish();
+        kept.session.finish(terminal);
         return code;
     }
     loop {
         setup.watch = true;
         let outcome = application(&mut kept, setup);
-        let name = kept.session.finish();
+        // Who was ended by a signal is not there to be asked.
+        let left = outcome.as_ref().is_ok_and(|outcome| outcome.code == 0);
+        let name = kept.session.finish(left);
         let outcome = outcome?;
         let store = kept.session.store();
         let next = match (outcome.next, &name, store) {
@@ -61,14 +63,14 @@ pub(super) fn run(args: &ChatArgs, sources: &Sources) -> Result<ExitCode, CliErr
         };
         drop(kept);
         // What the first session was opened with does not belong to the others.
-        let opened = kept::prepare(&[], Some(&next), &sources.of_program());
+        let opened = kept::prepare(&[], Some(&next), &sources.of_program(), Reader::Person);
         (kept, setup) = match (opened, name) {
             (Ok(opened), _) => opened,
             // Back to where it was.
             (Err(error), name) => {
                 let mut back = match &name {
-                    Some(name) => kept::prepare(&[], Some(name), &sources.of_program())?,
-                    None => kept::prepare(paths, resume.as_deref(), sources)?,
+                    Some(name) => kept::prepare(&[], Some(name), &sources.of_program(), Reader::Person)?,
+                    None => kept::prepare(paths, resume.as_deref(), sources, Reader::Person)?,
                 };
                 back.0.notices.push(error.to_string());
                 back

@@ -7,11 +7,12 @@ use std::time::Duration;
 use super::config::Sources;
 use super::error::CliError;
 use super::load::{self, Leaving, Loaded};
+use super::unsaved;
 use crate::config::{self, Config};
 use crate::conversation::{Event, Handle, Past, Setup, Sink, alter, start};
 use crate::engine::StopReason;
-use crate::session::Header;
-use crate::session::store::{Keeper, Open, Pace, Store, StoreError, keep};
+use crate::session::store::{Keeper, Left, Open, Pace, Store, StoreError, keep};
+use crate::session::{Header, Note, Opened};
 
 /// How long the end of the program waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,15 +61,28 @@ pub(super) fn store_or_error(config: &Config) -> Result<Store, CliError> {
     })
 }
 
+/// Who reads the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    Person,
+    /// Another program, by `ask`.
+    Program,
+}
+
 /// A conversation about these documents: a new one, or the session of this name.
-pub(super) fn prepare(paths: &[PathBuf], name: Option<&str>, sources: &Sources) -> Result<(Kept, Setup), CliError> {
+pub(super) fn prepare(
+    paths: &[PathBuf],
+    name: Option<&str>,
+    sources: &Sources,
+    reader: Reader,
+) -> Result<(Kept, Setup), CliError> {
     match name {
-        Some(name) => resume(name, paths, sources),
-        None => begin(paths, sources),
+        Some(name) => resume(name, paths, sources, reader),
+        None => begin(paths, sources, reader),
     }
 }
 
-fn begin(paths: &[PathBuf], sources: &Sources) -> Result<(Kept, Setup), CliError> {
+fn begin(paths: &[PathBuf], sources: &Sources, reader: Reader) -> Result<(Kept, Setup), CliError> {
     let config = sources.settings()?;
     let Loaded {
         name,
@@ -81,9 +95,9 @@ fn begin(paths: &[PathBuf], sources: &Sources) -> Result<(Kept, Setup), CliError
         keeper: None,
         store: store(&config),
     };
-    if config.sessions.keep {
+    if config.sessions.keep && (reader == Reader::Person || config.sessions.asked) {
         let opened = match &session.store {
-            Some(store) => session_in(store, &name, paths, sources).map_err(|error| error.to_string()),
+            Some(store) => session_in(store, &name, paths, sources, reader).map_err(|error| error.to_string()),
             None => Err("there is no home to keep it in".to_owned()),
         };
         match opened {
@@ -104,26 +118,39 @@ fn begin(paths: &[PathBuf], sources: &Sources) -> Result<(Kept, Setup), CliError
     Ok((kept, setup))
 }
 
-fn session_in(store: &Store, model: &str, paths: &[PathBuf], sources: &Sources) -> Result<Open, StoreError> {
+fn session_in(
+    store: &Store,
+    model: &str,
+    paths: &[PathBuf],
+    sources: &Sources,
+    reader: Reader,
+) -> Result<Open, StoreError> {
     let mut open = store.create(Header::new(model, ""))?;
-    sign(&mut open, model, paths, sources)?;
+    sign(&mut open, model, paths, sources, reader)?;
     Ok(open)
 }
 
 /// Writes down how the session was opened.
-fn sign(open: &mut Open, model: &str, paths: &[PathBuf], sources: &Sources) -> Result<(), StoreError> {
+fn sign(open: &mut Open, model: &str, paths: &[PathBuf], sources: &Sources, reader: Reader) -> Result<(), StoreError> {
     let folder = std::env::current_dir().unwrap_or_default();
     let paths = paths.iter().map(|path| path.display().to_string()).collect();
-    let note = Open::opened(model, &folder, paths, sources.of_conversation());
+    let opened = Open::opened(model, &folder, paths, sources.of_conversation());
+    let note = Note::Opened(Opened {
+        asked: reader == Reader::Program,
+        ..opened
+    });
     open.note(&note).map_err(|error| StoreError::Other {
         name: open.name.clone(),
         message: error.to_string(),
     })
 }
 
-fn resume(name: &str, more: &[PathBuf], sources: &Sources) -> Result<(Kept, Setup), CliError> {
+fn resume(name: &str, more: &[PathBuf], sources: &Sources, reader: Reader) -> Result<(Kept, Setup), CliError> {
     let store = store_or_error(&sources.settings()?)?;
-    let name = store.find(name)?;
+    let name = match (name, reader) {
+        ("last", Reader::Person) => store.last_of_person()?,
+        _ => store.find(name)?,
+    };
     let (mut open, record) = store.open(&name)?;
     let past = open.past().clone();
     let mut notices = record.notices.clone();
@@ -171,7 +198,7 @@ fn resume(name: &str, more: &[PathBuf], sources: &Sources) -> Result<(Kept, Setu
     // What is in the context stays in its order, so that what was read of it is not read again.
     setup.selection.keep.clone_from(&past.order);
     setup.past = Past::of(record.events.iter().map(|(_, event)| event));
-    sign(&mut open, &model, &paths, &sources)?;
+    sign(&mut open, &model, &paths, &sources, reader)?;
     let mut opening: Vec<Event> = record
         .events
         .into_iter()
@@ -240,16 +267,20 @@ impl Session {
     }
 
     /// Waits until everything is kept, and gives the name of the session if there is something in it. The conversation has to be
-    /// let go of before.
-    pub fn finish(&mut self) -> Option<String> {
+    /// let go of before. `person` says that there is somebody who can be asked.
+    pub fn finish(&mut self, person: bool) -> Option<String> {
         let keeper = self.keeper.take()?;
         let name = keeper.name.clone();
         match keeper.finish(PATIENCE) {
-            Ok(kept) => kept.then_some(name),
-            Err(message) => {
+            Left::Kept => {}
+            Left::Empty => return None,
+            Left::Full(rest) => {
+                let _ = unsaved::settle(*rest, person, &std::env::temp_dir());
+            }
+            Left::Lost(message) => {
                 let _ = writeln!(io::stderr(), "thunderhead: {message}");
-                Some(name)
             }
         }
+        Some(name)
     }
 }

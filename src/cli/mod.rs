@@ -21,6 +21,7 @@ mod selection;
 mod sessions;
 mod subcommand_first;
 mod themes;
+mod unsaved;
 
 use std::process::ExitCode;
 

@@ -25,9 +25,14 @@ pub(super) fn run(command: &SessionsCommand, sources: &Sources) -> Result<ExitCo
     let settings = sources.settings()?;
     let store = || store_or_error(&settings);
     match command {
-        SessionsCommand::List { tag, most, json } => {
+        SessionsCommand::List { tag, most, asked, json } => {
             let kept = super::kept::store(&settings);
-            found::list(kept.as_ref(), tag, *most, *json)?;
+            let wanted = found::Wanted {
+                tag,
+                most: *most,
+                asked: *asked,
+            };
+            found::list(kept.as_ref(), &wanted, *json)?;
         }
         SessionsCommand::Show { session, tree } => {
             let kept = super::kept::store(&settings);
@@ -70,7 +75,19 @@ pub(super) fn run(command: &SessionsCommand, sources: &Sources) -> Result<ExitCo
         SessionsCommand::Fork { session, turn } => other::fork(&store()?, session, *turn)?,
         SessionsCommand::Rename { session, title } => other::rename(&store()?, session, &title.join(" "))?,
         SessionsCommand::Tag { session, tags } => other::tag(&store()?, session, tags)?,
-        SessionsCommand::Rm { names, undo, purge } => other::remove(&store()?, names, *undo, *purge)?,
+        SessionsCommand::Rm {
+            names,
+            asked,
+            undo,
+            purge,
+        } => {
+            let store = store()?;
+            let mut names = names.clone();
+            if *asked {
+                names.extend(found::of_programs(&store)?);
+            }
+            other::remove(&store, &names, *undo, *purge)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -212,6 +212,8 @@ settings! {
         max_tokens: Count = Count(100_000), flag "max-tokens";
         /// Most tokens of thinking; then it is closed and the answer follows.
         thinking_budget: Count = Count(80_000), flag "thinking-budget";
+        /// Leave what was thought in earlier turns out of the context, also if the model's template would keep it there.
+        forget_thinking: bool = false;
         /// Stop a reply after this many consecutive tokens with probability above 0.99; 0 never stops.
         loop_guard: Count = Count(3_000), flag "loop-guard";
         /// Tokens to draft where the reply goes on as something before it did, and to evaluate at once; 0 drafts none, `auto` as
@@ -235,6 +237,8 @@ settings! {
         keep: bool = true, flag "!no-session";
         /// Where they are kept; empty is `thunderhead/sessions` in `$XDG_DATA_HOME` or `~/.local/share`. `~/` is your home.
         folder: OptionalPath = OptionalPath::default(), flag "sessions";
+        /// Keep also what programs ask by `ask`, whose answers no terminal shows. Lists leave it out until somebody goes on with it.
+        asked: bool = true;
     }
     /// Where questions are written.
     composer: Composer {

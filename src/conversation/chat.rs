@@ -1,13 +1,14 @@
 //! Conversations with a chat model: documents first, then questions and answers.
 //!
 //! The documents stand at the head of the first message of the user, so that everything up to their end is the same in
-//! every turn and is computed once. Of a reply the history keeps the answer; the thoughts are not said again, as they
-//! can be many times longer than the documents.
+//! every turn and is computed once. Of a reply the history keeps the answer; the thoughts, which can be many times longer than the
+//! documents, are said again only if the model's template wants them.
 
 use std::sync::Arc;
 
 use super::Event;
 use super::citations::Scanner;
+use super::turns::Said;
 use crate::context::{Layout, Pack, Template, sanitize};
 use crate::engine::Token;
 use crate::model::{ChatTemplate, Message, Role, Tokenizer};
@@ -57,6 +58,11 @@ impl Chat {
         }
     }
 
+    /// What was thought in earlier turns is a part of prompts.
+    pub fn keeps_thinking(&self) -> bool {
+        self.template.keeps_thinking()
+    }
+
     /// The tokens that every prompt begins with; empty without documents.
     pub fn prefix(&self) -> Result<Vec<u32>, String> {
         let mut prompt = self.prompt(Vec::new(), "?")?;
@@ -92,30 +98,30 @@ impl Chat {
 
 /// A reply as it comes.
 pub(super) struct ChatReply {
-    answer: String,
+    said: Said,
     scanner: Scanner,
 }
 
 impl ChatReply {
     pub fn new(pack: Arc<Pack>, question: &str) -> Self {
         Self {
-            answer: String::new(),
+            said: Said::default(),
             scanner: Scanner::new(pack, Channel::Answer, question),
         }
     }
 
-    /// A reply that goes on after this much of its answer.
-    pub fn resumed(pack: Arc<Pack>, question: &str, answer: &str) -> Self {
+    /// A reply that goes on after it has said this much.
+    pub fn resumed(pack: Arc<Pack>, question: &str, said: Said) -> Self {
         let mut reply = Self::new(pack, question);
-        answer.clone_into(&mut reply.answer);
         // What it cites so far has been told.
-        drop(reply.scanner.push(answer));
+        drop(reply.scanner.push(&said.answer));
+        reply.said = said;
         reply
     }
 
     pub fn token(&mut self, token: Token) -> Vec<Event> {
+        self.said.token(token.channel, &token.text);
         let citations = if token.channel == Channel::Answer {
-            self.answer.push_str(&token.text);
             self.scanner.push(&token.text)
         } else {
             Vec::new()
@@ -131,8 +137,12 @@ impl ChatReply {
         self.scanner.finish().into_iter().map(Event::Citation).collect()
     }
 
-    /// The whole answer, as the model wrote it.
-    pub fn answer(&self) -> &str {
-        &self.answer
+    /// All of it, as the model wrote it.
+    pub fn said(&self) -> &Said {
+        &self.said
+    }
+
+    pub fn take_said(&mut self) -> Said {
+        std::mem::take(&mut self.said)
     }
 }

@@ -26,7 +26,7 @@ pub enum Event {
     },
     /// A question is on its way to the model.
     Question(Question),
-    /// What another reply in the place of one would cost.
+    /// What another reply in the place of one would cost; after `rewound`, what the next question will.
     Estimated(Estimated),
     /// The last reply, which was stopped, goes on where it ended: its tokens go on counting.
     Continued {
@@ -120,8 +120,14 @@ pub struct Planned {
     /// Of all documents after the change.
     pub tokens: usize,
     pub context_limit: usize,
-    /// Tokens of the prompt that would have to be prefilled; the others are there already.
+    /// Tokens of the prompt that would have to be prefilled; the others are there already, in memory or on the disk.
     pub prefill: usize,
+    /// Tokens that all prompts begin with after the change.
+    #[serde(default)]
+    pub prompt: usize,
+    /// About how long that takes, in milliseconds, if it is known how fast this model was here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ms: Option<u64>,
 }
 
 /// Why a change was planned.
@@ -149,6 +155,9 @@ pub struct Question {
     /// The wording that the model was given, if it is not `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_as: Option<String>,
+    /// Tokens that were thought in the turns before and are not a part of the prompt.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: usize,
 }
 
 /// What it would cost to have a turn again.

@@ -22,6 +22,8 @@ pub enum Request {
     /// Give the session a title, or tags: this is for what keeps the conversation, which itself does nothing with it.
     Title(String),
     Tags(Vec<String>),
+    /// Decode nothing more until this is sent again with `false`: what is said cannot be kept meanwhile.
+    Hold(bool),
     /// Stop what is running, prefill or reply, else a plan that is being worked out; what is done is kept.
     Cancel,
     /// Work out what a change to the documents would cost; answered by `planned` or `plan_failed`.

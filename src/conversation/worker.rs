@@ -192,6 +192,8 @@ struct Worker {
     watch: Option<Watch>,
     /// The disk has changed while another plan was being worked out.
     disk_changed: bool,
+    /// Nothing is decoded for now.
+    holds: bool,
 }
 
 /// A plan that is being worked out.
@@ -268,6 +270,7 @@ impl Worker {
             watches: setup.watch,
             watch: None,
             disk_changed: false,
+            holds: false,
         })
     }
 
@@ -290,6 +293,7 @@ impl Worker {
             Message::Request(Request::Continue) => self.todo.push_back(Todo::Continue),
             Message::Request(Request::Answer) => self.hurry(),
             Message::Request(Request::Cancel) => self.cancel(),
+            Message::Request(Request::Hold(hold)) => self.hold(hold),
             Message::Request(Request::Plan(change)) => self.plan(Cause::Asked, &change),
             Message::Request(Request::Apply(id)) => self.applying = Some(id),
             Message::Request(Request::Discard(id)) => self.discard(id),
@@ -346,6 +350,13 @@ impl Worker {
         if let Phase::Answering(ticket, said) = &mut self.phase {
             ticket.answer.raise();
             said.hurried = true;
+        }
+    }
+
+    fn hold(&mut self, hold: bool) {
+        self.holds = hold;
+        if let Phase::Answering(ticket, _) = &self.phase {
+            ticket.gate.set_closed(hold);
         }
     }
 
@@ -451,7 +462,7 @@ impl Worker {
 
     /// Tokens of what was said so far, in a prompt that begins with so many tokens for other documents.
     fn replay(&self, chat: &Chat, prefix: usize) -> usize {
-        let history = self.turns.history(self.turns.before(None));
+        let history = self.turns.history(self.turns.before(None), chat.keeps_thinking());
         if history.is_empty() {
             return 0;
         }
@@ -549,10 +560,17 @@ impl Worker {
         if cause == Cause::Changed && difference.is_nothing() && !told {
             return;
         }
+        // What is nearer may be in memory or on the disk.
+        let on_disk = self.engine.on_disk(&prefix);
+        let prefill = self.held.cost(&prefix);
+        let prefill = on_disk.map_or(prefill, |reach| prefill.min(prefix.len() - reach.tokens));
+        let rate = on_disk.map_or(0.0, |reach| reach.rate);
         let planned = Planned {
             id,
             cause,
-            prefill: self.held.cost(&prefix),
+            prefill,
+            prompt: prefix.len(),
+            ms: (rate > 0.0).then_some((prefill as f64 / rate * 1e3) as u64),
             tokens: pack.tokens.len(),
             context_limit: self.context_limit,
             added: difference.added,
@@ -615,7 +633,7 @@ impl Worker {
                 }
             }
             Ready::Chat(chat, pack) => {
-                let prompt = chat.prompt(self.turns.history(before), question)?;
+                let prompt = chat.prompt(self.turns.history(before, chat.keeps_thinking()), question)?;
                 options.thinking_open = prompt.thinking_open;
                 Prepared {
                     tokens: prompt.tokens.into(),
@@ -653,12 +671,17 @@ impl Worker {
             Err(message) if revises.is_some() => return self.refuse(&message),
             Err(message) => return self.fail(&message),
         };
+        let left_out = match &self.ready {
+            Ok(Ready::Chat(chat, _)) if !chat.keeps_thinking() => self.turns.thought(self.turns.before(revises)),
+            _ => 0,
+        };
         let turn = self.turns.begin(question, revises);
         self.send(Event::Question(Question {
             turn,
             revises,
             text: context::sanitize(question).into_owned(),
             asked_as: asked_as.map(|text| context::sanitize(&text).into_owned()),
+            left_out,
         }));
         let said = Said {
             turn,
@@ -678,6 +701,7 @@ impl Worker {
 
     fn submit(&mut self, prompt: Arc<[u32]>, marks: Arc<[usize]>, options: GenerateOptions, said: Said) {
         let ticket = self.engine.submit(Command::Generate { prompt, marks, options });
+        ticket.gate.set_closed(self.holds);
         self.phase = Phase::Answering(ticket, Box::new(said));
     }
 
@@ -713,8 +737,20 @@ impl Worker {
         if self.turns.go_back(turn) {
             self.said = None;
             self.send(Event::Rewound { turn });
+            self.estimate_next(turn);
         } else {
             self.refuse(&format!("there is no turn {turn} to go back to"));
+        }
+    }
+
+    /// Has it worked out what a question after this turn has to read again before its own words.
+    fn estimate_next(&mut self, turn: usize) {
+        if let Ok(Ready::Chat(chat, _)) = &self.ready
+            && let history = self.turns.history(self.turns.before(None), chat.keeps_thinking())
+            && let Ok(prompt) = chat.prompt(history, "")
+        {
+            let prompt = prompt.tokens.into();
+            self.phase = Phase::Estimating(self.engine.submit(Command::Estimate { prompt }), turn);
         }
     }
 
@@ -784,7 +820,7 @@ impl Worker {
                 self.send(event);
             }
             if let Reply::Chat { reply, .. } = &said.reply {
-                self.turns.answered(said.turn, reply.answer());
+                self.turns.answered(said.turn, reply.said());
             }
             if let Event::Finished(finished) = &mut last {
                 finished.decode += said.decoded_before;
@@ -838,7 +874,7 @@ impl Reply {
                 reply.resume(ids);
             }
             (Self::Chat { question, reply }, Ready::Chat(_, pack)) => {
-                **reply = ChatReply::resumed(pack.clone(), question, reply.answer());
+                **reply = ChatReply::resumed(pack.clone(), question, reply.take_said());
             }
             // The documents are what they were, and so is the model.
             (Self::Quote { .. }, Ready::Chat(..)) | (Self::Chat { .. }, Ready::Quote(..)) => {}

@@ -69,6 +69,7 @@ impl<B: Backend> Generation<'_, B> {
         };
         let mut forced: VecDeque<u32> = VecDeque::new();
         finished.reason = loop {
+            reply.started += self.ticket.gate.wait(&self.ticket.interrupt);
             if let Some(id) = append {
                 let ahead = Ahead {
                     speculate: self.options.speculate,

@@ -29,5 +29,5 @@ pub use score::{Score, ScoreError, score};
 pub use snapshot::{Content, Damage, Disk, Entry, Files, Freed, Identity, Kept, Library, Snapshots};
 pub use speculation::{Drafts, LONGEST_DRAFT, Lookup, Match, Speculate};
 pub use state::{Mark, State};
-pub use submit::{Submit, Ticket};
+pub use submit::{Gate, Reach, Submit, Ticket};
 pub use worker::{Engine, EngineOptions, EventSink};

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::generate::{Generation, Start, Vocabulary};
-use super::snapshot::Keeper;
+use super::snapshot::{Keeper, OnDisk};
 use super::timeline::{Marks, Timeline};
 use super::{
-    Command, Cut, Drafts, Estimate, Event, EventKind, Finished, GenerateOptions, Identity, Network, RequestId,
+    Command, Cut, Drafts, Estimate, Event, EventKind, Finished, GenerateOptions, Identity, Network, Reach, RequestId,
     Snapshots, StopReason, Submit, Ticket,
 };
 use crate::compute::{Backend, ComputeError, Interrupt};
@@ -34,6 +34,7 @@ pub struct Engine {
     next_id: AtomicU64,
     /// Tickets that may still be running, to be cancelled when the engine is dropped.
     open: Mutex<Vec<Interrupt>>,
+    disk: Option<OnDisk>,
 }
 
 impl Engine {
@@ -63,6 +64,7 @@ impl Engine {
     ) -> Result<Self, ComputeError> {
         let (commands, inbox) = channel();
         let keeper = snapshots.and_then(|(snapshots, identity)| Keeper::new(snapshots, &identity, &network));
+        let disk = keeper.as_ref().map(Keeper::on_disk);
         let worker = Worker {
             timeline: Timeline::new(network, options.cut, keeper)?,
             vocabulary,
@@ -77,6 +79,7 @@ impl Engine {
             commands,
             next_id: AtomicU64::new(0),
             open: Mutex::default(),
+            disk,
         })
     }
 }
@@ -90,6 +93,10 @@ impl Submit for Engine {
         // The thread ends only after this handle is dropped, so the channel is open.
         let _ = self.commands.send((ticket.clone(), command));
         ticket
+    }
+
+    fn on_disk(&self, tokens: &[u32]) -> Option<Reach> {
+        self.disk.as_ref()?.reach(tokens, 0, 0)
     }
 }
 
@@ -141,12 +148,16 @@ impl<B: Backend> Worker<B> {
     fn estimate(&self, prompt: &[u32]) -> Estimate {
         let before = &prompt[..prompt.len().saturating_sub(1)];
         let reach = self.timeline.reach(before);
-        let (kept, then) = self.timeline.kept_on_disk(before, reach).unwrap_or((reach, 0.0));
+        let kept = self.timeline.kept_on_disk(before, reach).unwrap_or(Reach {
+            tokens: reach,
+            rate: 0.0,
+        });
         let rate = if self.timeline.rate > 0.0 {
             self.timeline.rate
         } else {
-            then
+            kept.rate
         };
+        let kept = kept.tokens;
         let seconds = (prompt.len() - kept) as f64 / rate;
         Estimate {
             tokens: prompt.len(),

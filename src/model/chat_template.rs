@@ -45,6 +45,8 @@ impl Role {
 pub struct Message {
     pub role: Role,
     pub content: String,
+    /// What was thought before it; it is up to the template what becomes of it.
+    pub thinking: Option<String>,
 }
 
 impl Message {
@@ -53,6 +55,7 @@ impl Message {
         Self {
             role,
             content: content.into(),
+            thinking: None,
         }
     }
 }
@@ -72,6 +75,7 @@ pub struct EncodedChat {
 pub struct ChatTemplate {
     environment: Environment<'static>,
     tokens: BTreeMap<&'static str, String>,
+    keeps_thinking: bool,
 }
 
 const NAME: &str = "chat_template";
@@ -127,7 +131,37 @@ impl ChatTemplate {
             strftime::strftime(format, SystemTime::now())
         });
         environment.add_template_owned(NAME, source)?;
-        Ok(Self { environment, tokens })
+        let mut template = Self {
+            environment,
+            tokens,
+            keeps_thinking: false,
+        };
+        template.keeps_thinking = template.shows_earlier_thinking();
+        Ok(template)
+    }
+
+    /// Whether what was thought in earlier turns stands in prompts. Most templates leave it out, also where they are given it.
+    #[must_use]
+    pub fn keeps_thinking(&self) -> bool {
+        self.keeps_thinking
+    }
+
+    /// The same without it, whatever the template would do.
+    #[must_use]
+    pub fn without_thinking(mut self) -> Self {
+        self.keeps_thinking = false;
+        self
+    }
+
+    /// Tries it.
+    fn shows_earlier_thinking(&self) -> bool {
+        const THOUGHT: &str = "a thought of an earlier turn";
+        let answer = Message {
+            thinking: Some(THOUGHT.to_owned()),
+            ..Message::new(Role::Assistant, "an answer")
+        };
+        let messages = [Message::new(Role::User, "one"), answer, Message::new(Role::User, "two")];
+        self.render(&messages, true).is_ok_and(|text| text.contains(THOUGHT))
     }
 
     /// The text of the template.
@@ -140,7 +174,7 @@ impl ChatTemplate {
     /// The prompt as text.
     pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, String> {
         let guard = unused_characters(messages, 1)?[0];
-        let contents = messages.iter().map(|m| Guarded::new(&m.content, guard, &[], ""));
+        let contents = messages.iter().map(|m| Guarded::of(m, guard, &[], ""));
         let rendered = self.render_guarded(messages, &contents.collect::<Vec<_>>(), add_generation_prompt)?;
         Ok(rendered.replace(guard, ""))
     }
@@ -168,7 +202,7 @@ impl ChatTemplate {
                 } else {
                     String::new()
                 };
-                Guarded::new(&m.content, guard, tokenizer.added_tokens(), &before)
+                Guarded::of(m, guard, tokenizer.added_tokens(), &before)
             })
             .collect();
         let rendered = self.render_guarded(messages, &contents, add_generation_prompt)?;
@@ -240,7 +274,13 @@ impl ChatTemplate {
         let messages: Vec<Value> = messages
             .iter()
             .zip(contents)
-            .map(|(m, content)| context! { role => m.role.name(), content => form(&content.text) })
+            .map(|(m, content)| {
+                let message = context! { role => m.role.name(), content => form(&content.text) };
+                match &content.thinking {
+                    Some(thinking) => context! { reasoning_content => thinking, ..message },
+                    None => message,
+                }
+            })
             .collect();
         let tokens: Value = self
             .tokens
@@ -258,15 +298,25 @@ struct Guarded {
     text: String,
     /// From guard to guard; empty if there is nothing but white space.
     core: String,
+    thinking: Option<String>,
 }
 
 impl Guarded {
+    fn of(message: &Message, guard: char, added: &[AddedToken], before: &str) -> Self {
+        let thinking = message.thinking.as_deref();
+        Self {
+            thinking: thinking.map(|thinking| Self::new(thinking, guard, added, "").text),
+            ..Self::new(&message.content, guard, added, before)
+        }
+    }
+
     fn new(content: &str, guard: char, added: &[AddedToken], before: &str) -> Self {
         let core = content.trim();
         if core.is_empty() {
             return Self {
                 text: format!("{before}{content}"),
                 core: String::new(),
+                thinking: None,
             };
         }
         let mut guarded = String::from(guard);
@@ -284,6 +334,7 @@ impl Guarded {
         Self {
             text: format!("{before}{lead}{guarded}{tail}"),
             core: guarded,
+            thinking: None,
         }
     }
 }
@@ -292,7 +343,10 @@ impl Guarded {
 fn unused_characters(messages: &[Message], count: usize) -> Result<Vec<char>, String> {
     let unused: Vec<char> = ('\u{fdd0}'..='\u{fdef}')
         .chain('\u{f0000}'..='\u{ffffd}')
-        .filter(|&c| !messages.iter().any(|m| m.content.contains(c)))
+        .filter(|&c| {
+            let has = |m: &Message| m.content.contains(c) || m.thinking.as_ref().is_some_and(|text| text.contains(c));
+            !messages.iter().any(has)
+        })
         .take(count)
         .collect();
     if unused.len() < count {

@@ -57,6 +57,9 @@ pub struct Opened {
     /// The flags that were given, without their dashes, and their values.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flags: Vec<(String, Vec<String>)>,
+    /// By `ask` for another program: no terminal shows the answers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
 }
 
 /// What is sent to be answered.

@@ -35,6 +35,8 @@ pub struct Past {
     pub broken_off: bool,
     /// Something was asked.
     pub is_asked: bool,
+    /// A person has opened it, or given it a name or a tag.
+    pub is_known: bool,
     first_question: String,
 }
 
@@ -62,6 +64,7 @@ impl Past {
             Note::Opened(opened) => {
                 self.at(opened.wall);
                 self.opened = Some(opened.clone());
+                self.is_known |= !opened.asked;
                 self.broken_off = false;
             }
             Note::Sent { wall, what } => {
@@ -92,8 +95,14 @@ impl Past {
                 unload: unload.clone(),
                 include: include.clone(),
             }),
-            Note::Renamed { title } => title.clone_into(&mut self.renamed),
-            Note::Tagged { tags } => self.tags.clone_from(tags),
+            Note::Renamed { title } => {
+                self.is_known = true;
+                title.clone_into(&mut self.renamed);
+            }
+            Note::Tagged { tags } => {
+                self.is_known = true;
+                self.tags.clone_from(tags);
+            }
             Note::Closed { wall } => self.at(*wall),
         }
         // Any other line means that it was opened again.
@@ -137,6 +146,12 @@ impl Past {
     /// The clock may have gone back meanwhile.
     fn at(&mut self, wall: u64) {
         self.wall = self.wall.max(wall);
+    }
+
+    /// Only programs have asked in it.
+    #[must_use]
+    pub fn is_of_programs(&self) -> bool {
+        self.opened.is_some() && !self.is_known
     }
 
     /// The title that it was given, or one made of the first question, or of the documents.

@@ -152,6 +152,11 @@ fn refuse(request: &Request, sink: &mut Sink) {
         Request::Revise(_) | Request::Estimate(_) | Request::Continue | Request::Rewind(_) => sink(Event::Refused {
             message: CANNOT_ANSWER.to_owned(),
         }),
-        Request::Cancel | Request::Discard(_) | Request::Answer | Request::Title(_) | Request::Tags(_) => {}
+        Request::Cancel
+        | Request::Hold(_)
+        | Request::Discard(_)
+        | Request::Answer
+        | Request::Title(_)
+        | Request::Tags(_) => {}
     }
 }

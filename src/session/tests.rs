@@ -105,6 +105,8 @@ fn session() -> Vec<(Duration, Event)> {
                 tokens: 1,
                 context_limit: 2,
                 prefill: 3,
+                prompt: 4,
+                ms: Some(5),
             }),
         ),
         (at(3), Event::PlanFailed { message: "no".into() }),
@@ -145,6 +147,7 @@ fn session() -> Vec<(Duration, Event)> {
                 revises: Some(1),
                 text: "again".into(),
                 asked_as: Some("Again?".into()),
+                left_out: 0,
             }),
         ),
         (
@@ -481,7 +484,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             elapsed: Duration::from_millis(ms),
         })),
         1 => (any::<usize>(), any::<Option<usize>>(), text()).prop_map(|(turn, revises, text)| {
-            Event::Question(Question { turn, revises, text, asked_as: None })
+            Event::Question(Question { turn, revises, text, asked_as: None, left_out: turn })
         }),
         1 => text().prop_map(|message| Event::Failed { message }),
     ]

@@ -56,6 +56,36 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// What is only about right: `0.4 s`, `41 s`, `12 min`, `1 h 20 min`.
+#[must_use]
+pub fn about(time: Duration) -> String {
+    let seconds = time.as_secs_f64().round() as u64;
+    let minutes = (seconds + 30) / 60;
+    match seconds {
+        0..2 => format!("{:.1} s", time.as_secs_f64()),
+        2..100 => format!("{seconds} s"),
+        100..6000 => format!("{minutes} min"),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
+/// What it takes to have a state again: `checkpoint at 180,224 of 212,480: replay 32,256 tokens, about 41 s`
+#[must_use]
+pub fn replay(kept: usize, of: usize, time: Option<Duration>) -> String {
+    let missing = of.saturating_sub(kept);
+    let tokens = counted(missing, "token");
+    let what = match (kept, missing) {
+        (_, 0) => return format!("checkpoint at {}: nothing to replay", count(kept)),
+        (0, _) => format!("no checkpoint: replay {tokens}"),
+        _ => format!("checkpoint at {} of {}: replay {tokens}", count(kept), count(of)),
+    };
+    // What is over before it is seen has no time.
+    match time.filter(|time| time.as_millis() >= 100) {
+        Some(time) => format!("{what}, about {}", about(time)),
+        None => what,
+    }
+}
+
 /// Tokens a second: `0.4 tok/s`, `31 tok/s`, `9.8K tok/s`, `1.2M tok/s`; nothing if unknown.
 #[must_use]
 pub fn rate(tokens_a_second: f64) -> Option<String> {

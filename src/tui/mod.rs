@@ -81,6 +81,7 @@ use theme::ground;
 
 pub(crate) use transcript::citation_text;
 
+pub use inbox::at_home;
 pub use keymap::Keymap;
 pub use offscreen::Offscreen;
 pub use theme::{Choice, Depth, Library, Theme, ThemeError};
@@ -499,7 +500,7 @@ fn carry_out(
         Effect::Continue => drop(handle.send(Request::Continue)),
         Effect::Plan(mut change) => {
             for path in &mut change.load {
-                *path = inbox::at_home(path);
+                *path = at_home(path);
             }
             drop(handle.send(Request::Plan(change)));
         }

@@ -167,8 +167,22 @@ impl Picker {
         is_worth.then(|| Task::Search(self.written.clone()))
     }
 
+    /// So many are left out: only programs have asked in them, and nothing was written to find one.
+    pub fn left_out(&self) -> usize {
+        if self.written.trim().is_empty() {
+            self.sessions.iter().filter(|session| session.of_programs).count()
+        } else {
+            0
+        }
+    }
+
+    /// How many sessions there are to be chosen from.
+    pub fn all(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Those whose titles, tags, folders or last questions have all words that were written come first, as they were used; then
-    /// those in which it was said.
+    /// those in which it was said. Those in which only programs have asked come last, if something was written.
     fn find(&mut self) {
         let words: Vec<String> = self.written.split_whitespace().map(str::to_lowercase).collect();
         let has = |text: &str, word: &str| text.to_lowercase().contains(word);
@@ -186,7 +200,7 @@ impl Picker {
         };
         let sessions = self.sessions.iter().enumerate();
         let mut found: Vec<Found> = sessions
-            .filter(|(_, session)| fits(session))
+            .filter(|(_, session)| fits(session) && !(words.is_empty() && session.of_programs))
             .map(|(session, _)| Found { session, said: None })
             .collect();
         for hit in &self.hits {
@@ -199,6 +213,7 @@ impl Picker {
                 found.extend(known.map(|session| Found { session, said }));
             }
         }
+        found.sort_by_key(|found| self.sessions[found.session].of_programs);
         self.found = found;
         self.chosen = self.chosen.min(self.found.len().saturating_sub(1));
     }

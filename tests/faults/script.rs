@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thunderhead::conversation::{Event, Handle, KeptState, Question, Request, Sink};
 use thunderhead::engine::{Drafts, Finished, StopReason, Token};
-use thunderhead::session::store::{Open, Pace, keep};
+use thunderhead::session::store::{Left, Open, Pace, keep};
 use thunderhead::session::{Note, Record, Sent};
 use thunderhead::trace::Channel;
 
@@ -22,6 +22,9 @@ pub struct Heard {
     pub waited: bool,
     pub resumed: bool,
     pub lost: bool,
+    /// There was no room when it was left, and all of it was kept elsewhere.
+    pub left: bool,
+    pub copied: Option<Record>,
 }
 
 /// Asks so many questions, one after the other, and listens until the last is answered or the disk is dead.
@@ -54,7 +57,18 @@ pub fn converse(open: Open, pace: Pace, disk: &super::Shared, questions: usize, 
         }
     }
     drop(handle);
-    let _ = keeper.finish(PATIENCE);
+    if let Left::Full(mut rest) = keeper.finish(PATIENCE) {
+        heard.left = true;
+        // Somewhere else there is room, for all of it.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let copy = elsewhere.path().join("copy.jsonl");
+        rest.copy_to(&copy).unwrap();
+        heard.copied = Some(Record::open(&copy).unwrap());
+        while rest.retry().is_err() {
+            assert!(!disk.is_dead(), "it was not full but broken");
+        }
+        assert_eq!(rest.lines(), 0);
+    }
     for event in events.try_iter() {
         heard.take(event);
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 mod emulator;
+mod many;
 mod sessions;
 mod store;
 

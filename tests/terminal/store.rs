@@ -132,10 +132,12 @@ fn one_goes_back_and_parts_from_there() {
     ready(&session);
     session.send("\u{1b}[15~");
     session.wait_for("the list", |screen| {
-        screen.contains("2 of them") && screen.contains("⑂ Where is")
+        screen.contains("2 sessions") && screen.contains("⑂ Where is")
     });
     session.send("hay.le");
-    session.wait_for("the one in which it was said", |screen| screen.contains("1 of them"));
+    session.wait_for("the one in which it was said", |screen| {
+        screen.contains("1 of 2 sessions")
+    });
     session.send("\r");
     session.wait_for("that session", |screen| {
         screen.contains("❯ Find `hay.len`") && screen.contains("ready")
@@ -154,7 +156,9 @@ fn sessions_are_named_deleted_and_brought_back() {
     let mut session = start(documents.path(), store.path(), &["."]);
     ready(&session);
     session.send("/sessions\r");
-    session.wait_for("the list", |screen| screen.contains("1 of them"));
+    session.wait_for("the list", |screen| {
+        screen.contains(" 1 session ") && screen.contains("Where is")
+    });
     session.send("\u{1b}r");
     session.wait_for("its title", |screen| screen.contains("title: Where is"));
     session.send("\u{15}The needle\r");
@@ -167,14 +171,14 @@ fn sessions_are_named_deleted_and_brought_back() {
     session.wait_for("a tag", |screen| screen.contains("The needle #hay"));
     session.send("\u{1b}d");
     session.wait_for("nothing", |screen| {
-        screen.contains("0 of them") && screen.contains("brings it back")
+        screen.contains(" 0 sessions ") && screen.contains("brings it back")
     });
     session.send("\u{1b}u");
     session.wait_for("it again", |screen| {
         screen.contains("The needle #hay") && screen.contains("is back")
     });
     session.send("\u{1b}");
-    session.wait_for("no list", |screen| !screen.contains("of them"));
+    session.wait_for("no list", |screen| !screen.contains("alt-r title"));
     session.send("/quit\r");
     assert_eq!(session.wait(), 0);
     assert!(

@@ -169,9 +169,14 @@ impl<W: Write> Report<W> {
             self.say(&format!("Stays out: {}: {}", refused.path, refused.reason))?;
         }
         self.say(&format!(
-            "To read: {} of {} tokens; the context has {}.",
+            "To read: {} of {} tokens ({}); the context has {}.",
             format::count(planned.prefill),
             format::count(planned.tokens),
+            format::replay(
+                planned.prompt.saturating_sub(planned.prefill),
+                planned.prompt.max(planned.prefill),
+                planned.ms.map(Duration::from_millis)
+            ),
             format::count(planned.context_limit)
         ))
     }

@@ -21,13 +21,35 @@ fn index(store: &Store) -> Result<Index, CliError> {
     Ok(index)
 }
 
-pub(super) fn list(store: Option<&Store>, tags: &[String], most: usize, json: bool) -> Result<(), CliError> {
+/// Which sessions are listed.
+pub(super) struct Wanted<'a> {
+    /// With all of these tags.
+    pub tag: &'a [String],
+    /// 0 is all.
+    pub most: usize,
+    /// Also those of programs.
+    pub asked: bool,
+}
+
+/// The sessions in which only programs have asked.
+pub(super) fn of_programs(store: &Store) -> Result<Vec<String>, CliError> {
+    let sessions = index(store)?.sessions()?.into_iter();
+    Ok(sessions
+        .filter(|session| session.of_programs)
+        .map(|session| session.name)
+        .collect())
+}
+
+pub(super) fn list(store: Option<&Store>, wanted: &Wanted<'_>, json: bool) -> Result<(), CliError> {
+    let Wanted { tag: tags, most, asked } = *wanted;
     let mut sessions = match store.filter(|store| store.root().exists()) {
         Some(store) => index(store)?.sessions()?,
         None => Vec::new(),
     };
     sessions.retain(|session| tags.iter().all(|tag| session.tags.contains(tag)));
-    let all = sessions.len();
+    let before = sessions.len();
+    sessions.retain(|session| asked || !session.of_programs);
+    let (all, left_out) = (sessions.len(), before - sessions.len());
     if most > 0 {
         sessions.truncate(most);
     }
@@ -48,10 +70,17 @@ pub(super) fn list(store: Option<&Store>, tags: &[String], most: usize, json: bo
             format::count(all - sessions.len())
         )?;
     }
+    if left_out > 0 {
+        writeln!(
+            out,
+            "{} in which only other programs asked; --asked lists them too",
+            format::counted(left_out, "session")
+        )?;
+    }
     if !tags.is_empty() {
         return Ok(());
     }
-    if !sessions.is_empty() {
+    if !sessions.is_empty() || left_out > 0 {
         writeln!(out)?;
     }
     writeln!(out, "These come with the program:")?;
@@ -105,7 +134,7 @@ fn object(session: &Summary) -> serde_json::Value {
         "folder": session.folder, "paths": session.paths, "used": session.wall, "turns": session.turns,
         "tokens": session.tokens, "documents": session.documents,
         "forked": session.forked.as_ref().map(|(from, turn)| json!({ "from": from, "turn": turn })),
-        "broken_off": session.broken_off, "last": session.last, "bytes": session.bytes,
+        "broken_off": session.broken_off, "of_programs": session.of_programs, "last": session.last, "bytes": session.bytes,
     })
 }
 

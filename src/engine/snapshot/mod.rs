@@ -36,7 +36,7 @@ pub use self::budget::Freed;
 pub use self::files::{Content, Disk, Entry, Files};
 pub use self::key::Identity;
 pub use self::manage::{Damage, Kept, Library};
-pub(super) use self::timeline::Keeper;
+pub(super) use self::timeline::{Keeper, OnDisk};
 use self::writer::{Batch, Queue};
 
 /// More than this is not left waiting to be written: a disk that is so slow is not worth it.

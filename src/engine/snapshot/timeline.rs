@@ -10,9 +10,9 @@ use super::shelf::{Found, Shelf, Spot};
 use super::volume::{Kind, Owner, Unusable};
 use super::writer::{Batch, Bytes, New};
 use crate::compute::{Backend, ComputeError, Interrupt, KV_BLOCK, KvBlock};
-use crate::engine::Network;
 use crate::engine::state::{LayerState, Mark};
 use crate::engine::timeline::Timeline;
+use crate::engine::{Network, Reach};
 use crate::model::{Lightning, Mixer, Softmax};
 
 /// Tokens from one place to the next where there is no other reason to keep one.
@@ -54,6 +54,33 @@ impl Keeper {
     fn has(&self, key: &Key) -> bool {
         self.shelf.has(key) || self.snapshots.queue.has(key)
     }
+
+    pub fn on_disk(&self) -> OnDisk {
+        OnDisk(self.shelf.clone())
+    }
+}
+
+/// What was kept of a model, for others to ask while the engine works.
+pub(in crate::engine) struct OnDisk(Arc<Shelf>);
+
+impl std::fmt::Debug for OnDisk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("OnDisk").field(&self.0.folder()).finish()
+    }
+}
+
+impl OnDisk {
+    /// The state that has read most of these tokens and reaches further than `least`, if the first `held` blocks of keys and values
+    /// are there.
+    pub fn reach(&self, tokens: &[u32], held: usize, least: usize) -> Option<Reach> {
+        self.0.refresh();
+        let chain = Chain::new(self.0.owner.model, tokens);
+        let found = self.0.find(&chain, tokens.len(), held, least)?;
+        Some(Reach {
+            tokens: found.position,
+            rate: found.place.rate(),
+        })
+    }
 }
 
 /// The layers' states as they were restored, lightning and caches each in order.
@@ -89,15 +116,10 @@ impl<B: Backend> Timeline<B> {
         (here / interval + 1..=end / interval).map(|n| n * interval).collect()
     }
 
-    /// How many of these tokens there is a state of on the disk, if those are more than `least`; and how fast prefill was then, in
-    /// tokens a second, 0 if that is not known.
-    pub(in crate::engine) fn kept_on_disk(&self, wanted: &[u32], least: usize) -> Option<(usize, f64)> {
-        let Keeper { shelf, .. } = self.keeper.as_ref()?;
-        shelf.refresh();
-        let chain = Chain::new(shelf.owner.model, wanted);
+    /// The state on the disk that has read more than `least` of these tokens.
+    pub(in crate::engine) fn kept_on_disk(&self, wanted: &[u32], least: usize) -> Option<Reach> {
         let held = self.common(wanted) / KV_BLOCK;
-        let found = shelf.find(&chain, wanted.len(), held, least)?;
-        Some((found.position, found.place.rate()))
+        self.keeper.as_ref()?.on_disk().reach(wanted, held, least)
     }
 
     /// Takes up the state on the disk that reaches furthest into `wanted`, if that is further than `least` tokens; says how far. The

@@ -100,6 +100,7 @@ fn markdown(text: &str) -> Result<Record, ImportError> {
                     revises,
                     text: said,
                     asked_as: None,
+                    left_out: 0,
                 }),
             ));
             continue;

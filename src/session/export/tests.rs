@@ -29,6 +29,7 @@ fn question(turn: usize, revises: Option<usize>, text: &str) -> Event {
         revises,
         text: text.into(),
         asked_as: None,
+        left_out: 0,
     })
 }
 

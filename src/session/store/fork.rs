@@ -3,7 +3,7 @@
 use super::{Open, Store, StoreError};
 use crate::conversation::Event;
 use crate::session::line::{Forked, Header};
-use crate::session::note::Note;
+use crate::session::note::{Note, Opened};
 use crate::session::read::Record;
 use crate::session::write::Recorder;
 
@@ -86,23 +86,28 @@ fn cut_after(record: &Record, turn: Option<usize>) -> Option<(usize, usize)> {
 /// Writes events, and what it takes to understand and to open them.
 fn copy(mut open: Open, record: &Record, end: usize) -> std::io::Result<()> {
     let mut recorder = Recorder::resumed(Vec::new());
-    let mut notes = record.notes.iter().filter(|(before, _, note)| {
-        let goes_along = matches!(
-            note,
-            Note::Opened(_) | Note::Packed { .. } | Note::Changed { .. } | Note::Tagged { .. }
-        );
-        goes_along && *before <= end
+    let mut notes = record.notes.iter().filter_map(|(before, at, note)| {
+        let note = match note {
+            // Whoever makes it wants to go on with it.
+            Note::Opened(opened) => Note::Opened(Opened {
+                asked: false,
+                ..opened.clone()
+            }),
+            Note::Packed { .. } | Note::Changed { .. } | Note::Tagged { .. } => note.clone(),
+            _ => return None,
+        };
+        (*before <= end).then_some((*before, *at, note))
     });
     let mut next = notes.next();
     for (index, (at, event)) in record.events[..end].iter().enumerate() {
-        while let Some((_, at, note)) = next.filter(|(before, ..)| *before <= index) {
-            recorder.note(*at, note)?;
+        while let Some((_, at, note)) = next.take_if(|(before, ..)| *before <= index) {
+            recorder.note(at, &note)?;
             next = notes.next();
         }
         recorder.event(*at, event)?;
     }
     while let Some((_, at, note)) = next {
-        recorder.note(*at, note)?;
+        recorder.note(at, &note)?;
         next = notes.next();
     }
     recorder.flush()?;

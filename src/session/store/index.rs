@@ -3,6 +3,8 @@
 //! It is made from the logs, which alone are true: a file of it that is lost, damaged or of another version is made again.
 //! What is searched is kept without the text, which is read from the log when it is shown.
 
+mod excerpt;
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, params};
 
+pub use self::excerpt::{Excerpt, Part};
 use super::{Store, StoreError};
 use crate::conversation::Event;
 use crate::session::past::{Past, title_of};
@@ -17,10 +20,12 @@ use crate::session::read::{Record, bytes_of};
 use crate::trace::Channel;
 
 /// Of the tables; another one is made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Sessions that are taken at once.
 const BATCH: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So many bytes of logs are read for what is shown around that which was found: hits beyond are told without it.
+const EXCERPTS: u64 = 16 << 20;
 
 const TABLES: &str = "
     CREATE TABLE sessions (
@@ -28,7 +33,8 @@ const TABLES: &str = "
         title TEXT NOT NULL, tags TEXT NOT NULL, model TEXT NOT NULL, folder TEXT NOT NULL, paths TEXT NOT NULL,
         wall INTEGER NOT NULL, turns INTEGER NOT NULL, tokens INTEGER NOT NULL,
         forked TEXT NOT NULL, forked_turn INTEGER NOT NULL, documents INTEGER NOT NULL,
-        asked INTEGER NOT NULL, broken_off INTEGER NOT NULL, last TEXT NOT NULL
+        asked INTEGER NOT NULL, broken_off INTEGER NOT NULL, last TEXT NOT NULL,
+        of_programs INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX by_time ON sessions (wall);
     CREATE INDEX by_folder ON sessions (folder, paths);
@@ -62,6 +68,8 @@ pub struct Summary {
     /// What was asked last.
     pub last: String,
     pub bytes: u64,
+    /// Only programs have asked in it.
+    pub of_programs: bool,
 }
 
 /// A turn in which something was found.
@@ -72,20 +80,6 @@ pub struct Hit {
     pub question: String,
     /// The text around it, and where in the reply it stands.
     pub excerpt: Option<Excerpt>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Excerpt {
-    pub part: Part,
-    pub text: String,
-}
-
-/// A part of a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    Question,
-    Answer,
-    Thinking,
 }
 
 pub struct Index {
@@ -220,13 +214,13 @@ impl Index {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The session that was used last of those with the same folder and paths.
+    /// The session that a person used last of those with the same folder and paths.
     ///
     /// # Errors
     /// If the index cannot be read.
     pub fn last_about(&self, folder: &str, paths: &[String]) -> Result<Option<Summary>, StoreError> {
         let mut last = self.connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM sessions AS s WHERE asked AND folder = ? AND paths = ? ORDER BY wall DESC LIMIT 1"
+            "SELECT {COLUMNS} FROM sessions AS s WHERE asked AND NOT of_programs AND folder = ? AND paths = ? ORDER BY wall DESC LIMIT 1"
         ))?;
         let mut rows = last.query_map(params![folder, joined(paths)], |row| summary(row, 0))?;
         Ok(rows.next().transpose()?)
@@ -253,37 +247,19 @@ impl Index {
             };
             Ok((hit, size(row, 2)?, size(row, 3)?))
         })?;
-        let mut hits = Vec::new();
+        let words: Vec<String> = words(text).map(str::to_lowercase).collect();
+        let mut left = EXCERPTS;
+        let mut hits: Vec<Hit> = Vec::new();
         for row in rows {
             let (mut hit, first, last) = row?;
-            hit.excerpt = self.excerpt(&hit.session.name, first, last, text);
+            let bytes = last.saturating_sub(first);
+            if bytes <= left || hits.is_empty() {
+                left = left.saturating_sub(bytes);
+                hit.excerpt = excerpt::of(&self.store.events(&hit.session.name), first, bytes, &words);
+            }
             hits.push(hit);
         }
         Ok(hits)
-    }
-
-    /// The text around what was found, from the log.
-    fn excerpt(&self, name: &str, first: u64, last: u64, text: &str) -> Option<Excerpt> {
-        use std::io::{Read, Seek, SeekFrom};
-        let mut file = fs::File::open(self.store.events(name)).ok()?;
-        file.seek(SeekFrom::Start(first)).ok()?;
-        let mut bytes = Vec::new();
-        file.take(last.checked_sub(first)?).read_to_end(&mut bytes).ok()?;
-        let turn = Said::of(Record::salvage(&bytes).events.iter().map(|(_, event)| event));
-        let words: Vec<String> = words(text).map(str::to_lowercase).collect();
-        let parts = [
-            (Part::Question, turn.question),
-            (Part::Answer, turn.answer),
-            (Part::Thinking, turn.thinking),
-        ];
-        let around = |(part, said): &(Part, String)| {
-            let at = words.iter().find_map(|word| find(said, word))?;
-            Some(Excerpt {
-                part: *part,
-                text: around(said, at),
-            })
-        };
-        parts.iter().find_map(around)
     }
 }
 
@@ -442,7 +418,7 @@ fn take(change: &Transaction<'_>, name: &str, stamp: (u64, u64), bytes: &[u8]) -
         &opened.model
     };
     change
-        .prepare_cached("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .prepare_cached("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             name,
             integer(stamp.0),
@@ -461,12 +437,13 @@ fn take(change: &Transaction<'_>, name: &str, stamp: (u64, u64), bytes: &[u8]) -
             past.is_asked,
             past.broken_off,
             title_of(last),
+            past.is_of_programs(),
         ])?;
     Ok(())
 }
 
 const COLUMNS: &str = "s.name, s.title, s.tags, s.model, s.folder, s.paths, s.wall, s.turns, s.tokens, s.forked, \
-                       s.forked_turn, s.documents, s.broken_off, s.last, s.bytes";
+                       s.forked_turn, s.documents, s.broken_off, s.last, s.bytes, s.of_programs";
 
 fn summary(row: &Row<'_>, from: usize) -> rusqlite::Result<Summary> {
     let forked: String = row.get(from + 9)?;
@@ -485,6 +462,7 @@ fn summary(row: &Row<'_>, from: usize) -> rusqlite::Result<Summary> {
         broken_off: row.get(from + 12)?,
         last: row.get(from + 13)?,
         bytes: size(row, from + 14)?,
+        of_programs: row.get(from + 15)?,
     })
 }
 
@@ -518,37 +496,6 @@ fn pattern(text: &str) -> Option<String> {
         .collect();
     let is_begun = text.ends_with(|c: char| c.is_alphanumeric());
     (!quoted.is_empty()).then(|| quoted.join(" ") + if is_begun { "*" } else { "" })
-}
-
-/// Where a word stands, whatever its case.
-fn find(text: &str, word: &str) -> Option<usize> {
-    let (first, rest) = word.split_at(word.chars().next()?.len_utf8());
-    let begins = |at: usize, c: char| {
-        let mut lower = c.to_lowercase();
-        let same = first.chars().all(|c| lower.next() == Some(c));
-        let mut following = text[at + c.len_utf8()..].chars().flat_map(char::to_lowercase);
-        same && rest.chars().all(|c| following.next() == Some(c))
-    };
-    text.char_indices().find(|&(at, c)| begins(at, c)).map(|(at, _)| at)
-}
-
-/// What stands around a place, in one line.
-fn around(text: &str, at: usize) -> String {
-    const BEFORE: usize = 40;
-    const AFTER: usize = 120;
-    let before: Vec<char> = text[..at].chars().rev().take(BEFORE).collect();
-    let cut = if text[..at].chars().nth(BEFORE).is_some() {
-        "…"
-    } else {
-        ""
-    };
-    let before: String = before.into_iter().rev().collect();
-    let after: String = text[at..].chars().take(AFTER).collect();
-    let more = if after.len() < text.len() - at { "…" } else { "" };
-    let line: Vec<&str> = before.split_whitespace().collect();
-    let space = if before.ends_with(char::is_whitespace) { " " } else { "" };
-    let rest: Vec<&str> = after.split_whitespace().collect();
-    format!("{cut}{}{space}{}{more}", line.join(" "), rest.join(" "))
 }
 
 #[cfg(test)]

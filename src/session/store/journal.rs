@@ -169,6 +169,17 @@ impl Journal {
         (self.synced < self.length || self.unsure).then_some(self.length)
     }
 
+    /// How many bytes of the file are sure to be whole lines, which is not known of one that cannot be cut, and the lines that come
+    /// after them and may be lost.
+    #[must_use]
+    pub fn certain(&self) -> (Option<u64>, &[u8]) {
+        match (self.uncut, self.unsure) {
+            (true, _) => (None, &[]),
+            (false, true) => (Some(self.synced), &self.pending),
+            (false, false) => (Some(self.length), &[]),
+        }
+    }
+
     /// What came of syncing when it was so long.
     ///
     /// # Errors

@@ -5,8 +5,8 @@
 //! log, so that a disk that hangs keeps nobody from cancelling. Syncing is done by another thread, at the end of a turn and
 //! while a reply is written.
 //!
-//! If there is no room on the disk, everything waits: events are held, and what is sent is held, until it can be written. If the
-//! log cannot be written for another reason, the conversation goes on without it, and says so.
+//! If there is no room on the disk, everything waits: no token is decoded, events are held, and what is sent is held, until it can
+//! be written. If the log cannot be written for another reason, the conversation goes on without it, and says so.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::journal::Syncer;
+use super::rest::{Left, Rest};
 use super::{Open, now};
 use crate::conversation::{Cause, Change, Event, Handle, KeptState, Request, Sink};
 use crate::engine::StopReason;
@@ -40,9 +41,6 @@ impl Default for Pace {
         }
     }
 }
-
-/// How often it is tried to write what is held when the program ends.
-const LAST_ATTEMPTS: usize = 8;
 
 enum Job {
     Request(Request),
@@ -72,23 +70,20 @@ enum Then {
 pub struct Keeper {
     pub name: String,
     jobs: Sender<Job>,
-    done: Receiver<Result<bool, String>>,
+    done: Receiver<Left>,
 }
 
 impl Keeper {
-    /// Waits until everything is written and synced, and the session closed; not for ever, for a disk may hang. Whether there is
-    /// something in it: a session in which nothing was ever asked is gone.
-    ///
-    /// # Errors
-    /// If something was not written: what, in words.
-    pub fn finish(self, patience: Duration) -> Result<bool, String> {
+    /// Waits until everything is written and synced, and the session closed; not for ever, for a disk may hang, and not for room.
+    #[must_use]
+    pub fn finish(self, patience: Duration) -> Left {
         let _ = self.jobs.send(Job::Close);
         match self.done.recv_timeout(patience) {
-            Ok(outcome) => outcome,
+            Ok(left) => left,
             Err(RecvTimeoutError::Timeout) => {
-                Err("the disk takes too long: the last of the session may not be on it".to_owned())
+                Left::Lost("the disk takes too long: the last of the session may not be on it".to_owned())
             }
-            Err(RecvTimeoutError::Disconnected) => Err("keeping the session failed".to_owned()),
+            Err(RecvTimeoutError::Disconnected) => Left::Lost("keeping the session failed".to_owned()),
         }
     }
 }
@@ -118,7 +113,7 @@ pub fn keep(open: Open, sink: Sink, pace: Pace, start: impl FnOnce(Sink) -> Hand
         last_sync: Instant::now(),
         wants_sync: true,
         held: VecDeque::new(),
-        waiting: false,
+        waiting: None,
         lost: None,
         closing: false,
         in_turn: false,
@@ -184,8 +179,8 @@ struct Log {
     wants_sync: bool,
     /// What waits for room, in its order.
     held: VecDeque<Step>,
-    /// It has been told that there is no room.
-    waiting: bool,
+    /// There is no room, which has been told; when it is tried again.
+    waiting: Option<Instant>,
     /// Nothing is written any more, for this reason.
     lost: Option<String>,
     closing: bool,
@@ -201,7 +196,7 @@ struct Log {
 }
 
 impl Log {
-    fn run(mut self, jobs: &Receiver<Job>) -> Result<bool, String> {
+    fn run(mut self, jobs: &Receiver<Job>) -> Left {
         loop {
             self.start_sync();
             let job = match self.wake() {
@@ -237,15 +232,15 @@ impl Log {
 
     /// When there is something to do without a job.
     fn wake(&self) -> Option<Instant> {
-        if self.waiting {
-            return Some(Instant::now() + self.pace.retry);
+        if self.waiting.is_some() {
+            return self.waiting;
         }
         let is_due = self.sync_began.is_none() && self.lost.is_none() && self.open.journal.unsynced().is_some();
         is_due.then(|| self.last_sync + self.pace.sync)
     }
 
     fn start_sync(&mut self) {
-        if self.sync_began.is_some() || self.waiting || self.lost.is_some() {
+        if self.sync_began.is_some() || self.waiting.is_some() || self.lost.is_some() {
             return;
         }
         let Some(length) = self.open.journal.unsynced() else {
@@ -355,7 +350,7 @@ impl Log {
 
     /// Writes, then does what comes then; or holds both.
     fn step(&mut self, step: Step) {
-        if self.waiting {
+        if self.waiting.is_some() {
             self.held.push_back(step);
             return;
         }
@@ -395,12 +390,14 @@ impl Log {
     fn failed(&mut self, error: &io::Error) {
         let folder = self.open.folder.display().to_string();
         if is_about_room(error) {
-            if !mem::replace(&mut self.waiting, true) {
+            let next = Instant::now() + self.pace.retry;
+            if self.waiting.replace(next).is_none() {
+                self.hold(true);
                 self.tell(
                     KeptState::Waiting,
                     format!(
-                        "there is no room to keep the session in {folder}: {error}. It waits, and goes on by itself when there is \
-                         some; what is sent meanwhile is not lost"
+                        "there is no room to keep the session in {folder}: {error}. The reply waits, and goes on by itself when there \
+                         is some; what is sent meanwhile is not lost"
                     ),
                 );
             }
@@ -410,14 +407,27 @@ impl Log {
             "the session cannot be kept any more in {folder}: {error}. It goes on, but what follows is lost when you leave"
         );
         self.lost = Some(message.clone());
-        self.waiting = false;
+        self.go_on();
         self.tell(KeptState::Lost, message);
         self.let_go();
     }
 
+    /// Has nothing more decoded, or again.
+    fn hold(&self, hold: bool) {
+        if let Some(inner) = &self.inner {
+            let _ = inner.send(Request::Hold(hold));
+        }
+    }
+
+    fn go_on(&mut self) {
+        if self.waiting.take().is_some() {
+            self.hold(false);
+        }
+    }
+
     /// Tries to write what is held.
     fn retry(&mut self) {
-        if !self.waiting {
+        if self.waiting.is_none() {
             return;
         }
         if let Err(error) = self.open.journal.retry() {
@@ -430,7 +440,7 @@ impl Log {
             }
             self.then(step.then);
         }
-        self.waiting = false;
+        self.go_on();
         self.wants_sync = true;
         self.tell(
             KeptState::Resumed,
@@ -446,53 +456,48 @@ impl Log {
     }
 
     /// Writes what is left, and closes the session if that was wanted.
-    fn finish(mut self, jobs: &Receiver<Job>) -> Result<bool, String> {
-        // Room may come yet; who leaves waits a little for it.
-        for _ in 0..LAST_ATTEMPTS {
-            self.retry();
-            if !self.waiting {
-                break;
-            }
-            thread::sleep(self.pace.retry);
-        }
+    fn finish(mut self, jobs: &Receiver<Job>) -> Left {
+        self.retry();
         if !self.open.past.is_asked && !self.asked_now {
             // Nobody would look for it.
             let _ = std::fs::remove_dir_all(&self.open.folder);
-            return Ok(false);
+            return Left::Empty;
         }
-        if self.closing && !self.waiting && self.lost.is_none() {
-            let closed = self.note(&Note::Closed { wall: now() });
-            if let Err(error) = self.write(&closed) {
-                self.failed(&error);
-            }
+        if self.closing {
+            let lines = self.note(&Note::Closed { wall: now() });
+            let then = Then::Nothing;
+            self.step(Step { lines, then });
         }
         if let Some(message) = self.lost {
-            return Err(message);
+            return Left::Lost(message);
         }
-        if self.waiting {
-            let steps = self.held.len();
-            self.let_go();
-            return Err(format!(
-                "there was no room to keep the end of the session: {steps} lines of it are lost. What came before is in {}",
-                self.open.folder.display()
-            ));
+        if self.waiting.is_some() {
+            return self.leave();
         }
         if let Some(length) = self.open.journal.unsynced() {
             // Another one may be under way.
             let _ = self.syncing.0.send(length);
             for job in jobs {
                 if let Job::Synced(synced, outcome) = job {
-                    let outcome = self.open.journal.synced(synced, outcome);
-                    if synced == length {
-                        let folder = self.open.folder.display();
-                        let outcome = outcome.map(|()| true);
-                        return outcome
-                            .map_err(|error| format!("the end of the session may not be in {folder}: {error}"));
+                    match self.open.journal.synced(synced, outcome) {
+                        Err(error) if is_about_room(&error) => return self.leave(),
+                        Err(error) => {
+                            let folder = self.open.folder.display();
+                            return Left::Lost(format!("the end of the session may not be in {folder}: {error}"));
+                        }
+                        Ok(()) if synced == length => return Left::Kept,
+                        Ok(()) => {}
                     }
                 }
             }
         }
-        Ok(true)
+        Left::Kept
+    }
+
+    /// Leaves what is held to whoever waits for the end; nobody is shown it any more.
+    fn leave(self) -> Left {
+        let lines = self.held.into_iter().flat_map(|step| step.lines).collect();
+        Left::Full(Box::new(Rest::new(self.open, lines)))
     }
 }
 

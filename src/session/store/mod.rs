@@ -10,7 +10,7 @@
 //!     index.sqlite        what is found by searching; made again if it is not there
 //! ```
 //!
-//! Files: `journal` (appending), `lock`, `keeper` (a conversation that is kept as it goes), `fork` (a session that parts from
+//! Files: `journal` (appending), `lock`, `keeper` (a conversation that is kept as it goes), `rest` (its end, where there was no room for it), `fork` (a session that parts from
 //! another), `index` (finding one).
 
 mod fork;
@@ -18,6 +18,7 @@ pub mod index;
 pub mod journal;
 mod keeper;
 mod lock;
+mod rest;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use keeper::{Keeper, Pace, keep};
+pub use rest::{Left, Rest};
 
 use self::journal::{Disk, Journal};
 use self::lock::{Lock, Unlocked};
@@ -137,8 +139,8 @@ impl Store {
         }
     }
 
-    /// The session that a name means: all of it, or so much of its beginning that it is the only one; `last` is the one
-    /// that was used last.
+    /// The session that a name means: all of it, or so much of its beginning that it is the only one; `last` is the one that was
+    /// used last.
     ///
     /// # Errors
     /// If there is none, or several.
@@ -148,8 +150,7 @@ impl Store {
         }
         let names = self.names()?;
         if name == "last" {
-            let used = |name: &&String| fs::metadata(self.events(name)).and_then(|data| data.modified()).ok();
-            let last = names.iter().max_by_key(used);
+            let last = names.iter().max_by_key(|name| self.used(name));
             return last.cloned().ok_or_else(|| StoreError::NoSuch(name.to_owned()));
         }
         let mut fit = names.iter().filter(|known| !name.is_empty() && known.starts_with(name));
@@ -161,6 +162,22 @@ impl Store {
                 count: others + 1,
             }),
         }
+    }
+
+    fn used(&self, name: &str) -> Option<SystemTime> {
+        fs::metadata(self.events(name)).and_then(|data| data.modified()).ok()
+    }
+
+    /// The session that a person used last: not one in which only programs have asked, if there is another.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn last_of_person(&self) -> Result<String, StoreError> {
+        let mut names = self.names()?;
+        names.sort_by_cached_key(|name| std::cmp::Reverse(self.used(name)));
+        let is_of_person = |name: &&String| self.read(name).is_ok_and(|record| !Past::of(&record).is_of_programs());
+        let last = names.iter().find(is_of_person).or(names.first());
+        last.cloned().ok_or_else(|| StoreError::NoSuch("last".to_owned()))
     }
 
     /// Reads a session as it is, whoever has it open.
@@ -351,15 +368,16 @@ impl Open {
 
     /// The note of a process that goes on with it.
     #[must_use]
-    pub fn opened(model: &str, folder: &Path, paths: Vec<String>, flags: Vec<(String, Vec<String>)>) -> Note {
-        Note::Opened(Opened {
+    pub fn opened(model: &str, folder: &Path, paths: Vec<String>, flags: Vec<(String, Vec<String>)>) -> Opened {
+        Opened {
             wall: now(),
             made_by: Header::new("", "").made_by,
             model: model.to_owned(),
             folder: folder.display().to_string(),
             paths,
             flags,
-        })
+            asked: false,
+        }
     }
 }
 

@@ -145,6 +145,11 @@ impl App {
         if let Some(asked_as) = question.asked_as {
             self.notice(Level::Detail, format!("asked as: {asked_as}"));
         }
+        if question.left_out > 0 && !std::mem::replace(&mut self.revising.told_left_out, true) {
+            let tokens = format::counted(question.left_out, "token");
+            let text = format!("what was thought before ({tokens}) is left out of the context; answers stay in it");
+            self.notice(Level::Detail, text);
+        }
         self.activity.enter(Phase::Preparing, self.now);
         self.reply = Some(Reply::default());
     }

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::super::activity::Phase;
+use super::super::format;
 use super::super::transcript::{BlockId, Level};
 use super::{App, Effect};
 use crate::conversation::{Estimated, Question, Revision};
@@ -28,6 +29,8 @@ pub struct Revising {
     sent: Option<Wanted>,
     /// The turn that the conversation was taken back to, until the next question; 0 is before the first.
     back: Option<usize>,
+    /// It has been told that earlier thinking is not in the context.
+    pub told_left_out: bool,
 }
 
 /// A question that was put to the model.
@@ -257,12 +260,24 @@ impl App {
         })
     }
 
+    /// What something costs, in words.
+    pub fn price(&self, estimated: &Estimated) -> String {
+        let missing = estimated.tokens.saturating_sub(estimated.kept);
+        let time = self.activity.prefill_time(missing).or_else(|| estimated.time());
+        format::replay(estimated.kept, estimated.tokens, time)
+    }
+
     pub(super) fn estimated(&mut self, estimated: Estimated) -> Vec<Effect> {
-        let Some(wanted) = self
+        let wanted = self
             .revising
             .working
-            .take_if(|wanted| wanted.revision.turn == estimated.turn)
-        else {
+            .take_if(|wanted| wanted.revision.turn == estimated.turn);
+        let Some(wanted) = wanted else {
+            // What the next question has to read after it was gone back.
+            if self.revising.back == Some(estimated.turn) {
+                let text = format!("the next question: {}", self.price(&estimated));
+                self.notice(Level::Detail, text);
+            }
             return Vec::new();
         };
         let tokens = estimated.tokens.saturating_sub(estimated.kept);

@@ -1,5 +1,7 @@
 //! What is planned for the documents, with its price, above the composer.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -49,15 +51,7 @@ pub fn lines(app: &App, room: usize) -> Vec<(Part, String)> {
 fn revising_lines(app: &App, room: usize) -> Vec<(Part, String)> {
     let revising = &app.revising;
     if let Some((_, estimated)) = &revising.asked {
-        let missing = estimated.tokens.saturating_sub(estimated.kept);
-        let time = app.activity.prefill_time(missing).or_else(|| estimated.time());
-        let time = time.map_or_else(String::new, |time| format!(" ≈ {}", format::duration(time)));
-        let text = format!(
-            "nearest state {} of {} → {} to prefill{time}",
-            format::count(estimated.kept),
-            format::count(estimated.tokens),
-            format::counted(missing, "token")
-        );
+        let text = app.price(estimated);
         return wrapped(Part::Plan, &text, "Enter to go on, Esc to leave it", room);
     }
     if let Some((turn, _)) = &revising.editing {
@@ -88,7 +82,7 @@ fn wrapped(part: Part, text: &str, hint: &str, room: usize) -> Vec<(Part, String
     rows.map(|row| (part, row)).collect()
 }
 
-/// `add 3 files, remove 1: prefill 12,400 of 53,633 tokens ≈ 0:20 — Enter to apply, Esc to forget`
+/// `add 3 files, remove 1: checkpoint at 41,233 of 53,633: replay 12,400 tokens, about 20 s — Enter to apply, Esc to forget`
 fn asked_lines(app: &App, planned: &Planned, room: usize) -> Vec<(Part, String)> {
     let what = [
         ("add", planned.added.len()),
@@ -122,7 +116,7 @@ fn asked_lines(app: &App, planned: &Planned, room: usize) -> Vec<(Part, String)>
         ),
         None => wrapped(
             Part::Plan,
-            &format!("{what}: {}", price(app, planned, true)),
+            &format!("{what}: {}", price(app, planned)),
             "Enter to apply, Esc to forget",
             room,
         ),
@@ -149,7 +143,7 @@ fn asked_lines(app: &App, planned: &Planned, room: usize) -> Vec<(Part, String)>
     lines
 }
 
-/// `3 files changed: press r to reload 12,400 tokens ≈ 0:20`
+/// `3 files changed: press r to reload; checkpoint at 41,233 of 53,633: replay 12,400 tokens, about 20 s`
 fn changed_line(app: &App, planned: &Planned) -> String {
     let what = [
         (planned.changed.len(), "changed"),
@@ -175,27 +169,19 @@ fn changed_line(app: &App, planned: &Planned) -> String {
             "{what}: with them the documents would be {} too long",
             format::counted(excess, "token")
         ),
-        None => format!("{what}: press r to reload {}", price(app, planned, false)),
+        None => format!("{what}: press r to reload; {}", price(app, planned)),
     }
 }
 
-/// `prefill 12,400 of 53,633 tokens ≈ 0:20`
-fn price(app: &App, planned: &Planned, of_all: bool) -> String {
-    let tokens = match (planned.prefill, of_all) {
-        (0, true) => return "nothing to prefill".to_owned(),
-        (n, true) => format!(
-            "prefill {} of {} tokens",
-            format::count(n),
-            format::count(planned.tokens)
-        ),
-        (n, false) => format::counted(n, "token"),
-    };
-    // What is over before it is seen has no time.
-    let time = app.activity.prefill_time(planned.prefill);
-    match time.filter(|time| time.as_millis() >= 100) {
-        Some(time) => format!("{tokens} ≈ {}", format::duration(time)),
-        None => tokens,
+/// `checkpoint at 41,233 of 53,633: replay 12,400 tokens, about 20 s`
+fn price(app: &App, planned: &Planned) -> String {
+    if planned.prefill == 0 {
+        return "nothing to prefill".to_owned();
     }
+    let known = planned.ms.map(Duration::from_millis);
+    let time = app.activity.prefill_time(planned.prefill).or(known);
+    let prompt = planned.prompt.max(planned.prefill);
+    format::replay(prompt - planned.prefill, prompt, time)
 }
 
 /// `load a, b`, `read everything again`

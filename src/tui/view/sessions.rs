@@ -46,10 +46,7 @@ pub fn page(picker: &Picker, screen: Size) -> isize {
 pub fn draw(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Position {
     let theme = &app.setup.theme;
     let boxes = frame::boxes(area.as_size(), WIDEST, HIGHEST);
-    let title = match picker.progress {
-        Progress::Reading => "sessions, being read".to_owned(),
-        Progress::Done => format!("sessions, {} of them", format::count(picker.found.len())),
-    };
+    let title = title(picker);
     frame::draw(boxes, &title, KEYS, buf, theme);
     let inner = boxes.1;
     let (label, written) = match &picker.editing {
@@ -78,6 +75,25 @@ pub fn draw(app: &App, picker: &Picker, area: Rect, buf: &mut Buffer) -> Positio
         draw_about(app, picker, list.bottom(), inner, buf);
     }
     Position::new(end.min(inner.right().saturating_sub(1)), inner.y)
+}
+
+/// `12 sessions`, `3 of 12 sessions`, `12 sessions and 40 of programs`
+fn title(picker: &Picker) -> String {
+    let (found, all, left_out) = (picker.found.len(), picker.all(), picker.left_out());
+    let title = match (found, left_out) {
+        (_, 0) if found == all => format::counted(all, "session"),
+        (_, 0) => format!("{} of {}", format::count(found), format::counted(all, "session")),
+        _ => format!(
+            "{} and {} of programs",
+            format::counted(found, "session"),
+            format::count(left_out)
+        ),
+    };
+    match picker.progress {
+        Progress::Reading if all == 0 => "sessions: reading…".to_owned(),
+        Progress::Reading => format!("{title}, reading what is new…"),
+        Progress::Done => title,
+    }
 }
 
 fn draw_row(app: &App, picker: &Picker, found: &Found, row: Rect, buf: &mut Buffer) {

@@ -50,7 +50,7 @@ fn write(open: &mut Open, events: &[Event]) {
 fn session(store: &Store, folder: &str, events: &[Event]) -> String {
     let mut open = store.create(Header::new("pico", "")).unwrap();
     let opened = Open::opened("pico", Path::new(folder), vec!["src".into(), "a b".into()], Vec::new());
-    open.note(&opened).unwrap();
+    open.note(&Note::Opened(opened)).unwrap();
     write(&mut open, events);
     open.name.clone()
 }

@@ -89,7 +89,7 @@ pub fn any_input() -> impl Strategy<Value = Input> {
         }),
         2 => (cause, numbers.clone(), numbers.clone(), paths.clone(), paths.clone()).prop_map(|(cause, tokens, prefill, added, changed)| {
             Input::Conversation(Event::Planned(Planned {
-                id: 1, cause, tokens, context_limit: 7, prefill,
+                id: 1, cause, tokens, context_limit: 7, prefill, prompt: tokens, ms: None,
                 refused: added.iter().map(|path| Skipped::new(path, Exclusion::Binary, path.as_str())).collect(),
                 added, removed: changed.clone(), changed,
             }))
@@ -110,7 +110,7 @@ pub fn any_input() -> impl Strategy<Value = Input> {
         2 => text.prop_map(token(Channel::Answer)),
         1 => text.prop_map(|text| Input::Conversation(Event::Question(Question { asked_as: Some(text.clone()), text, ..Question::default() }))),
         1 => (0usize..5, prop::option::of(0usize..5), text).prop_map(|(turn, revises, text)| {
-            Input::Conversation(Event::Question(Question { turn, revises, text, asked_as: None }))
+            Input::Conversation(Event::Question(Question { turn, revises, text, asked_as: None, left_out: turn }))
         }),
         1 => (0usize..5).prop_map(|turn| Input::Conversation(Event::Continued { turn })),
         1 => Just(Input::Conversation(Event::ThinkingEnded { by: Ending::Asked })),

@@ -11,6 +11,7 @@ impl Rig {
             revises,
             text: question.into(),
             asked_as: None,
+            left_out: 0,
         }));
         for part in parts {
             self.token(Channel::Thinking, &format!("# {part}\n\n"));

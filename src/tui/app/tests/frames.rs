@@ -396,6 +396,8 @@ fn documents() {
             tokens: 53_633,
             context_limit: 100_000,
             prefill: 12_400,
+            prompt: 53_640,
+            ms: None,
         }));
     });
     frames("panes", |rig| {

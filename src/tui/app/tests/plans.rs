@@ -15,6 +15,8 @@ fn planned(id: u64, cause: Cause) -> Planned {
         tokens: 53_633,
         context_limit: 100_000,
         prefill: 12_400,
+        prompt: 53_640,
+        ms: None,
     }
 }
 
@@ -93,7 +95,8 @@ fn a_plan_is_shown_with_its_price_and_made() {
     rig.event(asked(7));
     rig.lacks("working out");
     rig.shows(concat!(
-        "add 3 files, remove 1: prefill 12,400 of 53,633 tokens ≈ 0:12 — Enter to apply, Esc to forget\n",
+        "add 3 files, remove 1: checkpoint at 41,240 of 53,640: replay 12,400 tokens, about 12 s\n",
+        "Enter to apply, Esc to forget\n",
         "  + lib/a.rs, lib/b.rs, lib/c.rs\n",
         "  - old.rs\n────"
     ));
@@ -172,7 +175,9 @@ fn what_changes_on_the_disk_is_said_and_taken_in_by_a_key() {
     let mut rig = ready(80, 24);
     rig.write("half a quest");
     rig.event(changed(5));
-    rig.shows("3 files changed: press r to reload 12,400 tokens ≈ 0:12\n───");
+    rig.shows(
+        "3 files changed: press r to reload; checkpoint at 41,240 of 53,640: replay\n12,400 tokens, about 12 s\n───",
+    );
     rig.write("r");
     assert_eq!(
         rig.app.composer.text(),
@@ -329,7 +334,7 @@ fn nothing_is_agreed_to_whose_price_cannot_be_seen() {
     }
     let mut rig = ready(40, 12);
     rig.event(asked(1));
-    rig.shows("add 3 files, remove 1: prefill 12,400 of\n53,633 tokens ≈ 0:12\nEnter to apply, Esc to forget\n");
+    rig.shows("add 3 files, remove 1: checkpoint at\n41,240 of 53,640: replay 12,400 tokens,\nabout 12 s\nEnter to apply, Esc to forget\n");
     rig.shows("❯ Ask");
 }
 

@@ -26,6 +26,7 @@ impl Rig {
             revises,
             text: text.into(),
             asked_as: None,
+            left_out: 0,
         }));
     }
 
@@ -84,14 +85,14 @@ fn what_takes_long_is_told_and_waits_for_a_yes() {
     let mut rig = talked(120, 24);
     rig.ask("/retry 1");
     assert_eq!(rig.estimated(1, 212_480, 180_224), []);
-    rig.shows("nearest state 180,224 of 212,480 → 32,256 tokens to prefill ≈ 0:32 — Enter to go on, Esc to leave it");
+    rig.shows("checkpoint at 180,224 of 212,480: replay 32,256 tokens, about 32 s — Enter to go on, Esc to leave it");
     assert_eq!(rig.key(KeyCode::Esc), []);
-    rig.lacks("nearest state");
+    rig.lacks("checkpoint");
     assert_eq!(rig.key(KeyCode::Enter), [], "it is forgotten");
     rig.ask("/retry 1");
     rig.estimated(1, 212_480, 180_224);
     assert_eq!(rig.key(KeyCode::Enter), revise(1, None));
-    rig.lacks("nearest state");
+    rig.lacks("checkpoint");
     for (width, height) in [(40, 12), (1, 1), (200, 60)] {
         let mut rig = talked(width, height);
         rig.ask("/retry");
@@ -108,7 +109,7 @@ fn without_a_rate_only_little_is_done_without_asking() {
     assert_eq!(rig.estimated(1, 4_000, 0), revise(1, None));
     rig.ask("/retry");
     assert_eq!(rig.estimated(1, 5_000, 0), []);
-    rig.shows("nearest state 0 of 5,000 → 5,000 tokens to prefill — Enter");
+    rig.shows("no checkpoint: replay 5,000 tokens — Enter");
 }
 
 #[test]
@@ -268,6 +269,7 @@ fn a_session_that_was_kept_is_there_from_the_first_frame() {
             revises,
             text: text.into(),
             asked_as: None,
+            left_out: 0,
         })
     };
     let token = |index, channel, text: &str| {
