@@ -94,14 +94,7 @@ impl Submit for Script {
         }
         send(EventKind::Finished(Finished {
             reason: StopReason::EndOfSequence,
-            prompt_tokens: 0,
-            cached_tokens: 0,
-            restored_tokens: 0,
-            thinking_tokens: 0,
-            answer_tokens: 0,
-            prefill: Duration::ZERO,
-            decode: Duration::ZERO,
-            drafts: Drafts::default(),
+            ..Finished::default()
         }));
         ticket
     }

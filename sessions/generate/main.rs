@@ -119,13 +119,8 @@ impl Session {
         self.event(&Event::Finished(Finished {
             reason: StopReason::Prefilled,
             prompt_tokens: tokens,
-            cached_tokens: 0,
-            restored_tokens: 0,
-            thinking_tokens: 0,
-            answer_tokens: 0,
             prefill: took,
-            decode: Duration::ZERO,
-            drafts: Drafts::default(),
+            ..Finished::default()
         }));
         self.context = tokens;
         self.clock += Duration::from_secs(12);
@@ -195,12 +190,11 @@ impl Session {
             reason: StopReason::EndOfSequence,
             prompt_tokens: prompt,
             cached_tokens: self.context,
-            restored_tokens: 0,
             thinking_tokens: thought + 1,
             answer_tokens: answered,
             prefill,
             decode,
-            drafts: Drafts::default(),
+            ..Finished::default()
         }));
         if !revised {
             self.context = prompt + answered;

@@ -56,14 +56,7 @@ impl Submit for Babbler {
         }
         send(EventKind::Finished(Finished {
             reason: StopReason::EndOfSequence,
-            prompt_tokens: 0,
-            cached_tokens: 0,
-            restored_tokens: 0,
-            thinking_tokens: 0,
-            answer_tokens: 0,
-            prefill: Duration::ZERO,
-            decode: Duration::ZERO,
-            drafts: Drafts::default(),
+            ..Finished::default()
         }));
         ticket
     }

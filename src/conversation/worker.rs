@@ -24,9 +24,7 @@ use super::{
 };
 use crate::compute::{ComputeError, Interrupt, Interrupted};
 use crate::context::{self, Cache, ContextError, Layout, Pack, Progress, Selection, Watch};
-use crate::engine::{
-    self, Command, Drafts, Estimate, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket,
-};
+use crate::engine::{self, Command, Estimate, EventKind, Finished, GenerateOptions, StopReason, Submit, Ticket};
 use crate::model::{ChatTemplate, Tokenizer};
 
 /// Between two reports of how far loading has come.
@@ -412,7 +410,7 @@ impl Worker {
 
     fn prefill(&mut self) {
         if self.held.prefix.is_empty() {
-            self.send(Event::Finished(nothing_to_prefill()));
+            self.send(Event::Finished(Finished::default()));
             return;
         }
         let command = Command::Prefill {
@@ -896,20 +894,6 @@ fn load(library: Arc<Library>, selection: Selection, interrupt: Interrupt, inbox
         let outcome = library.load(&selection, &interrupt, &report);
         let _ = inbox.send(Message::Loaded(outcome));
     });
-}
-
-fn nothing_to_prefill() -> Finished {
-    Finished {
-        reason: StopReason::Prefilled,
-        prompt_tokens: 0,
-        cached_tokens: 0,
-        restored_tokens: 0,
-        thinking_tokens: 0,
-        answer_tokens: 0,
-        prefill: Duration::ZERO,
-        decode: Duration::ZERO,
-        drafts: Drafts::default(),
-    }
 }
 
 #[cfg(test)]

@@ -282,6 +282,7 @@ fn a_question_to_the_bundled_model() {
             text: "where's run defined".into(),
             asked_as,
             revises: None,
+            left_out: 0,
         })
     );
     let place = format!("{}/a.rs:1", dir.path().display());

@@ -174,7 +174,7 @@ impl<'a> From<&'a Token> for Piece<'a> {
 }
 
 /// The end of a request and its account.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     pub reason: StopReason,
     /// Tokens of the prompt, without those of a reply that goes on.
@@ -201,10 +201,11 @@ fn is_zero(number: &usize) -> bool {
 }
 
 /// Why a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// A prefill reached its last token.
+    #[default]
     Prefilled,
     /// The model ended its reply.
     EndOfSequence,

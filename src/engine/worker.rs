@@ -268,13 +268,7 @@ fn nothing_done(tokens: &[u32]) -> Finished {
     Finished {
         reason: StopReason::Prefilled,
         prompt_tokens: tokens.len(),
-        cached_tokens: 0,
-        restored_tokens: 0,
-        thinking_tokens: 0,
-        answer_tokens: 0,
-        prefill: Duration::ZERO,
-        decode: Duration::ZERO,
-        drafts: Drafts::default(),
+        ..Finished::default()
     }
 }
 

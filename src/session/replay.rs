@@ -130,13 +130,8 @@ fn stopped((prompt_tokens, decoded): (usize, usize)) -> Finished {
     Finished {
         reason: StopReason::Cancelled,
         prompt_tokens,
-        cached_tokens: 0,
-        restored_tokens: 0,
         thinking_tokens: decoded,
-        answer_tokens: 0,
-        prefill: Duration::ZERO,
-        decode: Duration::ZERO,
-        drafts: Drafts::default(),
+        ..Finished::default()
     }
 }
 

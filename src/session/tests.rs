@@ -28,12 +28,11 @@ fn finished(reason: StopReason) -> Finished {
         reason,
         prompt_tokens: 9,
         cached_tokens: 1,
-        restored_tokens: 0,
         thinking_tokens: 3,
         answer_tokens: 4,
         prefill: Duration::from_millis(250),
         decode: Duration::from_millis(1750),
-        drafts: Drafts::default(),
+        ..Finished::default()
     }
 }
 

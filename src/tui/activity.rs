@@ -286,13 +286,9 @@ mod tests {
         let finished = |reason| Finished {
             reason,
             prompt_tokens: 100,
-            cached_tokens: 0,
-            restored_tokens: 0,
-            thinking_tokens: 0,
-            answer_tokens: 0,
             prefill: now,
             decode: now,
-            drafts: crate::engine::Drafts::default(),
+            ..Finished::default()
         };
         activity.documents(&documents, now);
         assert_eq!(activity.unread(), 0, "nobody can ask yet");

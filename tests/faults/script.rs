@@ -113,13 +113,9 @@ fn scripted(mut sink: Sink, tokens: usize) -> Handle {
             sink(Event::Finished(Finished {
                 reason: StopReason::EndOfSequence,
                 prompt_tokens: 9,
-                cached_tokens: 0,
-                restored_tokens: 0,
                 thinking_tokens: tokens / 2,
                 answer_tokens: tokens / 2,
-                prefill: Duration::ZERO,
-                decode: Duration::ZERO,
-                drafts: Drafts::default(),
+                ..Finished::default()
             }));
         }
     });

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 mod emulator;
+#[cfg(target_os = "linux")]
+mod full;
 mod many;
 mod sessions;
 mod store;

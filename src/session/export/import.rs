@@ -169,13 +169,7 @@ fn token(index: usize, channel: Channel, text: String) -> Event {
 fn end(tokens: usize) -> Event {
     Event::Finished(Finished {
         reason: StopReason::EndOfSequence,
-        prompt_tokens: 0,
-        cached_tokens: 0,
-        restored_tokens: 0,
-        thinking_tokens: 0,
         answer_tokens: tokens,
-        prefill: Duration::ZERO,
-        decode: Duration::ZERO,
-        drafts: Drafts::default(),
+        ..Finished::default()
     })
 }

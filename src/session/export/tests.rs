@@ -36,14 +36,7 @@ fn question(turn: usize, revises: Option<usize>, text: &str) -> Event {
 fn finished(reason: StopReason) -> Event {
     Event::Finished(Finished {
         reason,
-        prompt_tokens: 0,
-        cached_tokens: 0,
-        restored_tokens: 0,
-        thinking_tokens: 0,
-        answer_tokens: 0,
-        prefill: Duration::ZERO,
-        decode: Duration::ZERO,
-        drafts: Drafts::default(),
+        ..Finished::default()
     })
 }
 

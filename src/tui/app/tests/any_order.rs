@@ -142,12 +142,10 @@ pub fn any_input() -> impl Strategy<Value = Input> {
             reason: StopReason::Cancelled,
             prompt_tokens: tokens,
             cached_tokens: tokens,
-            restored_tokens: 0,
             thinking_tokens: tokens,
             answer_tokens: tokens,
-            prefill: Duration::ZERO,
             decode: Duration::MAX,
-            drafts: Drafts::default(),
+            ..Finished::default()
         }))),
         1 => any::<bool>().prop_map(|broken| {
             let theme = |name: &str| if broken { Err("broken".into()) } else { Ok(Theme::built_in(name).unwrap()) };

@@ -13,13 +13,9 @@ impl Rig {
         self.input(Input::Conversation(Event::Finished(Finished {
             reason: StopReason::EndOfSequence,
             prompt_tokens: 1,
-            cached_tokens: 0,
-            restored_tokens: 0,
-            thinking_tokens: 0,
             answer_tokens: 1,
-            prefill: Duration::ZERO,
             decode: Duration::from_secs(1),
-            drafts: Drafts::default(),
+            ..Finished::default()
         })))
     }
 }
@@ -95,13 +91,7 @@ fn reading_the_documents_is_told_too() {
     let finished = Finished {
         reason: StopReason::Prefilled,
         prompt_tokens: 1000,
-        cached_tokens: 0,
-        restored_tokens: 0,
-        thinking_tokens: 0,
-        answer_tokens: 0,
-        prefill: Duration::ZERO,
-        decode: Duration::ZERO,
-        drafts: Drafts::default(),
+        ..Finished::default()
     };
     let effects = rig.input(Input::Conversation(Event::Finished(finished)));
     assert_eq!(told(&effects), Some("the documents are read, after 0:31"));

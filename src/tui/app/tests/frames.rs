@@ -176,12 +176,9 @@ fn finish(rig: &mut Rig) {
         reason: StopReason::EndOfSequence,
         prompt_tokens: 41_300,
         cached_tokens: 41_233,
-        restored_tokens: 0,
         thinking_tokens: tokens,
-        answer_tokens: 0,
-        prefill: Duration::ZERO,
         decode: Duration::from_millis(25 * tokens as u64),
-        drafts: Drafts::default(),
+        ..Finished::default()
     })));
 }
 

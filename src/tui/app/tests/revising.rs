@@ -287,13 +287,10 @@ fn a_session_that_was_kept_is_there_from_the_first_frame() {
     let end = Event::Finished(Finished {
         reason: StopReason::EndOfSequence,
         prompt_tokens: 10,
-        cached_tokens: 0,
-        restored_tokens: 0,
         thinking_tokens: 2,
         answer_tokens: 1,
-        prefill: Duration::ZERO,
         decode: Duration::from_secs(2),
-        drafts: Drafts::default(),
+        ..Finished::default()
     });
     told.app.recall(vec![
         question(3, None, "kept"),

@@ -180,13 +180,9 @@ impl Rig {
         self.event(Event::Finished(Finished {
             reason,
             prompt_tokens: 41_233,
-            cached_tokens: 0,
-            restored_tokens: 0,
             thinking_tokens: self.decoded,
-            answer_tokens: 0,
-            prefill: Duration::ZERO,
             decode: Duration::from_secs(1),
-            drafts: Drafts::default(),
+            ..Finished::default()
         }));
         self.decoded = 0;
     }
