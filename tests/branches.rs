@@ -19,8 +19,8 @@ use thunderhead::compute::cpu::Cpu;
 use thunderhead::context::{Layout, Selection, Template};
 use thunderhead::conversation::{EngineEvents, Event, Handle, Past, Request, Revision, Setup, start};
 use thunderhead::engine::{
-    self, Command, Cut, Drafts, Engine, EngineOptions, EventKind, Finished, GenerateOptions, Network, RequestId,
-    StopReason, Submit, Ticket, Token, Vocabulary,
+    self, Command, Cut, Engine, EngineOptions, EventKind, Finished, GenerateOptions, Network, RequestId, StopReason,
+    Submit, Ticket, Token, Vocabulary,
 };
 use thunderhead::model::{ChatTemplate, Tokenizer};
 use thunderhead::trace::Channel;

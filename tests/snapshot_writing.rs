@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 #![allow(clippy::print_stdout, reason = "figures are what it is for")]
 
-#[allow(dead_code, reason = "shared with tests that use more of it")]
 mod common;
 
 use std::path::Path;

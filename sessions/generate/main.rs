@@ -22,7 +22,7 @@ use std::io::BufWriter;
 use std::time::Duration;
 
 use thunderhead::conversation::{Citation, Documents, Event, Loading, Question, Verdict};
-use thunderhead::engine::{Drafts, Finished, Prefill, StopReason, Token};
+use thunderhead::engine::{Finished, Prefill, StopReason, Token};
 use thunderhead::session::{Header, Recorder};
 use thunderhead::trace::Channel;
 

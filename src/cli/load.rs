@@ -194,12 +194,13 @@ fn kept(config: &Config) -> Result<Option<Arc<Snapshots>>, CliError> {
 pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded, CliError> {
     let checkpoint = checkpoint(config.model.path.given().as_deref())?;
     let tokenizer = checkpoint.tokenizer()?;
-    let chat_template = checkpoint
-        .chat_template()?
-        .map(|template| match config.reply.forget_thinking {
-            true => template.without_thinking(),
-            false => template,
-        });
+    let chat_template = checkpoint.chat_template()?.map(|template| {
+        if config.reply.forget_thinking {
+            template.without_thinking()
+        } else {
+            template
+        }
+    });
     let eos = checkpoint.eos()?;
     let quote = QuoteModel::recognise(&tokenizer, chat_template.is_some());
     let layout = selection::layout(quote.as_ref(), &config.documents)?;

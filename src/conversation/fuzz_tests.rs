@@ -12,7 +12,7 @@ use super::testing::tokenizer;
 use super::{EngineEvents, Event, Past, Request, Setup, start};
 use crate::context::{Layout, RunningLines, Selection, Template};
 use crate::engine::{
-    self, Command, Drafts, EventKind, Finished, GenerateOptions, RequestId, StopReason, Submit, Ticket, Token,
+    self, Command, EventKind, Finished, GenerateOptions, RequestId, StopReason, Submit, Ticket, Token,
 };
 use crate::model::{ChatTemplate, Tokenizer};
 use crate::trace::ThinkSplitter;

@@ -66,7 +66,7 @@ impl Submit for Fake {
 fn finished(reason: StopReason) -> EventKind {
     EventKind::Finished(Finished {
         reason,
-        ..nothing_to_prefill()
+        ..Finished::default()
     })
 }
 

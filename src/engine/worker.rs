@@ -4,13 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::generate::{Generation, Start, Vocabulary};
 use super::snapshot::{Keeper, OnDisk};
 use super::timeline::{Marks, Timeline};
 use super::{
-    Command, Cut, Drafts, Estimate, Event, EventKind, Finished, GenerateOptions, Identity, Network, Reach, RequestId,
+    Command, Cut, Estimate, Event, EventKind, Finished, GenerateOptions, Identity, Network, Reach, RequestId,
     Snapshots, StopReason, Submit, Ticket,
 };
 use crate::compute::{Backend, ComputeError, Interrupt};

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::conversation::{Event, Handle, Request, Sink};
-use crate::engine::{Drafts, Finished, StopReason};
+use crate::engine::{Finished, StopReason};
 
 const CANNOT_ANSWER: &str = "this is a recorded session, without a model behind it: nothing can be asked. \
                              `thunderhead PATH…` opens documents with a model";

@@ -7,7 +7,7 @@ use super::line::seal;
 use super::*;
 use crate::conversation::{Cause, Change, Citation, Documents, Event, Exclusion, Loading, Note, Planned, Question};
 use crate::conversation::{Request, Skipped, Verdict};
-use crate::engine::{Drafts, Finished, Prefill, StopReason, Token};
+use crate::engine::{Finished, Prefill, StopReason, Token};
 use crate::trace::Channel;
 
 fn token(index: usize, channel: Channel, text: &str) -> Token {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use thunderhead::conversation::{Event, Handle, KeptState, Question, Request, Sink};
-use thunderhead::engine::{Drafts, Finished, StopReason, Token};
+use thunderhead::engine::{Finished, StopReason, Token};
 use thunderhead::session::store::{Left, Open, Pace, keep};
 use thunderhead::session::{Note, Record, Sent};
 use thunderhead::trace::Channel;

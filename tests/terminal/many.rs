@@ -1,6 +1,6 @@
 //! A store as large as one gets after years: 10,000 sessions with a gigabyte of records, opened and searched.
 //!
-//! `cargo test --release --test terminal many_sessions -- --ignored --nocapture`; with `THUNDERHEAD_MANY=FOLDER` the store is kept
+//! `cargo test --release --test terminal many_sessions -- --ignored --nocapture`; with `MANY_SESSIONS=FOLDER` the store is kept
 //! there and used again.
 
 #![allow(clippy::print_stdout, reason = "figures are what it is for")]
@@ -164,7 +164,7 @@ fn told(what: &str, mut times: Vec<Duration>) -> Duration {
 #[ignore = "writes a gigabyte"]
 fn many_sessions() {
     let scratch = tempfile::tempdir().unwrap();
-    let kept = std::env::var_os("THUNDERHEAD_MANY").map(PathBuf::from);
+    let kept = std::env::var_os("MANY_SESSIONS").map(PathBuf::from);
     let store = kept.as_deref().unwrap_or(scratch.path());
     let bytes = fill(store);
     println!("{SESSIONS} sessions, {bytes} bytes");
@@ -204,7 +204,7 @@ fn many_sessions() {
         ("THUNDERHEAD_SESSIONS_FOLDER", store.to_str().unwrap()),
     ];
     let mut session = Session::run(here.path(), &[], &variables, 120, 40);
-    session.wait_for("the application", |screen| screen.contains("ready"));
+    session.wait_for("the application", |screen| screen.contains("Ask about"));
     let (mut opened, mut found, mut written) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TIMES {
         let began = Instant::now();

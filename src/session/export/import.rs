@@ -12,7 +12,7 @@ use super::html::EMBEDDED;
 use super::markdown::{ANSWER, HEADINGS, QUESTION, THINKING};
 use crate::context::sanitize;
 use crate::conversation::{Event, Question};
-use crate::engine::{Drafts, Finished, StopReason, Token};
+use crate::engine::{Finished, StopReason, Token};
 use crate::session::line::Header;
 use crate::session::read::Record;
 use crate::trace::Channel;

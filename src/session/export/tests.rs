@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::conversation::{Citation, Event, Question, Verdict};
-use crate::engine::{Drafts, Finished, StopReason, Token};
+use crate::engine::{Finished, StopReason, Token};
 use crate::session::note::{Note, Sent};
 use crate::trace::Channel;
 

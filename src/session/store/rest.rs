@@ -48,7 +48,7 @@ impl Rest {
         let (_, unsure) = self.open.journal.certain();
         [unsure, &self.lines]
             .iter()
-            .map(|lines| lines.iter().filter(|&&byte| byte == b'\n').count())
+            .map(|lines| String::from_utf8_lossy(lines).lines().count())
             .sum()
     }
 
