@@ -2,6 +2,7 @@
 //! `chromium` on the path).
 
 #![cfg(unix)]
+#![allow(clippy::print_stderr, reason = "a test that is not tried says so")]
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use std::fs::{File, OpenOptions};

@@ -1,5 +1,7 @@
 //! File systems that are really full or cannot be written: small ones, mounted for the test where that is allowed.
 
+#![allow(clippy::print_stderr, reason = "a test that is not tried says so")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

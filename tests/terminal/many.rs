@@ -115,7 +115,7 @@ fn record(number: u64) -> Vec<u8> {
 
 /// Writes the sessions that are not there; all bytes.
 fn fill(store: &Path) -> u64 {
-    let bytes = thread::scope(|scope| {
+    thread::scope(|scope| {
         let workers: Vec<_> = (0..2)
             .map(|half| {
                 scope.spawn(move || {
@@ -140,8 +140,7 @@ fn fill(store: &Path) -> u64 {
             })
             .collect();
         workers.into_iter().map(|worker| worker.join().unwrap()).sum()
-    });
-    bytes
+    })
 }
 
 fn sessions(store: &Path, arguments: &[&str]) -> (Duration, String) {
