@@ -119,6 +119,11 @@ fn what_is_asked_is_kept_and_found_again() {
     said(here, &["ask", "-p", "Where is `run` defined?", "a.rs"]);
     let list = said(here, &["sessions", "list"]);
     assert!(
+        list.starts_with("1 session in which only other programs asked"),
+        "{list}"
+    );
+    let list = said(here, &["sessions", "list", "--asked"]);
+    assert!(
         list.contains("Where is `run` defined?\n    1 turn, ") && list.contains("1 document"),
         "{list}"
     );

@@ -299,7 +299,7 @@ fn documents_are_loaded_besides_after_their_price_is_shown() {
     ready(&session);
     session.send(&format!("/load '{}'\r", other.path().display()));
     session.wait_for("the price", |screen| {
-        screen.contains("add 1 file: prefill ") && screen.contains("Enter to apply")
+        screen.contains("add 1 file: checkpoint at ") && screen.contains("Enter to apply")
     });
     session.send("\r");
     session.wait_for("the documents with it", |screen| {
@@ -312,7 +312,7 @@ fn documents_are_loaded_besides_after_their_price_is_shown() {
 
     fs::write(documents.path().join("src/y.rs"), "fn another() {}\n").unwrap();
     session.wait_for("the change on the disk", |screen| {
-        screen.contains("1 file changed: press r to reload ")
+        screen.contains("1 file changed: press r to reload;")
     });
     session.send("r");
     session.wait_for("what is on the disk", |screen| {
