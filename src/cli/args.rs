@@ -754,6 +754,9 @@ pub struct BenchArgs {
     /// What its matrices are stored as.
     #[arg(long = "type", value_name = "TYPE", default_value = "bf16", requires = "synthetic")]
     pub dtype: TypeName,
+    /// Save the random model as a GGUF file instead of measuring it, so that other engines can be measured on it.
+    #[arg(long, value_name = "FILE.gguf", requires = "synthetic", value_hint = ValueHint::FilePath)]
+    pub write_gguf: Option<PathBuf>,
     /// Lengths of prompts to prefill, in tokens; 0 is none.
     #[arg(long, value_name = "N,…", value_delimiter = ',', default_value = "512,4096", value_parser = bench_tokens)]
     pub prompt: Vec<usize>,

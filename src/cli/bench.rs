@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::num::NonZero;
+use std::path::Path;
 use std::process::ExitCode;
 
 use signal_hook::consts::SIGINT;
@@ -11,13 +12,14 @@ use super::args::BenchArgs;
 use super::error::CliError;
 use super::load::{self, AnyNetwork};
 use super::progress::Progress;
-use crate::bench::{Case, Footprint, Plan, Report, measure, report, synthetic};
+use crate::bench::{Case, Footprint, Plan, Report, measure, report, save, synthetic};
 use crate::compute::cpu::ceilings::Ceilings;
 use crate::compute::cpu::simd::Isa;
 use crate::compute::{Backend, ComputeError, Interrupt};
 use crate::config::{self, Config};
 use crate::engine::Network;
 use crate::model::{ModelConfig, ModelWeights, TensorView};
+use crate::tui::format;
 
 pub(super) fn run(args: &BenchArgs, config: &Config) -> Result<ExitCode, CliError> {
     let threads = threads(&config.model);
@@ -30,6 +32,9 @@ pub(super) fn run(args: &BenchArgs, config: &Config) -> Result<ExitCode, CliErro
         config: shape,
         weights,
     } = subject(args, &config.model)?;
+    if let Some(path) = &args.write_gguf {
+        return write(args, &shape, &weights, path);
+    }
     let ceilings = (!args.no_ceilings).then(|| Ceilings::measure(threads, isa));
     let dtype = weights.layers.first().and_then(|layer| layer.moe.experts.first());
     let dtype = dtype.map_or(weights.embedding.dtype(), |expert| expert.gate.dtype());
@@ -104,6 +109,20 @@ fn subject(args: &BenchArgs, model: &config::Model) -> Result<Subject, CliError>
         config,
         weights,
     })
+}
+
+/// Saves the random model of `args`.
+fn write(
+    args: &BenchArgs,
+    config: &ModelConfig,
+    weights: &ModelWeights<TensorView>,
+    path: &Path,
+) -> Result<ExitCode, CliError> {
+    let name = args.synthetic.map_or("random", |shape| shape.name);
+    let bytes = save(name, config, weights, args.dtype.0, path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    writeln!(io::stdout(), "{}: {}", path.display(), format::bytes(bytes))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn cases(args: &BenchArgs) -> Vec<Case> {

@@ -28,12 +28,12 @@ pub use self::kv_cache::{KvCache, KvType};
 pub use self::lightning::LightningState;
 use self::pool::Pool;
 use self::project::{Activation, Projection};
-use self::quantised::{Quantise, Quantised};
+use self::quantised::Quantise;
 pub use self::simd::Isa;
 use self::weight::Input;
 pub use self::weight::Weight;
 pub use self::workspace::Workspace;
-use self::workspace::{Threads, all};
+use self::workspace::{Activations, Threads, all};
 use super::{BUILD, Backend, Block, ComputeError, Expectation, Interrupt, KV_BLOCK, KvBlock, Tile};
 use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorRole, TensorView};
 
@@ -276,25 +276,24 @@ impl Backend for Cpu {
         let normed = &mut workspace.normed;
         let (count, width) = (rows.len(), head.columns());
         self.normalise(threads, x, norm, &[], normed, interrupt)?;
-        let remainder = &mut workspace.mixer.mixed.quantised;
         if head.is_quantised() {
-            for to in [&mut normed.quantised, &mut *remainder] {
-                to.resize(count, width);
-                let blocks = to.writer();
-                for (i, x) in normed.rows.chunks_exact_mut(width).enumerate() {
+            let Activations { rows, quantised } = &mut *normed;
+            quantised.resize(2 * count, width);
+            let blocks = quantised.writer();
+            for (i, x) in rows.chunks_exact_mut(width).enumerate() {
+                for (row, remainder) in [(i, true), (count + i, false)] {
                     // SAFETY: this thread alone writes.
                     #[allow(unsafe_code)]
-                    let to = unsafe { blocks.row(i) };
-                    self.isa.run(Quantise { x, to, remainder: true });
+                    let to = unsafe { blocks.row(row) };
+                    self.isa.run(Quantise { x, to, remainder });
                 }
             }
         }
         logits.resize(count * head.rows(), 0.0);
-        let remainder: &Quantised = remainder;
         let projection = Projection {
             weight: head,
             input: Input {
-                remainder: Some(remainder),
+                remainder: Some(count as u32),
                 ..normed.input()
             },
             tokens: all(&mut workspace.all, count),

@@ -16,9 +16,10 @@ use std::thread::{self, JoinHandle, Thread};
 /// Looks for a new step before a thread goes to sleep: some 100 µs, more than lies between two steps of one token.
 const SPINS: usize = 4_000;
 /// Spins after which a thread offers its core to others each time: a loaded machine must not wait for a spinning thread.
-const POLITE: usize = 200;
-/// Times that a thread asks for tasks in a step: enough for those that are late to be helped out.
-const SHARES: usize = 6;
+const POLITE: usize = 1_000;
+/// A thread takes what is left divided by the threads and this: large parts at first, single tasks at the end, so that all end
+/// together.
+const SHARES: usize = 2;
 
 /// A fixed number of threads, the caller's among them.
 pub(super) struct Pool {
@@ -95,15 +96,12 @@ impl Pool {
             return;
         }
         // Neighbouring tasks read neighbouring memory, and taking one costs as much as a short task.
-        let share = (tasks / (self.threads() * SHARES)).max(1);
+        let parts = self.threads() * SHARES;
         let next = AtomicUsize::new(0);
         self.broadcast(&|thread| {
-            loop {
-                let start = next.fetch_add(share, Ordering::Relaxed);
-                if start >= tasks {
-                    return;
-                }
-                some(thread, start..tasks.min(start + share));
+            let take = |start: usize| (start < tasks).then(|| start + ((tasks - start) / parts).max(1));
+            while let Ok(start) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+                some(thread, start..take(start).unwrap_or(tasks));
             }
         });
     }

@@ -2,7 +2,7 @@
 
 use super::arena::Arena;
 use super::gemm::{Gemm, Mat, MatMut, PANEL};
-use super::quantised::{self, Panels, Quantised, Transient};
+use super::quantised::{self, Panel, Panels, Quantised, Transient};
 use super::simd::{Isa, Kernel, mul_add};
 use crate::compute::Expectation;
 use crate::model::{Dtype, TensorRole, TensorView};
@@ -30,8 +30,9 @@ pub(super) struct Input<'a> {
     /// `[rows, columns]`
     pub rows: &'a [f32],
     pub quantised: &'a Quantised,
-    /// What rounding to 8 bits has left, rounded once more: with it the product is as exact as with f32.
-    pub remainder: Option<&'a Quantised>,
+    /// What rounding to 8 bits has left of token `t`, rounded once more, is row `t + remainder` of `quantised`: with it the product is
+    /// as exact as with f32.
+    pub remainder: Option<u32>,
 }
 
 /// Buffers of one thread.
@@ -42,7 +43,6 @@ pub(super) struct Scratch {
     gathered: Vec<f32>,
     /// A panel of quantised weights that are not kept in panels.
     transient: Transient,
-    remainder: Vec<f32>,
 }
 
 impl Weight {
@@ -135,15 +135,12 @@ impl Weight {
                 Some(panels) => panels.panel(panel),
                 None => scratch.transient.pack(&self.view, panel),
             };
-            let column = half * quantised::ROWS;
-            quantised::multiply(isa, panel, input.quantised, tokens, &mut out[column..], ROWS);
-            if let Some(remainder) = input.remainder {
-                let more = &mut scratch.remainder;
-                more.resize(tokens.len() * quantised::ROWS, 0.0);
-                quantised::multiply(isa, panel, remainder, tokens, more, quantised::ROWS);
-                for (out, more) in out.chunks_mut(ROWS).zip(more.chunks(quantised::ROWS)) {
-                    for (out, more) in out[column..].iter_mut().zip(more) {
-                        *out += more;
+            let out = &mut out[half * quantised::ROWS..];
+            match input.remainder {
+                None => quantised::multiply(isa, panel, input.quantised, tokens, out, ROWS),
+                Some(remainder) => {
+                    for (tokens, out) in tokens.chunks(PAIRS).zip(out.chunks_mut(PAIRS * ROWS)) {
+                        multiply_twice(isa, panel, input.quantised, remainder, tokens, out);
                     }
                 }
             }
@@ -218,6 +215,29 @@ impl Weight {
     }
 }
 
+/// Tokens that are multiplied together with what rounding has left of them.
+const PAIRS: usize = quantised::GROUP / 2;
+
+/// A panel times at most [`PAIRS`] tokens and what rounding has left of them, which is `remainder` rows further: the weights are
+/// read once.
+fn multiply_twice(isa: Isa, panel: Panel<'_>, input: &Quantised, remainder: u32, tokens: &[u32], out: &mut [f32]) {
+    let count = tokens.len();
+    let mut rows = [0; 2 * PAIRS];
+    rows[..count].copy_from_slice(tokens);
+    for (row, token) in rows[count..].iter_mut().zip(tokens) {
+        *row = token + remainder;
+    }
+    let mut products = [0.0; 2 * PAIRS * quantised::ROWS];
+    quantised::multiply(isa, panel, input, &rows[..2 * count], &mut products, quantised::ROWS);
+    let (first, second) = products.split_at(count * quantised::ROWS);
+    let pairs = first.chunks(quantised::ROWS).zip(second.chunks(quantised::ROWS));
+    for (out, (first, second)) in out.chunks_mut(ROWS).zip(pairs) {
+        for (out, (first, second)) in out.iter_mut().zip(first.iter().zip(second)) {
+            *out = first + second;
+        }
+    }
+}
+
 /// Rows `first..first + count` of a matrix as f32, transposed to `[columns, PANEL]`.
 struct PackPanel<'a> {
     view: &'a TensorView,
@@ -256,6 +276,15 @@ impl Kernel for Dots<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
+        if self.dtype == Dtype::F32 {
+            // The router's type: nothing to widen, and it is read for each token.
+            let row = self.bytes.as_chunks::<4>().0;
+            for (i, token) in self.tokens.iter().enumerate() {
+                let x = &self.x[*token as usize * row.len()..][..row.len()];
+                self.y[i * ROWS] = dot_with::<FMA, _>(x, row, |b| f32::from_le_bytes(*b));
+            }
+            return;
+        }
         self.dtype.widen(self.bytes, self.row);
         for (i, token) in self.tokens.iter().enumerate() {
             let x = &self.x[*token as usize * self.row.len()..][..self.row.len()];
@@ -267,16 +296,22 @@ impl Kernel for Dots<'_> {
 /// `a · b` with enough independent sums to fill the pipeline.
 #[inline(always)]
 pub(super) fn dot<const FMA: bool>(a: &[f32], b: &[f32]) -> f32 {
+    dot_with::<FMA, _>(a, b, |b| *b)
+}
+
+/// The same with `b` made numbers of as it is read.
+#[inline(always)]
+fn dot_with<const FMA: bool, B>(a: &[f32], b: &[B], number: impl Fn(&B) -> f32) -> f32 {
     const LANES: usize = 64;
     let mut acc = [0.0f32; LANES];
     let (a_chunks, a_tail) = a.as_chunks::<LANES>();
     let (b_chunks, b_tail) = b.as_chunks::<LANES>();
     for (a, b) in a_chunks.iter().zip(b_chunks) {
         for i in 0..LANES {
-            acc[i] = mul_add::<FMA>(a[i], b[i], acc[i]);
+            acc[i] = mul_add::<FMA>(a[i], number(&b[i]), acc[i]);
         }
     }
-    let mut sum: f32 = a_tail.iter().zip(b_tail).map(|(a, b)| a * b).sum();
+    let mut sum: f32 = a_tail.iter().zip(b_tail).map(|(a, b)| a * number(b)).sum();
     for lane in acc {
         sum += lane;
     }

@@ -1,8 +1,7 @@
-//! The product with 256-bit vectors of 16-bit integers (`vpmaddwd`), which cannot saturate: the 8-bit `vpmaddubsw` would,
-//! on weights of all 8 bits.
+//! The product with `vpmaddubsw`, which multiplies 32 unsigned bytes with signed ones and adds neighbours in 16 bits, saturating.
 //!
-//! A vector of a panel, 4 columns of 16 rows, becomes four vectors of 16 bits, each 4 columns of 4 rows; the two sums a row
-//! that `vpmaddwd` leaves are added at the end of a block.
+//! Weights of 6 bits and fewer leave room for two such sums: `2·2·63·127 < 2¹⁵`. Those of 8 bits are taken as `|w|·(±q)`, whose sum of
+//! two, `2·128·127`, just fits. A vector of a panel is 4 columns of 16 rows, so the sums of 4 bytes are sums of rows.
 
 #![allow(unsafe_code)]
 #![allow(clippy::needless_range_loop, reason = "several arrays are walked together")]
@@ -10,7 +9,7 @@
 use std::arch::x86_64::*;
 
 use super::input::Quantised;
-use super::pack::Panel;
+use super::pack::{Bits, Panel};
 use super::{BLOCK, GROUP, ROWS};
 
 /// # Safety
@@ -30,8 +29,14 @@ pub(super) unsafe fn multiply(panel: Panel<'_>, input: &Quantised, tokens: &[u32
             for half in 0..2 {
                 // What an offset of 32 takes away is kept, a multiple of 32.
                 let offset = row.half_offset[block][half] / 32 * i32::from(panel.format.offset);
+                let (groups, q) = (&weights.integers[half * 4..], &q[half * BLOCK / 2..]);
                 // SAFETY: 4 groups and 16 activations are there, and the features are enabled here too.
-                let dots = unsafe { dots(&weights.integers[half * 4..], &q[half * BLOCK / 2..], offset) };
+                let dots = unsafe {
+                    match panel.format.bits {
+                        Bits::Eight => signed_dots(groups, q),
+                        Bits::Four | Bits::Five | Bits::Six => dots(groups, q, offset),
+                    }
+                };
                 for i in 0..2 {
                     let dots = _mm256_mul_ps(_mm256_cvtepi32_ps(dots[i]), scale[half][i]);
                     sums[i] = _mm256_fmadd_ps(dots, by, sums[i]);
@@ -58,7 +63,7 @@ fn vectors(x: [f32; ROWS]) -> [__m256; 2] {
     unsafe { [_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(x.as_ptr().add(8))] }
 }
 
-/// `offset + Σ u·q` of 16 rows over 4 groups of 4 columns.
+/// `offset + Σ u·q` of 16 rows over 4 groups of 4 columns, for `u` below 64.
 ///
 /// # Safety
 /// There must be 4 groups, and 16 activations.
@@ -66,24 +71,58 @@ fn vectors(x: [f32; ROWS]) -> [__m256; 2] {
 #[target_feature(enable = "avx2")]
 unsafe fn dots(groups: &[[u8; 4 * ROWS]], q: &[i8], offset: i32) -> [__m256i; 2] {
     debug_assert!(groups.len() >= 4 && q.len() >= 16);
-    // 4 rows a vector, two sums a row.
-    let mut pairs = [_mm256_setzero_si256(); 4];
-    for g in 0..4 {
-        // SAFETY: within the lengths that the caller vouches for.
-        unsafe {
-            let four = q.as_ptr().add(4 * g).cast::<i32>().read_unaligned();
-            let q = _mm256_cvtepi8_epi16(_mm_set1_epi32(four));
-            let group = groups.get_unchecked(g).as_ptr();
-            for (i, pairs) in pairs.iter_mut().enumerate() {
-                let u = _mm256_cvtepu8_epi16(_mm_loadu_si128(group.add(16 * i).cast()));
-                *pairs = _mm256_add_epi32(*pairs, _mm256_madd_epi16(u, q));
-            }
+    let mut sums = [_mm256_set1_epi32(offset); 2];
+    for g in [0, 2] {
+        for (i, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: within the lengths that the caller vouches for.
+            let products = |g: usize| unsafe { _mm256_maddubs_epi16(eight_rows(groups, g, i), four(q, g)) };
+            let pairs = _mm256_add_epi16(products(g), products(g + 1));
+            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
         }
     }
-    std::array::from_fn(|i| {
-        // The horizontal sum interleaves halves of its operands: rows 0 1 4 5 2 3 6 7, put in order by quarters.
-        let sums = _mm256_hadd_epi32(pairs[2 * i], pairs[2 * i + 1]);
-        let sums = _mm256_permute4x64_epi64::<0b11_01_10_00>(sums);
-        _mm256_add_epi32(sums, _mm256_set1_epi32(offset))
-    })
+    sums
+}
+
+/// `Σ (u - 128)·q` of 16 rows over 4 groups of 4 columns.
+///
+/// # Safety
+/// As for [`dots`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn signed_dots(groups: &[[u8; 4 * ROWS]], q: &[i8]) -> [__m256i; 2] {
+    debug_assert!(groups.len() >= 4 && q.len() >= 16);
+    let mut sums = [_mm256_setzero_si256(); 2];
+    for g in 0..4 {
+        // SAFETY: within the lengths that the caller vouches for.
+        let q = unsafe { four(q, g) };
+        for (i, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: as above.
+            let w = _mm256_xor_si256(unsafe { eight_rows(groups, g, i) }, _mm256_set1_epi8(i8::MIN));
+            let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
+            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+        }
+    }
+    sums
+}
+
+/// 4 activations, as often as they fit.
+///
+/// # Safety
+/// Group `g` must be there.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn four(q: &[i8], g: usize) -> __m256i {
+    // SAFETY: as the caller vouches.
+    _mm256_set1_epi32(unsafe { q.as_ptr().add(4 * g).cast::<i32>().read_unaligned() })
+}
+
+/// Rows `8·i..8·i + 8` of group `g`.
+///
+/// # Safety
+/// Group `g` must be there.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn eight_rows(groups: &[[u8; 4 * ROWS]], g: usize, i: usize) -> __m256i {
+    // SAFETY: as the caller vouches.
+    unsafe { _mm256_loadu_si256(groups.get_unchecked(g).as_ptr().add(32 * i).cast()) }
 }

@@ -10,7 +10,7 @@
 use std::arch::x86_64::*;
 
 use super::input::Quantised;
-use super::pack::{BLOCKS_A_SUPER, Bits, Panel, Scales};
+use super::pack::{Bits, Panel, Place, Scales};
 use super::{BLOCK, GROUP, ROWS};
 
 /// # Safety
@@ -76,6 +76,24 @@ unsafe fn by_tokens<const BITS: u8, const SCALES: u8, const SHIFT: u32>(
     }
 }
 
+/// Where a block is, in a format of these bits and scales.
+#[inline(always)]
+const fn place<const BITS: u8, const SCALES: u8>(block: usize) -> Place {
+    let bits = match BITS {
+        b if b == Bits::Eight as u8 => Bits::Eight,
+        b if b == Bits::Four as u8 => Bits::Four,
+        b if b == Bits::Five as u8 => Bits::Five,
+        _ => Bits::Six,
+    };
+    let scales = match SCALES {
+        s if s == Scales::Half as u8 => Scales::Half,
+        s if s == Scales::HalfMin as u8 => Scales::HalfMin,
+        s if s == Scales::Super as u8 => Scales::Super,
+        _ => Scales::Sixteenths,
+    };
+    Place::of(bits, scales, block)
+}
+
 const fn has_minimum(scales: u8) -> bool {
     scales == Scales::HalfMin as u8 || scales == Scales::Super as u8
 }
@@ -105,8 +123,9 @@ unsafe fn group<const BITS: u8, const SCALES: u8, const SHIFT: u32, const T: usi
     for block in 0..blocks {
         // SAFETY: the panel holds `blocks` blocks of this format, and the rows as many, checked above.
         unsafe {
-            let w = integers::<BITS>(panel.integers, block);
-            let (scale, second_scale, minimum) = scales::<SCALES>(&panel, block);
+            let place = place::<BITS, SCALES>(block);
+            let w = integers::<BITS>(panel.bytes.as_ptr().add(place.integers));
+            let (scale, second_scale, minimum) = scales::<SCALES>(panel.bytes, place);
             for t in 0..T {
                 let row = &rows[t];
                 let q = row.q.as_ptr().add(block * BLOCK);
@@ -151,23 +170,20 @@ const MASKED_OR: i32 = 0xea;
 /// The 8 vectors of a block.
 ///
 /// # Safety
-/// `integers` must hold block `block` of a format with these bits.
+/// A block of a format with these bits must be there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn integers<const BITS: u8>(integers: &[u8], block: usize) -> [__m512i; 8] {
+unsafe fn integers<const BITS: u8>(start: *const u8) -> [__m512i; 8] {
     let nibbles = _mm512_set1_epi8(15);
     // SAFETY: as the caller vouches; lines are aligned, and an unaligned load costs the same on them.
-    let at = |bytes: usize, i: usize| unsafe {
-        let start = integers.as_ptr().add(block * bytes + 64 * i);
-        _mm512_loadu_si512(start.cast())
-    };
+    let at = |i: usize| unsafe { _mm512_loadu_si512(start.add(64 * i).cast()) };
     let low = |v: __m512i| _mm512_and_si512(v, nibbles);
     let high = |v: __m512i| _mm512_and_si512(_mm512_srli_epi16::<4>(v), nibbles);
     if BITS == Bits::Eight as u8 {
-        return std::array::from_fn(|g| at(Bits::Eight.bytes(), g));
+        return std::array::from_fn(|g| at(g));
     }
     if BITS == Bits::Four as u8 {
-        let v: [__m512i; 4] = std::array::from_fn(|i| at(Bits::Four.bytes(), i));
+        let v: [__m512i; 4] = std::array::from_fn(|i| at(i));
         return [
             low(v[0]),
             low(v[1]),
@@ -180,8 +196,8 @@ unsafe fn integers<const BITS: u8>(integers: &[u8], block: usize) -> [__m512i; 8
         ];
     }
     if BITS == Bits::Five as u8 {
-        let v: [__m512i; 4] = std::array::from_fn(|i| at(Bits::Five.bytes(), i));
-        let fifth = at(Bits::Five.bytes(), 4);
+        let v: [__m512i; 4] = std::array::from_fn(|i| at(i));
+        let fifth = at(4);
         let bit = _mm512_set1_epi8(16);
         let with = |four: __m512i, shifted: __m512i| _mm512_ternarylogic_epi32::<MASKED_OR>(shifted, bit, four);
         return [
@@ -195,8 +211,8 @@ unsafe fn integers<const BITS: u8>(integers: &[u8], block: usize) -> [__m512i; 8
             with(high(v[3]), _mm512_srli_epi16::<3>(fifth)),
         ];
     }
-    let v: [__m512i; 4] = std::array::from_fn(|i| at(Bits::Six.bytes(), i));
-    let (first, second) = (at(Bits::Six.bytes(), 4), at(Bits::Six.bytes(), 5));
+    let v: [__m512i; 4] = std::array::from_fn(|i| at(i));
+    let (first, second) = (at(4), at(5));
     let bits = _mm512_set1_epi8(48);
     let with = |four: __m512i, shifted: __m512i| _mm512_ternarylogic_epi32::<MASKED_OR>(shifted, bits, four);
     [
@@ -214,32 +230,32 @@ unsafe fn integers<const BITS: u8>(integers: &[u8], block: usize) -> [__m512i; 8
 /// The scales of a block, of its second half where that has its own, and its minima.
 ///
 /// # Safety
-/// `panel` must hold block `block` of a format with these scales.
+/// `panel` must hold a block of a format with these scales there.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,f16c")]
-unsafe fn scales<const SCALES: u8>(panel: &Panel<'_>, block: usize) -> (__m512, __m512, __m512) {
+unsafe fn scales<const SCALES: u8>(panel: &[u8], place: Place) -> (__m512, __m512, __m512) {
     // SAFETY: as the caller vouches.
     unsafe {
         let half = |start: *const u8| _mm512_cvtph_ps(_mm256_loadu_si256(start.cast()));
         let zero = _mm512_setzero_ps();
         if SCALES == Scales::Half as u8 {
-            let scale = half(panel.scales.as_ptr().add(block * 2 * ROWS));
+            let scale = half(panel.as_ptr().add(place.scales));
             return (scale, scale, zero);
         }
         if SCALES == Scales::HalfMin as u8 {
-            let start = panel.scales.as_ptr().add(block * 4 * ROWS);
+            let start = panel.as_ptr().add(place.scales);
             let scale = half(start);
             return (scale, scale, half(start.add(2 * ROWS)));
         }
-        let start = panel.scales.as_ptr().add(block * 2 * ROWS);
+        let start = panel.as_ptr().add(place.scales);
         let (first, second) = (_mm_loadu_si128(start.cast()), _mm_loadu_si128(start.add(ROWS).cast()));
         if SCALES == Scales::Super as u8 {
-            let d = panel.super_scales.as_ptr().add(block / BLOCKS_A_SUPER * 4 * ROWS);
+            let d = panel.as_ptr().add(place.super_scales);
             let scale = _mm512_mul_ps(half(d), _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(first)));
             let minimum = _mm512_mul_ps(half(d.add(2 * ROWS)), _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(second)));
             return (scale, scale, _mm512_sub_ps(zero, minimum));
         }
-        let d = half(panel.super_scales.as_ptr().add(block / BLOCKS_A_SUPER * 2 * ROWS));
+        let d = half(panel.as_ptr().add(place.super_scales));
         let signed = |bytes| _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)));
         (signed(first), signed(second), zero)
     }

@@ -32,7 +32,7 @@ pub(super) const ROWS: usize = 16;
 pub(super) const BLOCK: usize = 32;
 
 /// Tokens that go through a panel together: what the registers hold.
-const GROUP: usize = 8;
+pub(super) const GROUP: usize = 8;
 
 /// `out[i, r]` = row `r` of the panel times activations `tokens[i]`, for 16 `r`; `out` is `[tokens, stride]`.
 pub(super) fn multiply(isa: Isa, panel: Panel<'_>, input: &Quantised, tokens: &[u32], out: &mut [f32], stride: usize) {

@@ -1,7 +1,9 @@
 //! Weights as panels of 16 rows.
 //!
-//! A panel is three runs of bytes: the integers of all blocks, the scales of all blocks, and, for formats with blocks in
-//! superblocks of 256 columns, the scales of those. All are for 16 rows side by side.
+//! A panel is a run of *units* of a few blocks: for formats with blocks in superblocks of 256 columns the scales of the superblock,
+//! then the scales of the blocks, then their integers. All are for 16 rows side by side. A unit is whole cache lines, so a product
+//! reads memory from front to back and nowhere else, which is what the processor can read ahead: with all scales at the end of a
+//! panel a thread read 11 to 18 GB/s of the 30 that it can.
 //!
 //! | bits | a block's integers, `u[group g of 4 columns][row][column in the group]` |
 //! |---|---|
@@ -67,14 +69,48 @@ impl Scales {
         }
     }
 
-    /// Bytes a superblock.
+    /// Bytes a superblock, made whole cache lines.
     const fn super_bytes(self) -> usize {
         match self {
             Self::Half | Self::HalfMin => 0,
-            Self::Super => 4 * ROWS,
-            Self::Sixteenths => 2 * ROWS,
+            Self::Super | Self::Sixteenths => 4 * ROWS,
         }
     }
+
+    /// Blocks a unit: as few as whole cache lines can be made of.
+    const fn blocks(self) -> usize {
+        match self {
+            Self::HalfMin => 1,
+            Self::Half => 2,
+            Self::Super | Self::Sixteenths => BLOCKS_A_SUPER,
+        }
+    }
+}
+
+/// Where a block lies in a panel: the first byte of each of its parts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub super_scales: usize,
+    pub scales: usize,
+    pub integers: usize,
+}
+
+impl Place {
+    #[inline(always)]
+    pub const fn of(bits: Bits, scales: Scales, block: usize) -> Self {
+        let (unit, within) = (block / scales.blocks(), block % scales.blocks());
+        let start = unit * unit_bytes(bits, scales);
+        let first = start + scales.super_bytes();
+        Self {
+            super_scales: start,
+            scales: first + within * scales.bytes(),
+            integers: first + scales.blocks() * scales.bytes() + within * bits.bytes(),
+        }
+    }
+}
+
+const fn unit_bytes(bits: Bits, scales: Scales) -> usize {
+    scales.super_bytes() + scales.blocks() * (scales.bytes() + bits.bytes())
 }
 
 /// A storage format of weights.
@@ -118,14 +154,10 @@ impl Shape {
         }
     }
 
-    /// Of a panel.
+    /// Of a panel. A unit with a block too few is a whole one all the same.
     fn lines(self) -> usize {
-        self.bytes().div_ceil(size_of::<Line>())
-    }
-
-    fn bytes(self) -> usize {
-        self.blocks * (self.format.bits.bytes() + self.format.scales.bytes())
-            + self.blocks / BLOCKS_A_SUPER * self.format.scales.super_bytes()
+        let Format { bits, scales, .. } = self.format;
+        self.blocks.div_ceil(scales.blocks()) * unit_bytes(bits, scales) / size_of::<Line>()
     }
 }
 
@@ -145,12 +177,8 @@ pub(in crate::compute::cpu) struct Transient(Vec<Line>);
 pub(in crate::compute::cpu) struct Panel<'a> {
     pub format: Format,
     pub blocks: usize,
-    /// `[blocks, bits.bytes()]`, aligned to 64.
-    pub integers: &'a [u8],
-    /// `[blocks, scales.bytes()]`
-    pub scales: &'a [u8],
-    /// `[blocks / 8, scales.super_bytes()]`
-    pub super_scales: &'a [u8],
+    /// Of all units, aligned to 64.
+    pub bytes: &'a [u8],
 }
 
 impl Panels {
@@ -197,10 +225,8 @@ impl Transient {
 }
 
 fn pack_panel(matrix: &TensorView, panel: usize, lines: &mut [Line]) {
-    let Shape { format, blocks } = Shape::of(matrix);
     let mut packer = Packer {
-        format,
-        blocks,
+        format: Shape::of(matrix).format,
         panel: as_bytes_mut(lines),
     };
     let rows = matrix.shape()[0];
@@ -228,7 +254,6 @@ fn as_bytes_mut(lines: &mut [Line]) -> &mut [u8] {
 /// Writes rows into a zeroed panel.
 struct Packer<'a> {
     format: Format,
-    blocks: usize,
     panel: &'a mut [u8],
 }
 
@@ -274,9 +299,13 @@ impl Packer<'_> {
         }
     }
 
+    fn place(&self, block: usize) -> Place {
+        Place::of(self.format.bits, self.format.scales, block)
+    }
+
     /// The f16 scale of a block, and its minimum if there is one.
     fn halves(&mut self, block: usize, lane: usize, halves: [&[u8]; 2]) {
-        let at = self.blocks * self.format.bits.bytes() + block * self.format.scales.bytes();
+        let at = self.place(block).scales;
         for (i, half) in halves.into_iter().enumerate().filter(|(_, half)| !half.is_empty()) {
             self.panel[at + (i * ROWS + lane) * 2..][..2].copy_from_slice(&half[..2]);
         }
@@ -284,22 +313,21 @@ impl Packer<'_> {
 
     /// The bytes of a block's scales.
     fn scale_bytes(&mut self, block: usize, lane: usize, bytes: [u8; 2]) {
-        let at = self.blocks * self.format.bits.bytes() + block * self.format.scales.bytes();
+        let at = self.place(block).scales;
         self.panel[at + lane] = bytes[0];
         self.panel[at + ROWS + lane] = bytes[1];
     }
 
-    /// The f16 scales of a superblock.
-    fn super_halves(&mut self, block: usize, lane: usize, index: usize, half: &[u8]) {
-        let at = self.blocks * (self.format.bits.bytes() + self.format.scales.bytes())
-            + block * self.format.scales.super_bytes();
+    /// The f16 scales of superblock `at`.
+    fn super_halves(&mut self, at: usize, lane: usize, index: usize, half: &[u8]) {
+        let at = self.place(at * BLOCKS_A_SUPER).super_scales;
         self.panel[at + (index * ROWS + lane) * 2..][..2].copy_from_slice(&half[..2]);
     }
 
     /// The integers of a block, in the order of its columns.
     fn integers(&mut self, block: usize, lane: usize, u: [u8; BLOCK]) {
-        let bytes = self.format.bits.bytes();
-        let block = &mut self.panel[block * bytes..][..bytes];
+        let at = self.place(block).integers;
+        let block = &mut self.panel[at..][..self.format.bits.bytes()];
         let mut groups = [0u32; BLOCK / 4];
         for (group, u) in groups.iter_mut().zip(u.as_chunks::<4>().0) {
             *group = u32::from_le_bytes(*u);
@@ -392,14 +420,10 @@ fn fifth(bytes: &[u8], i: usize) -> u8 {
 
 impl<'a> Panel<'a> {
     fn new(Shape { format, blocks }: Shape, lines: &'a [Line]) -> Self {
-        let (integers, rest) = as_bytes(lines).split_at(blocks * format.bits.bytes());
-        let (scales, super_scales) = rest.split_at(blocks * format.scales.bytes());
         Self {
             format,
             blocks,
-            integers,
-            scales,
-            super_scales,
+            bytes: as_bytes(lines),
         }
     }
 }
@@ -409,8 +433,9 @@ impl Panel<'_> {
     /// the first and the second half.
     #[inline(always)]
     pub(super) fn unpack(&self, block: usize) -> Unpacked {
-        let bytes = self.format.bits.bytes();
-        let stored = self.integers[block * bytes..][..bytes].as_chunks::<64>().0;
+        let Format { bits, scales, .. } = self.format;
+        let place = Place::of(bits, scales, block);
+        let stored = self.bytes[place.integers..][..bits.bytes()].as_chunks::<64>().0;
         let mut integers = [[0u8; 64]; BLOCK / 4];
         if self.format.bits == Bits::Eight {
             integers.copy_from_slice(stored);
@@ -437,8 +462,7 @@ impl Panel<'_> {
                 Bits::Four | Bits::Eight => (),
             }
         }
-        let bytes = self.format.scales.bytes();
-        let scales = &self.scales[block * bytes..][..bytes];
+        let scales = &self.bytes[place.scales..][..scales.bytes()];
         // By the slice conversion, which uses the hardware's instruction if there is one.
         let halves = |bytes: &[u8], index: usize| {
             let mut halves = [f16::ZERO; ROWS];
@@ -449,8 +473,7 @@ impl Panel<'_> {
             halves.convert_to_f32_slice(&mut out);
             out
         };
-        let bytes = self.format.scales.super_bytes();
-        let super_scales = &self.super_scales[block / BLOCKS_A_SUPER * bytes..];
+        let super_scales = &self.bytes[place.super_scales..];
         let mut out = Unpacked {
             integers,
             scale: [[0.0; ROWS]; 2],
