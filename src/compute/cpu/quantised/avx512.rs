@@ -10,7 +10,7 @@
 use std::arch::x86_64::*;
 
 use super::input::Quantised;
-use super::pack::{Bits, Panel, Place, Scales};
+use super::pack::{Bits, Panel, Place, Scales, has_minimum, place};
 use super::{BLOCK, GROUP, ROWS};
 
 /// # Safety
@@ -74,28 +74,6 @@ unsafe fn by_tokens<const BITS: u8, const SCALES: u8, const SHIFT: u32>(
             out = &mut out[count * stride..];
         }
     }
-}
-
-/// Where a block is, in a format of these bits and scales.
-#[inline(always)]
-const fn place<const BITS: u8, const SCALES: u8>(block: usize) -> Place {
-    let bits = match BITS {
-        b if b == Bits::Eight as u8 => Bits::Eight,
-        b if b == Bits::Four as u8 => Bits::Four,
-        b if b == Bits::Five as u8 => Bits::Five,
-        _ => Bits::Six,
-    };
-    let scales = match SCALES {
-        s if s == Scales::Half as u8 => Scales::Half,
-        s if s == Scales::HalfMin as u8 => Scales::HalfMin,
-        s if s == Scales::Super as u8 => Scales::Super,
-        _ => Scales::Sixteenths,
-    };
-    Place::of(bits, scales, block)
-}
-
-const fn has_minimum(scales: u8) -> bool {
-    scales == Scales::HalfMin as u8 || scales == Scales::Super as u8
 }
 
 /// `T` tokens times one panel.

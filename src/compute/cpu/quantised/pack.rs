@@ -109,6 +109,28 @@ impl Place {
     }
 }
 
+/// The same for a format whose bits and scales are constants.
+#[inline(always)]
+pub(super) const fn place<const BITS: u8, const SCALES: u8>(block: usize) -> Place {
+    let bits = match BITS {
+        b if b == Bits::Eight as u8 => Bits::Eight,
+        b if b == Bits::Four as u8 => Bits::Four,
+        b if b == Bits::Five as u8 => Bits::Five,
+        _ => Bits::Six,
+    };
+    let scales = match SCALES {
+        s if s == Scales::Half as u8 => Scales::Half,
+        s if s == Scales::HalfMin as u8 => Scales::HalfMin,
+        s if s == Scales::Super as u8 => Scales::Super,
+        _ => Scales::Sixteenths,
+    };
+    Place::of(bits, scales, block)
+}
+
+pub(super) const fn has_minimum(scales: u8) -> bool {
+    scales == Scales::HalfMin as u8 || scales == Scales::Super as u8
+}
+
 const fn unit_bytes(bits: Bits, scales: Scales) -> usize {
     scales.super_bytes() + scales.blocks() * (scales.bytes() + bits.bytes())
 }
