@@ -169,6 +169,34 @@ fn more_bits_cost_less() {
     assert!(errors.is_sorted(), "{errors:?}");
 }
 
+/// By way of a GGUF file that rounds nothing the same file is made as directly, but for the name; one that is rounded is refused.
+#[test]
+fn a_wide_file_is_converted_like_the_folder() {
+    let (_folder, wide, _) = converted(&pico_8(), "f32");
+    let (_other, direct, _) = converted(&pico_8(), "q5_1");
+    let (_third, again, _) = converted(&wide, "q5_1");
+    let (a, b) = (Checkpoint::open(&direct).unwrap(), Checkpoint::open(&again).unwrap());
+    let pairs = gguf::tensors(&a.weights).into_iter().zip(gguf::tensors(&b.weights));
+    for (a, b) in pairs {
+        assert_eq!((&a.name, &a.shape), (&b.name, &b.shape));
+        for (x, y) in a.pieces.iter().zip(&b.pieces) {
+            assert!(x.dtype() == y.dtype() && x.bytes() == y.bytes(), "{}", a.name);
+        }
+    }
+    assert_eq!(a.eos().unwrap(), b.eos().unwrap());
+    assert_eq!(a.unused_ids(), b.unused_ids());
+    assert_eq!(
+        a.tokenizer().unwrap().fingerprint(),
+        b.tokenizer().unwrap().fingerprint()
+    );
+    let template = |checkpoint: &Checkpoint| checkpoint.chat_template().unwrap().map(|template| template.source());
+    assert_eq!(template(&a), template(&b));
+    let folder = tempfile::tempdir().unwrap();
+    let refused = convert(&direct, "q4_0", &folder.path().join("model.gguf"));
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("q5_1 already"));
+}
+
 /// The tokenizer, what ends a reply, the chat template and the ids that were never trained are in the file.
 #[test]
 fn text_is_read_and_written_as_before() {

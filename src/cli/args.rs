@@ -706,8 +706,8 @@ pub struct PackArgs {
 
 #[derive(Debug, Args)]
 pub struct ConvertArgs {
-    /// Folder of the checkpoint to convert; the bundled model if left out.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// The checkpoint to convert: a folder, or a GGUF file of f32, f16 or bf16; the bundled model if left out.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
     pub model: Option<PathBuf>,
     /// Type of the weights. Bits a weight: `q8_0` 8.5, `q6_k` 6.6, `q5_0` and `q5_k` 5.5, `q5_1` 6, `q4_0` and `q4_k` 4.5,
     /// `q4_1` 5.

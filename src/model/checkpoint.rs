@@ -219,13 +219,9 @@ impl Checkpoint {
     /// The tokenizer, the chat template, the tokens that end a reply and how to sample, as keys of a GGUF file; without a
     /// tokenizer the file can be scored by ids only.
     pub fn gguf_keys(&self) -> Result<gguf::Tokens, ModelError> {
-        let Source::Hub(files) = &self.source else {
-            return Err(ModelError::Unsupported {
-                path: self.name.clone().into(),
-                what: "converting a GGUF file".to_owned(),
-                advice: "Convert from the folder that it was made from: rounding twice costs more than rounding once."
-                    .to_owned(),
-            });
+        let files = match &self.source {
+            Source::Hub(files) => files,
+            Source::Gguf(gguf) => return self.gguf_keys_again(gguf),
         };
         let mut tokens = gguf::Tokens::default();
         if files.exists(TOKENIZER) {
@@ -272,6 +268,26 @@ impl Checkpoint {
             tokens.keys.extend(keys);
         }
         Ok(tokens)
+    }
+
+    /// Those of the file that the checkpoint is, if its weights have not been rounded to blocks before.
+    fn gguf_keys_again(&self, gguf: &Gguf) -> Result<gguf::Tokens, ModelError> {
+        let sources = gguf::tensors(&self.weights);
+        let mut pieces = sources.iter().flat_map(|source| &source.pieces);
+        if let Some(rounded) = pieces.find(|piece| piece.dtype().block() > 1) {
+            return Err(ModelError::Unsupported {
+                path: gguf.path().to_owned(),
+                what: format!("converting weights that are {} already", rounded.dtype().name()),
+                advice:
+                    "Convert from the folder or the f32, f16 or bf16 file that it was made from: rounding twice costs \
+                         more than rounding once."
+                        .to_owned(),
+            });
+        }
+        Ok(gguf::Tokens {
+            keys: gguf.token_keys(),
+            notes: Vec::new(),
+        })
     }
 }
 

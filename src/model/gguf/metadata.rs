@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::super::ModelError;
 use super::super::storage::Storage;
 use super::reader::Reader;
+use super::writer;
 
 /// No model has so many keys; a table of them must not be built because a file says so.
 const MOST_KEYS: u64 = 1 << 16;
@@ -23,7 +24,7 @@ pub(in super::super) struct Metadata {
     values: BTreeMap<String, Value>,
 }
 
-/// A type of value, by its number in the format.
+/// A type of value, in the order of their numbers in the format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     U8,
@@ -145,6 +146,34 @@ impl Metadata {
     /// The file, for messages.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The keys that begin with one of `prefixes`, to be written to another file.
+    pub fn copied(&self, prefixes: &[&str]) -> Vec<(String, writer::Value)> {
+        let wanted = self
+            .values
+            .iter()
+            .filter(|(key, _)| prefixes.iter().any(|prefix| key.starts_with(prefix)));
+        let value = |value: &Value| {
+            Some(match value {
+                Value::Unsigned(n) => writer::Value::U32(u32::try_from(*n).ok()?),
+                Value::Signed(n) => writer::Value::I32(i32::try_from(*n).ok()?),
+                Value::Float(x) => writer::Value::F32(*x as f32),
+                Value::Bool(flag) => writer::Value::Bool(*flag),
+                Value::Text(range) => {
+                    let text = self.bytes(range);
+                    writer::Value::Text(String::from_utf8_lossy(text).into_owned())
+                }
+                Value::List { kind, count, bytes } => writer::Value::List {
+                    kind: *kind as u32,
+                    count: *count as u64,
+                    bytes: self.bytes(bytes).to_vec(),
+                },
+            })
+        };
+        wanted
+            .filter_map(|(key, found)| Some((key.clone(), value(found)?)))
+            .collect()
     }
 
     pub fn contains(&self, key: &str) -> bool {

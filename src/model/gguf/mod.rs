@@ -87,6 +87,13 @@ impl Gguf {
         self.metadata.path()
     }
 
+    /// The keys of the tokenizer, the chat template and how to sample, for another file.
+    pub fn token_keys(&self) -> Vec<(String, Value)> {
+        let mut keys = self.metadata.copied(&["tokenizer.", "general.sampling."]);
+        keys.retain(|(key, _)| key != SUPPRESSED);
+        keys
+    }
+
     pub fn tokenizer(&self) -> Result<Tokenizer, ModelError> {
         vocabulary::tokenizer(&self.metadata)
     }

@@ -25,6 +25,13 @@ pub enum Value {
     Bools(Vec<bool>),
     I32s(Vec<i32>),
     Texts(Vec<String>),
+    /// A list as another file has it.
+    List {
+        /// The number of the type of its elements.
+        kind: u32,
+        count: u64,
+        bytes: Vec<u8>,
+    },
 }
 
 /// A tensor to be written.
@@ -203,6 +210,7 @@ fn put_text(out: &mut Vec<u8>, text: &str) {
 fn put_value(out: &mut Vec<u8>, value: &Value) {
     // The type; of a list, which is type 9, that of its elements after it.
     let kinds: &[u32] = match value {
+        Value::List { kind, .. } => &[9, *kind],
         Value::U32(_) => &[4],
         Value::I32(_) => &[5],
         Value::F32(_) => &[6],
@@ -215,6 +223,12 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
     out.extend(kinds.iter().flat_map(|kind| kind.to_le_bytes()));
     let count = |out: &mut Vec<u8>, count: usize| out.extend((count as u64).to_le_bytes());
     match value {
+        Value::List {
+            count: elements, bytes, ..
+        } => {
+            out.extend(elements.to_le_bytes());
+            out.extend(bytes);
+        }
         Value::U32(n) => out.extend(n.to_le_bytes()),
         Value::I32(n) => out.extend(n.to_le_bytes()),
         Value::F32(n) => out.extend(n.to_le_bytes()),

@@ -169,8 +169,8 @@ unsafe fn integers<const BITS: u8>(start: *const u8, half: usize) -> [__m256i; 4
     if BITS == Bits::Eight as u8 {
         return std::array::from_fn(|j| _mm256_xor_si256(at(4 * half + j), _mm256_set1_epi8(i8::MIN)));
     }
-    let left = |v: __m256i, n: usize| _mm256_sll_epi16(v, _mm_cvtsi64_si128(n as i64));
-    let right = |v: __m256i, n: usize| _mm256_srl_epi16(v, _mm_cvtsi64_si128(n as i64));
+    let left = |v: __m256i, n: usize| _mm256_sll_epi16(v, _mm_cvtsi64_si128(n.cast_signed() as i64));
+    let right = |v: __m256i, n: usize| _mm256_srl_epi16(v, _mm_cvtsi64_si128(n.cast_signed() as i64));
     std::array::from_fn(|j| {
         let low = _mm256_and_si256(right(at(j), 4 * half), _mm256_set1_epi8(15));
         if BITS == Bits::Five as u8 {

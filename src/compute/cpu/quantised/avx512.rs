@@ -158,10 +158,10 @@ unsafe fn integers<const BITS: u8>(start: *const u8) -> [__m512i; 8] {
     let low = |v: __m512i| _mm512_and_si512(v, nibbles);
     let high = |v: __m512i| _mm512_and_si512(_mm512_srli_epi16::<4>(v), nibbles);
     if BITS == Bits::Eight as u8 {
-        return std::array::from_fn(|g| at(g));
+        return std::array::from_fn(at);
     }
     if BITS == Bits::Four as u8 {
-        let v: [__m512i; 4] = std::array::from_fn(|i| at(i));
+        let v: [__m512i; 4] = std::array::from_fn(at);
         return [
             low(v[0]),
             low(v[1]),
@@ -174,7 +174,7 @@ unsafe fn integers<const BITS: u8>(start: *const u8) -> [__m512i; 8] {
         ];
     }
     if BITS == Bits::Five as u8 {
-        let v: [__m512i; 4] = std::array::from_fn(|i| at(i));
+        let v: [__m512i; 4] = std::array::from_fn(at);
         let fifth = at(4);
         let bit = _mm512_set1_epi8(16);
         let with = |four: __m512i, shifted: __m512i| _mm512_ternarylogic_epi32::<MASKED_OR>(shifted, bit, four);
@@ -189,7 +189,7 @@ unsafe fn integers<const BITS: u8>(start: *const u8) -> [__m512i; 8] {
             with(high(v[3]), _mm512_srli_epi16::<3>(fifth)),
         ];
     }
-    let v: [__m512i; 4] = std::array::from_fn(|i| at(i));
+    let v: [__m512i; 4] = std::array::from_fn(at);
     let (first, second) = (at(4), at(5));
     let bits = _mm512_set1_epi8(48);
     let with = |four: __m512i, shifted: __m512i| _mm512_ternarylogic_epi32::<MASKED_OR>(shifted, bits, four);
