@@ -33,7 +33,8 @@ def haystack(sources, size, needles):
 
 
 def count(program, path):
-    packed = subprocess.run([program, "pack", "--json", path], capture_output=True, text=True, check=True)
+    # It fails if the document does not fit, and says by how much.
+    packed = subprocess.run([program, "pack", "--json", path], capture_output=True, text=True)
     return json.loads(packed.stdout)["tokens"]
 
 
