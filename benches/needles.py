@@ -94,15 +94,16 @@ def main():
         (_, read), *results = answers(done.stdout)
         print(f"{tokens} tokens of document, {len(text)} bytes, {len(where)} different lines")
         print(f"read in {read['prefill_seconds']:.2f} s; {seconds:.1f} s in all; {peak / 1e6:.0f} MB at most\n")
-        print("| depth | asked | answer | right |\n|---|---|---|---|")
-        right = 0
+        print("| depth | asked | answer | line | value |\n|---|---|---|---|---|")
+        right, said = 0, 0
         for index, ((question, line, value), (answer, _)) in enumerate(zip(questions, results)):
             place = f":{where[line]}"
-            good = place in answer and (value is None or value in answer)
-            right += good
+            right += (good := place in answer)
+            # The line's own words hold the value too: what counts is the first word, which the model says by itself.
+            said += (told := answer.split()[:1] == [value])
             depth = (index // 2 + 0.5) / len(NAMES)
-            print(f"| {depth:.0%} | {question} | {' '.join(answer.split())[:90]} | {'yes' if good else 'NO'} |")
-        print(f"\n{right} of {len(questions)} right")
+            print(f"| {depth:.0%} | {question} | {' '.join(answer.split())[:90]} | {'yes' if good else 'NO'} | {'' if value is None else 'yes' if told else 'NO'} |")
+        print(f"\n{right} of {len(questions)} lines right, {said} of {len(NAMES)} values")
 
 
 if __name__ == "__main__":
