@@ -179,7 +179,7 @@ GEMV(gemv4_q6_k, Q6_K, 4)
 //
 // expert_up: grid (⌈inner / 32⌉, tokens·top_k), y [tokens, top_k, inner].
 // expert_down: grid (⌈outputs / 32⌉, tokens), x [tokens, top_k, inner], y [tokens, outputs].
-#define EXPERTS(up_name, down_name, Weight)                                                                                  \
+#define EXPERTS_OF_FEW(up_name, down_name, Weight)                                                                           \
   extern "C" __global__ void __launch_bounds__(THREADS, 1)                                                                      \
       up_name(const u8* const* __restrict__ gates, const u8* const* __restrict__ ups, const int* __restrict__ chosen,        \
               const float* __restrict__ x, float* __restrict__ y, int top_k, int inner, int width) {                         \
@@ -190,11 +190,11 @@ GEMV(gemv4_q6_k, Q6_K, 4)
                 const float* __restrict__ x, float* __restrict__ y, int top_k, int outputs, int inner) {                     \
     expert_down<Weight>(downs, chosen, mix, x, y, top_k, outputs, inner);                                                    \
   }
-EXPERTS(expert_up_f32, expert_down_f32, F32)
-EXPERTS(expert_up_bf16, expert_down_bf16, BF16)
-EXPERTS(expert_up_q8_0, expert_down_q8_0, Q8_0)
-EXPERTS(expert_up_q4_k, expert_down_q4_k, Q4_K)
-EXPERTS(expert_up_q6_k, expert_down_q6_k, Q6_K)
+EXPERTS_OF_FEW(expert_up_f32, expert_down_f32, F32)
+EXPERTS_OF_FEW(expert_up_bf16, expert_down_bf16, BF16)
+EXPERTS_OF_FEW(expert_up_q8_0, expert_down_q8_0, Q8_0)
+EXPERTS_OF_FEW(expert_up_q4_k, expert_down_q4_k, Q4_K)
+EXPERTS_OF_FEW(expert_up_q6_k, expert_down_q6_k, Q6_K)
 
 // logits [tokens, outputs] of x [tokens, width], norm [width]; grid (⌈outputs / 32⌉, tokens).
 #define HEAD(name, Weight)                                                                                                   \

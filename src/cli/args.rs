@@ -101,6 +101,26 @@ pub enum Command {
                             thunderhead bench --synthetic hybrid-0.8b --prompt 512,4096,32768 --depth 0,32768\n  \
                             thunderhead bench --model DIR --threads 2 --runs 5 --json")]
     Bench(BenchArgs),
+    /// Say what a model would need on a machine and how fast it would be, from its sizes alone: no weights are needed.
+    ///
+    /// What goes to the cards, to memory and to the disk; memory, time of a prompt and speed of a reply at several lengths of
+    /// context; operations against the same model all of softmax attention and against DeepSeek-R1; and what to change if it does
+    /// not fit, which is exit code 4. Times are predicted from what cards, memory and disk can do; nothing is run.
+    #[command(
+        after_help = "Examples:\n  thunderhead plan Ring-mini-linear-2.0 --vram 12G --ram 32G --context 128K\n  \
+                            thunderhead plan MiniMax-M1 --vram 24G --ram 64G --context 1M\n  \
+                            thunderhead plan Ling-2.6-flash --card 'RTX 5090' --gpus 2 --type q6_k\n  \
+                            thunderhead plan config.json --ceilings --json"
+    )]
+    Plan(super::plan::PlanArgs),
+    /// Say what this machine has of what the program can use, what is missing, and how to get it.
+    ///
+    /// Processor and its instructions, memory, driver and cards, NVRTC, the speed of the disk, what the terminal can do.
+    #[command(
+        after_help = "Examples:\n  thunderhead doctor\n  thunderhead doctor --disk ~/models\n  \
+                            thunderhead doctor --json | jq 'select(.state != \"good\")'"
+    )]
+    Doctor(super::doctor::DoctorArgs),
     /// List the colour themes, print one to start your own from, or check one.
     ///
     /// Your own are in thunderhead/themes/NAME.toml in `$XDG_CONFIG_HOME` or ~/.config.
@@ -619,9 +639,13 @@ pub struct ModelArgs {
     /// bundled model if left out.
     #[arg(long, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub model: Option<PathBuf>,
-    /// Implementation of the model's operations: `cpu` is the fast one, `reference` the plain one it is tested against.
-    #[arg(long, value_enum, default_value = "cpu")]
+    /// What the model runs on: a graphics card (`cuda`), the processor (`cpu`), or the plain implementation that both are tested
+    /// against (`reference`); `auto` is a card where there is one that the model fits on. Without a driver `cuda` is `cpu`.
+    #[arg(long, value_enum, default_value = "auto")]
     pub backend: BackendName,
+    /// Where the kernels of a card come from: those in the program, or its sources compiled by NVRTC at the start.
+    #[arg(long, value_enum, default_value = "built-in")]
+    pub kernels: KernelsName,
     /// Threads for the model; 0 takes one for each core.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
@@ -653,8 +677,16 @@ fn tile_size(text: &str) -> Result<usize, String> {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum BackendName {
+    Auto,
     Cpu,
+    Cuda,
     Reference,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KernelsName {
+    BuiltIn,
+    Source,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -39,11 +39,12 @@ pub(super) fn run(args: &BenchArgs, config: &Config) -> Result<ExitCode, CliErro
     let dtype = weights.layers.first().and_then(|layer| layer.moe.experts.first());
     let dtype = dtype.map_or(weights.embedding.dtype(), |expert| expert.gate.dtype());
     let cut = load::cut_of(&config.model, &shape, &weights);
+    let card = super::card::open(&config.model, &shape, &weights);
     let mut report = Report {
         model: name,
         weights: dtype.name().to_owned(),
         footprint: Footprint::of(&shape, &weights, load::kv_type(&config.model)),
-        backend: load::placement(&config.model),
+        backend: load::placement(card.as_ref(), &config.model),
         threads,
         tile: cut.tile,
         slab: cut.slab,
@@ -56,12 +57,13 @@ pub(super) fn run(args: &BenchArgs, config: &Config) -> Result<ExitCode, CliErro
         runs: args.runs,
         cut,
     };
-    let network = load::network_of(&config.model, &shape, &weights)?;
+    let network = load::network_on(card, &config.model, &shape, &weights)?;
     // Those that were made for this and are held in another order now are not kept twice.
     drop(weights);
     let ended = match network {
         AnyNetwork::Cpu(network) => on(&network, &plan, &mut report),
         AnyNetwork::Reference(network) => on(&network, &plan, &mut report),
+        AnyNetwork::Cuda(network) => on(&network, &plan, &mut report),
     };
     let mut out = io::stdout().lock();
     if args.json {

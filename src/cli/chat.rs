@@ -7,7 +7,6 @@ use super::args::{ChatArgs, ConversationArgs};
 use super::config::Sources;
 use super::error::CliError;
 use super::kept::{self, Kept, Reader};
-use super::load;
 use crate::config::Screen;
 use crate::conversation::{HOW_TO_ASK, QuoteModel, Setup};
 use crate::tui::{self, Next};
@@ -103,7 +102,7 @@ fn application(kept: &mut Kept, setup: Setup) -> Result<tui::Outcome, CliError> 
     let options = tui::Options {
         count: Some(tui::Counter::new(move |text| tokenizer.encode(text).len())),
         model: kept.name.clone(),
-        placement: load::placement(&kept.config.model),
+        placement: kept.placement.clone(),
         note: about(&kept.name, &setup),
         paths: paths.join(" "),
         settings: kept.config.clone(),

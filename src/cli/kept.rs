@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Kept {
     pub config: Config,
     pub name: String,
+    /// What the model runs on, in words.
+    pub placement: String,
     pub session: Session,
     pub resumed: bool,
     /// The last session, if it is gone on with.
@@ -86,6 +88,7 @@ fn begin(paths: &[PathBuf], sources: &Sources, reader: Reader) -> Result<(Kept, 
     let config = sources.settings()?;
     let Loaded {
         name,
+        placement,
         setup,
         kept: snapshots,
     } = load::conversation(paths, &config)?;
@@ -108,6 +111,7 @@ fn begin(paths: &[PathBuf], sources: &Sources, reader: Reader) -> Result<(Kept, 
     let kept = Kept {
         config,
         name,
+        placement,
         session,
         resumed: false,
         opening: Vec::new(),
@@ -183,6 +187,7 @@ fn resume(name: &str, more: &[PathBuf], sources: &Sources, reader: Reader) -> Re
     }
     let Loaded {
         name: model,
+        placement,
         mut setup,
         kept: snapshots,
     } = load::conversation(&paths, &config)?;
@@ -213,6 +218,7 @@ fn resume(name: &str, more: &[PathBuf], sources: &Sources, reader: Reader) -> Re
     let kept = Kept {
         config,
         name: model,
+        placement,
         resumed: true,
         session: Session {
             open: Some(open),

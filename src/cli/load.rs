@@ -10,8 +10,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use signal_hook::consts::SIGINT;
 
 use super::error::CliError;
-use super::{memory, selection};
+use super::{card, memory, selection};
 use crate::compute::cpu::{Cpu, Isa, KvType};
+use crate::compute::cuda::Cuda;
+use crate::compute::cuda::device::Device;
 use crate::compute::reference::Reference;
 use crate::compute::{Backend, ComputeError};
 use crate::config::{self, Config, Count, Reply};
@@ -40,22 +42,31 @@ pub(super) fn checkpoint(directory: Option<&Path>) -> Result<Checkpoint, CliErro
 pub(super) enum AnyNetwork {
     Cpu(Box<Network<Cpu>>),
     Reference(Box<Network<Reference>>),
+    Cuda(Box<Network<Cuda<Device>>>),
 }
 
 pub(super) fn network(model: &config::Model, checkpoint: &Checkpoint) -> Result<AnyNetwork, ComputeError> {
-    network_of(model, &checkpoint.config, &checkpoint.weights)
+    let card = card::open(model, &checkpoint.config, &checkpoint.weights);
+    network_on(card, model, &checkpoint.config, &checkpoint.weights)
 }
 
-/// The same of a model that is not a checkpoint.
-pub(super) fn network_of(
+/// On a card, if one was opened; else on what is set.
+pub(super) fn network_on(
+    card: Option<Device>,
     model: &config::Model,
     config: &ModelConfig,
     weights: &ModelWeights<TensorView>,
 ) -> Result<AnyNetwork, ComputeError> {
     let (config, weights) = (config.clone(), weights.clone());
+    if let Some(card) = card {
+        let cuda = Cuda::new(card).with_kv_cache(kv_type(model));
+        return Ok(AnyNetwork::Cuda(Box::new(Network::new(cuda, config, weights)?)));
+    }
     Ok(match model.backend {
-        config::Backend::Cpu => AnyNetwork::Cpu(Box::new(Network::new(cpu(model, &weights)?, config, weights)?)),
         config::Backend::Reference => AnyNetwork::Reference(Box::new(Network::new(Reference, config, weights)?)),
+        config::Backend::Auto | config::Backend::Cpu | config::Backend::Cuda => {
+            AnyNetwork::Cpu(Box::new(Network::new(cpu(model, &weights)?, config, weights)?))
+        }
     })
 }
 
@@ -129,26 +140,29 @@ pub(super) fn cut_of(model: &config::Model, config: &ModelConfig, weights: &Mode
 }
 
 /// What the model runs on, in words.
-pub(super) fn placement(model: &config::Model) -> String {
-    match model.backend {
-        config::Backend::Reference => "reference".to_owned(),
-        config::Backend::Cpu => {
-            let threads = match model.threads.size() {
-                0 => std::thread::available_parallelism().map_or(1, NonZero::get),
-                threads => threads,
-            };
-            format!(
-                "{}, {}",
-                format::counted(threads, "thread"),
-                isa(model).or_best().name()
-            )
-        }
+pub(super) fn placement(card: Option<&Device>, model: &config::Model) -> String {
+    if let Some(card) = card {
+        return card.info().name.clone();
     }
+    if model.backend == config::Backend::Reference {
+        return "reference".to_owned();
+    }
+    let threads = match model.threads.size() {
+        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        threads => threads,
+    };
+    format!(
+        "{}, {}",
+        format::counted(threads, "thread"),
+        isa(model).or_best().name()
+    )
 }
 
 /// A conversation that is ready to be started, and what to call its model.
 pub(super) struct Loaded {
     pub name: String,
+    /// What the model runs on, in words.
+    pub placement: String,
     pub setup: Setup,
     /// To be held until the program ends.
     pub kept: Leaving,
@@ -216,8 +230,11 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
     let model = config.model.clone();
     let snapshots = kept(config)?;
     let (keeping, called) = (snapshots.clone(), name.clone());
+    // What there is to say of a card is said before the application has the screen.
+    let card = card::open(&model, &checkpoint.config, &checkpoint.weights);
+    let placement = placement(card.as_ref(), &model);
     let start_engine = move |events: EngineEvents| -> Result<Box<dyn Submit>, ComputeError> {
-        let network = network(&model, &checkpoint)?;
+        let network = network_on(card, &model, &checkpoint.config, &checkpoint.weights)?;
         // Without knowing which checkpoint it is nothing can be kept of it.
         let keeping = keeping.and_then(|snapshots| {
             let fingerprint = checkpoint.fingerprint().ok()?;
@@ -236,10 +253,12 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
         match network {
             AnyNetwork::Cpu(network) => engine(*network, vocabulary, &options, keeping, events),
             AnyNetwork::Reference(network) => engine(*network, vocabulary, &options, keeping, events),
+            AnyNetwork::Cuda(network) => engine(*network, vocabulary, &options, keeping, events),
         }
     };
     Ok(Loaded {
         name,
+        placement,
         kept: Leaving(snapshots),
         setup: Setup {
             selection: selection::selection(paths, &config.documents),

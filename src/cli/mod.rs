@@ -4,9 +4,11 @@ mod args;
 mod ask;
 mod bench;
 mod cache;
+mod card;
 mod chat;
 mod config;
 mod convert;
+mod doctor;
 mod error;
 mod generate;
 mod kept;
@@ -15,6 +17,7 @@ mod load;
 mod memory;
 mod pack;
 mod plain;
+mod plan;
 mod progress;
 mod score;
 mod selection;
@@ -65,6 +68,8 @@ fn run(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, CliError>
         Some(Command::Score(command)) => score::run(&command, &sources.settings()?),
         Some(Command::Convert(command)) => convert::run(&command, &sources.settings()?),
         Some(Command::Bench(command)) => bench::run(&command, &sources.settings()?),
+        Some(Command::Plan(command)) => plan::run(&command, &sources.settings()?),
+        Some(Command::Doctor(command)) => doctor::run(&command, &sources.settings()?),
         Some(Command::Cache(command)) => cache::run(&command.command, &sources.settings()?),
         Some(Command::Keys) => keys::run(&sources.settings()?),
         Some(Command::Themes { command }) => themes::run(command.as_ref()),

@@ -47,6 +47,13 @@ pub(super) fn run(args: &ScoreArgs, config: &Config) -> Result<ExitCode, CliErro
             args,
             config.model.tile.size(),
         )?,
+        AnyNetwork::Cuda(network) => on(
+            &network,
+            &tokens,
+            checkpoint.unused_ids(),
+            args,
+            config.model.tile.size(),
+        )?,
     };
     let mut out = io::stdout().lock();
     if args.json {

@@ -23,9 +23,9 @@ pub use file::File;
 pub use nearest::{did_you_mean, nearest};
 pub use report::{commented, effective};
 pub use table::{
-    Backend, Background, Colour, Composer, Config, Documents, FileOrder, KvCache, Model, Notify, NotifyMethod, Plain,
-    PlainThinking, Reply, SETTINGS, Screen, Sessions, Setting, Simd, Snapshots, Thinking, ThinkingFold, Ui, Weights,
-    sections,
+    Backend, Background, Colour, Composer, Config, Documents, FileOrder, Kernels, KvCache, Model, Notify, NotifyMethod,
+    Plain, PlainThinking, Reply, SETTINGS, Screen, Sessions, Setting, Simd, Snapshots, Thinking, ThinkingFold, Ui,
+    Weights, sections,
 };
 pub use theme::ThemeChoice;
 pub use turning::Phrases;

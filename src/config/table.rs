@@ -112,8 +112,10 @@ macro_rules! settings {
 }
 
 choices! {
-    /// The implementation of the model's operations.
-    Backend { Cpu = "cpu", Reference = "reference", }
+    /// What the model runs on.
+    Backend { Auto = "auto", Cpu = "cpu", Cuda = "cuda", Reference = "reference", }
+    /// Where the kernels of a graphics card come from.
+    Kernels { BuiltIn = "built-in", Source = "source", }
     /// Instructions that the model's operations are compiled for.
     Simd { Auto = "auto", Avx512 = "avx512", Avx2 = "avx2", Portable = "portable", }
     /// How quantised weights are held.
@@ -142,8 +144,11 @@ settings! {
     model: Model {
         /// Folder of a checkpoint as downloaded from the hub, or a GGUF file; empty is the bundled model. `~/` is your home.
         path: OptionalPath = OptionalPath::default(), flag "model";
-        /// Implementation of the model's operations: `cpu` is the fast one, `reference` the plain one it is tested against.
-        backend: Backend = Backend::Cpu, flag "backend";
+        /// What the model runs on: a graphics card (`cuda`), the processor (`cpu`), or the plain implementation that both are
+        /// tested against (`reference`); `auto` is a card where there is one that the model fits on. Without a driver `cuda` is `cpu`.
+        backend: Backend = Backend::Auto, flag "backend";
+        /// Where the kernels of a card come from: `built-in` in the program, or `source`, compiled by NVRTC at the start.
+        kernels: Kernels = Kernels::BuiltIn, flag "kernels";
         /// Threads for the model; 0 takes one for each core.
         threads: Count = Count(0), flag "threads";
         /// Tokens of a prefill tile. Any size gives the same result; larger ones are faster and take more memory.

@@ -120,7 +120,7 @@ fn every_mistake_is_told_with_its_place_and_what_was_meant() {
             "c.toml:8:1: reply.temperature: expected a number from 0 to 100 or \"auto\", found the text \"hot\"",
             "c.toml:9:1: there is no setting `reply.wholly-unknown-thing`; [reply] has temperature, top-k, top-p, min-p, seed, \
              free, max-tokens, thinking-budget, forget-thinking, loop-guard, draft",
-            "c.toml:11:1: model.backend: expected \"cpu\" or \"reference\", found the text \"refrence\"; did you mean \
+            "c.toml:11:1: model.backend: expected \"auto\", \"cpu\", \"cuda\" or \"reference\", found the text \"refrence\"; did you mean \
              `reference`?",
             "c.toml:13:1: keys.x: expected keys and their actions, found 1",
             "c.toml:15:1: keys.composer.ctrl-a: expected the name of an action, found 2",

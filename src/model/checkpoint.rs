@@ -74,6 +74,19 @@ impl Checkpoint {
         Self::from_files(files)
     }
 
+    /// What the configuration at `path`, a `config.json`, says.
+    pub fn config_alone(path: &Path) -> Result<ModelConfig, ModelError> {
+        let bytes = std::fs::read(path).map_err(|error| ModelError::io(path, error))?;
+        let json = serde_json::from_slice(&bytes)
+            .map_err(|e| ModelError::malformed(path, format!("not JSON: {e}. Download the file again.")))?;
+        parse_config(&json, path)
+    }
+
+    /// The one GGUF file in a folder, or the first part of it.
+    pub fn gguf_in(folder: &Path) -> Result<Option<PathBuf>, ModelError> {
+        gguf::find(folder)
+    }
+
     fn from_gguf(path: &Path) -> Result<Self, ModelError> {
         let (gguf, config, weights) = Gguf::open(path)?;
         Ok(Self {

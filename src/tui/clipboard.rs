@@ -45,6 +45,18 @@ pub struct Program {
     pub keeper: Keeper,
 }
 
+impl Program {
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it is in one of the folders that programs are looked for in.
+    pub fn is_installed(&self) -> bool {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&folders).any(|folder| folder.join(self.name).is_file())
+    }
+}
+
 /// Who has what was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keeper {

@@ -72,7 +72,7 @@ impl Look {
     }
 }
 
-fn depth(colour: Colour, environment: impl Fn(&str) -> Option<String>) -> Depth {
+pub fn depth(colour: Colour, environment: impl Fn(&str) -> Option<String>) -> Depth {
     match colour {
         Colour::Auto => Depth::detect(environment),
         Colour::True => Depth::True,

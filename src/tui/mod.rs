@@ -16,6 +16,7 @@
 //! from its last rows on; no control character of a document or of the model is written; nothing is drawn, and nobody
 //! wakes up, while nothing changes.
 
+mod abilities;
 mod activity;
 mod again;
 mod app;
@@ -81,6 +82,7 @@ use theme::ground;
 
 pub(crate) use transcript::citation_text;
 
+pub use abilities::Abilities;
 pub use inbox::at_home;
 pub use keymap::Keymap;
 pub use offscreen::Offscreen;

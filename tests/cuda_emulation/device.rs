@@ -117,31 +117,18 @@ impl Device {
 
     /// All kernels as they ship.
     pub fn whole() -> Self {
-        let mut files: Vec<String> = fs::read_dir(KERNELS)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "cu"))
-            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-            .collect();
-        files.sort();
-        Self::of(&files.iter().map(String::as_str).collect::<Vec<_>>())
+        Self::of(&all_files().iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn of(files: &[&str]) -> Self {
-        type Built = HashMap<String, Arc<OnceLock<PathBuf>>>;
-        static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(Mutex::default);
-        let slot = Arc::clone(BUILT.lock().unwrap().entry(files.concat()).or_default());
-        Self::start(slot.get_or_init(|| {
-            let sources: Vec<(&str, String)> = files.iter().map(|file| (*file, source(file))).collect();
-            build(&sources)
-        }))
+        Self::start(&built(files, Target::Device))
     }
 
     /// The kernels of a file with `from`, which occurs once in it, replaced by `to`.
     pub fn mutated(file: &str, from: &str, to: &str) -> Self {
         let source = source(file);
         assert_eq!(source.matches(from).count(), 1, "{file}.cu has this once: {from}");
-        Self::start(&build(&[(file, source.replacen(from, to, 1))]))
+        Self::start(&build(&[(file, source.replacen(from, to, 1))], Target::Device))
     }
 
     fn start(program: &Path) -> Self {
@@ -248,16 +235,77 @@ impl Device {
     }
 }
 
+/// What the kernels are built into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// A process that is spoken to through pipes.
+    Device,
+    /// A library in the place of a driver's.
+    Library,
+}
+
+impl Target {
+    fn source(self) -> &'static str {
+        match self {
+            Self::Device => "server.cpp",
+            Self::Library => "driver.cpp",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Library => "libcuda.so.1",
+        }
+    }
+}
+
+/// The names of all files of kernels.
+fn all_files() -> Vec<String> {
+    let mut files: Vec<String> = fs::read_dir(KERNELS)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "cu"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        // It includes the others.
+        .filter(|file| file != "all")
+        .collect();
+    files.sort();
+    files
+}
+
+/// A driver's library with an emulated card.
+pub fn driver_library() -> PathBuf {
+    built(
+        &all_files().iter().map(String::as_str).collect::<Vec<_>>(),
+        Target::Library,
+    )
+}
+
+/// Some files as they ship, built once.
+fn built(files: &[&str], target: Target) -> PathBuf {
+    type Built = HashMap<String, Arc<OnceLock<PathBuf>>>;
+    static BUILT: LazyLock<Mutex<Built>> = LazyLock::new(Mutex::default);
+    let key = format!("{} {}", target.name(), files.concat());
+    let slot = Arc::clone(BUILT.lock().unwrap().entry(key).or_default());
+    let path = slot.get_or_init(|| {
+        let sources: Vec<(&str, String)> = files.iter().map(|file| (*file, source(file))).collect();
+        build(&sources, target)
+    });
+    path.clone()
+}
+
 fn source(file: &str) -> String {
     let path = Path::new(KERNELS).join(format!("{file}.cu"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The program of some files, compiled unless one of the same text is there.
-fn build(sources: &[(&str, String)]) -> PathBuf {
+fn build(sources: &[(&str, String)], target: Target) -> PathBuf {
     let mut hasher = blake3::Hasher::new();
     let headers = ["prelude.cuh", "weights.cuh"].map(|name| Path::new(KERNELS).join(name));
-    let emulator = ["emulator.hpp", "operations.hpp", "server.cpp"].map(|name| Path::new(EMULATOR).join(name));
+    let emulator = ["emulator.hpp", "operations.hpp", "kernels_by_name.hpp", target.source()]
+        .map(|name| Path::new(EMULATOR).join(name));
     for path in headers.iter().chain(&emulator) {
         hasher.update(&fs::read(path).unwrap());
     }
@@ -270,7 +318,7 @@ fn build(sources: &[(&str, String)]) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("emulated-kernels")
         .join(&name);
-    let program = directory.join("device");
+    let program = directory.join(target.name());
     if program.exists() {
         return program;
     }
@@ -298,11 +346,16 @@ fn build(sources: &[(&str, String)]) -> PathBuf {
     let (lists, calls) = (lists.concat(), calls.concat());
     fs::write(&list, format!("{lists}void add_kernels(Kernels& k) {{\n{calls}}}\n")).unwrap();
 
-    let part = directory.join(format!("device.{}", std::process::id()));
+    let part = directory.join(format!("part.{}", std::process::id()));
+    let shared: &[&str] = match target {
+        Target::Device => &[],
+        Target::Library => &["-shared", "-fPIC"],
+    };
     let compiled = compiler(&["-O2", "-Wall", "-Wno-unknown-pragmas", "-Wno-unused-function"])
+        .args(shared)
         .arg(format!("-DKERNELS_SOURCE=\"{}\"", kernels.display()))
         .arg(format!("-DKERNELS_LIST=\"{}\"", list.display()))
-        .arg(Path::new(EMULATOR).join("server.cpp"))
+        .arg(Path::new(EMULATOR).join(target.source()))
         .arg("-o")
         .arg(&part)
         .output()

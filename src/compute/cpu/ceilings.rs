@@ -6,7 +6,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::simd::{Isa, Kernel};
 
@@ -18,7 +18,7 @@ const READ: usize = 384 << 20;
 const STEPS: usize = 1 << 12;
 
 /// Most of each kind that some number of threads do together.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ceilings {
     pub threads: usize,
     /// Bytes read from memory a second.

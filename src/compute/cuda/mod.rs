@@ -12,6 +12,7 @@
 //! versions, and a cache is as long as it says.
 
 mod cache;
+pub mod device;
 mod driver;
 mod lightning;
 mod memory;
@@ -34,11 +35,15 @@ pub use weight::Weight;
 use super::cpu::KvType;
 use super::{Backend, Block, ComputeError, Interrupt, Tile};
 use crate::model::{
-    Lightning, LightningWeights, Moe, MoeWeights, Residual, Softmax, SoftmaxWeights, TensorRole, TensorView,
+    Lightning, LightningWeights, Mixer, ModelConfig, Moe, MoeWeights, Residual, Softmax, SoftmaxWeights, TensorRole,
+    TensorView,
 };
 use memory::{Card, arguments, bytes_of};
 use products::FEW;
 use rows::Pending;
+
+/// The widest rows that the norm takes.
+const WIDEST: usize = 8192;
 
 /// A graphics card.
 #[derive(Debug)]
@@ -71,6 +76,23 @@ fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), ComputeEr
     } else {
         Err(ComputeError::Backend(message()))
     }
+}
+
+/// Whether the kernels take a model of these sizes, which says why if not.
+pub fn check(config: &ModelConfig) -> Result<(), ComputeError> {
+    ensure(config.hidden.is_multiple_of(8) && config.hidden <= WIDEST, || {
+        format!(
+            "rows of {}: on a graphics card they are a multiple of 8, at most {WIDEST}",
+            config.hidden
+        )
+    })?;
+    for layer in &config.layers {
+        match &layer.mixer {
+            Mixer::Lightning(spec) => lightning::check(spec)?,
+            Mixer::Softmax(spec) => softmax::check(spec)?,
+        }
+    }
+    Ok(())
 }
 
 impl<D: Driver> Cuda<D> {
@@ -116,7 +138,7 @@ impl<D: Driver> Cuda<D> {
     }
 
     fn check(x: &Rows<D>, norm: &Weight<D>, outputs: usize) -> Result<(), ComputeError> {
-        ensure(x.width == norm.columns && norm.columns <= 8192, || {
+        ensure(x.width == norm.columns && norm.columns <= WIDEST, || {
             format!("rows of {} meet a norm of {}", x.width, norm.columns)
         })?;
         ensure(outputs <= x.count, || {

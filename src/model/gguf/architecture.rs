@@ -208,11 +208,8 @@ fn check_variants(keys: &Keys<'_>, tensors: &Tensors) -> Result<(), ModelError> 
 /// What the layer at a place is.
 type LayerAt = Box<dyn Fn(usize) -> Layer>;
 
-/// The network that a file describes.
-pub(super) fn read(
-    metadata: &Metadata,
-    tensors: &mut Tensors,
-) -> Result<(ModelConfig, ModelWeights<TensorView>), ModelError> {
+/// What a file's keys say of its network.
+fn described<'a>(metadata: &'a Metadata, tensors: &Tensors) -> Result<(Keys<'a>, Common, LayerAt), ModelError> {
     let name = "general.architecture";
     let architecture = metadata
         .text(name)?
@@ -241,12 +238,39 @@ pub(super) fn read(
             });
         }
     };
+    Ok((keys, common, layer))
+}
 
-    let hidden = common.hidden;
-    let vocab = match tensors.shape("token_embd.weight") {
+/// Rows of the embedding table.
+fn vocab(tensors: &Tensors) -> usize {
+    match tensors.shape("token_embd.weight") {
         Some([rows, _]) => *rows,
         _ => 0,
-    };
+    }
+}
+
+/// The configuration alone, of a file that may have nothing but its header.
+pub(super) fn config(metadata: &Metadata, tensors: &Tensors) -> Result<ModelConfig, ModelError> {
+    let (keys, common, layer) = described(metadata, tensors)?;
+    Ok(ModelConfig {
+        model_type: keys.architecture.to_owned(),
+        hidden: common.hidden,
+        vocab: vocab(tensors),
+        layers: (0..common.layers).map(layer).collect(),
+        norm_eps: common.norm_eps,
+        tied_head: !tensors.contains("output.weight"),
+        max_positions: keys.size("context_length")?,
+        eos: Vec::new(),
+    })
+}
+
+/// The network that a file describes.
+pub(super) fn read(
+    metadata: &Metadata,
+    tensors: &mut Tensors,
+) -> Result<(ModelConfig, ModelWeights<TensorView>), ModelError> {
+    let (keys, common, layer) = described(metadata, tensors)?;
+    let (hidden, vocab) = (common.hidden, vocab(tensors));
     let embedding = tensors.take("token_embd.weight", &[vocab, hidden])?;
     let mut layers = Vec::new();
     let mut layer_weights = Vec::new();
@@ -267,7 +291,7 @@ pub(super) fn read(
         return Err(keys.refuse(format!("the tensor {left}")));
     }
     let config = ModelConfig {
-        model_type: architecture.to_owned(),
+        model_type: keys.architecture.to_owned(),
         hidden,
         vocab,
         layers,

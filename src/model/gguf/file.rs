@@ -68,10 +68,18 @@ pub(super) fn stem(path: &Path) -> String {
     }
 }
 
+/// How much of a file there must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// Keys and the list of tensors; what comes after may be missing.
+    Header,
+}
+
 /// Reads the file at `path`, and those that it is split into if it is the first of several.
-pub(super) fn open(path: &Path) -> Result<(Metadata, Tensors), ModelError> {
+pub(super) fn open(path: &Path, extent: Extent) -> Result<(Metadata, Tensors), ModelError> {
     let mut tensors = Tensors::new(path.to_owned());
-    let metadata = read(path, &mut tensors)?;
+    let metadata = read(path, extent, &mut tensors)?;
     for (index, part) in further_parts(path, &metadata)?.iter().enumerate() {
         if !part.is_file() {
             return Err(ModelError::Missing {
@@ -82,7 +90,7 @@ pub(super) fn open(path: &Path) -> Result<(Metadata, Tensors), ModelError> {
                 ),
             });
         }
-        let of_part = read(part, &mut tensors)?;
+        let of_part = read(part, extent, &mut tensors)?;
         if of_part.optional_size("split.no")? != Some(index + 1) {
             return Err(of_part.wrong("split.no", &format!("{}, as in the file's name", index + 1)));
         }
@@ -91,7 +99,7 @@ pub(super) fn open(path: &Path) -> Result<(Metadata, Tensors), ModelError> {
 }
 
 /// Reads one file; its tensors are added to `tensors`.
-fn read(path: &Path, tensors: &mut Tensors) -> Result<Metadata, ModelError> {
+fn read(path: &Path, extent: Extent, tensors: &mut Tensors) -> Result<Metadata, ModelError> {
     let storage = files::map(path)?;
     let mut reader = Reader::new(path, (*storage).as_ref());
     let unsupported = |what: String, advice: &str| ModelError::Unsupported {
@@ -133,7 +141,11 @@ fn read(path: &Path, tensors: &mut Tensors) -> Result<Metadata, ModelError> {
     if !alignment.is_power_of_two() || alignment > LARGEST_ALIGNMENT {
         return Err(metadata.wrong("general.alignment", "a power of two"));
     }
-    tensors.add(&mut reader, path, &storage, tensor_count, alignment)?;
+    let length = match extent {
+        Extent::Whole => (*storage).as_ref().len(),
+        Extent::Header => usize::MAX,
+    };
+    tensors.add(&mut reader, path, (&storage, length), tensor_count, alignment)?;
     Ok(metadata)
 }
 

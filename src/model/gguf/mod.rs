@@ -58,10 +58,31 @@ pub(super) struct Gguf {
     suppressed: Vec<u32>,
 }
 
+/// What the header of a file says, whether or not the weights are there.
+#[derive(Debug)]
+pub struct Header {
+    /// What to call the model.
+    pub name: String,
+    pub config: ModelConfig,
+    /// Names of all tensors, and how many bytes each takes.
+    pub tensors: Vec<(String, usize)>,
+}
+
+impl Header {
+    pub fn read(path: &Path) -> Result<Self, ModelError> {
+        let (metadata, tensors) = file::open(path, file::Extent::Header)?;
+        Ok(Self {
+            name: file::stem(path),
+            config: architecture::config(&metadata, &tensors)?,
+            tensors: tensors.sizes()?,
+        })
+    }
+}
+
 impl Gguf {
     /// Opens a file: its configuration and views of its weights.
     pub fn open(path: &Path) -> Result<(Self, ModelConfig, ModelWeights<TensorView>), ModelError> {
-        let (metadata, mut tensors) = file::open(path)?;
+        let (metadata, mut tensors) = file::open(path, file::Extent::Whole)?;
         let (config, weights) = architecture::read(&metadata, &mut tensors)?;
         let suppressed = metadata.numbers(SUPPRESSED)?.unwrap_or_default();
         let in_range = |id: &u64| *id < config.vocab as u64;

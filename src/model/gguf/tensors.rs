@@ -48,12 +48,12 @@ impl Tensors {
         }
     }
 
-    /// Adds the `count` tensors that the header lists at `reader`; `storage` is the whole file.
+    /// Adds the `count` tensors that the header lists at `reader`; `storage` is the file, of which there are to be `length` bytes.
     pub fn add(
         &mut self,
         reader: &mut Reader<'_>,
         path: &Path,
-        storage: &Storage,
+        (storage, length): (&Storage, usize),
         count: u64,
         alignment: usize,
     ) -> Result<(), ModelError> {
@@ -66,7 +66,6 @@ impl Tensors {
         for _ in 0..count {
             infos.push(read_info(reader)?);
         }
-        let length = (**storage).as_ref().len();
         let data = reader.at().next_multiple_of(alignment);
         let file = Arc::new(path.to_owned());
         let wrong = |name: &str, what: &str| {
@@ -105,6 +104,15 @@ impl Tensors {
         self.by_name.len()
     }
 
+    /// Names of all tensors, and how many bytes each takes.
+    pub fn sizes(&self) -> Result<Vec<(String, usize)>, ModelError> {
+        let size = |(name, entry): (&String, &Entry)| {
+            entry.known(name)?;
+            Ok((name.clone(), entry.bytes.len()))
+        };
+        self.by_name.iter().map(size).collect()
+    }
+
     /// The shape of the tensor `name`, if there is one.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         self.by_name.get(name).map(|entry| entry.shape.as_slice())
@@ -129,11 +137,7 @@ impl Tensors {
                 ),
             ));
         }
-        let dtype = dtype(entry.kind).ok_or_else(|| ModelError::Unsupported {
-            path: entry.file.to_path_buf(),
-            what: format!("tensor {name} of type {}", type_name(entry.kind)),
-            advice: "Take the model in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K".to_owned(),
-        })?;
+        let dtype = entry.known(name)?;
         Ok(TensorView::new(name, dtype, entry.shape, entry.storage, entry.bytes))
     }
 
@@ -151,6 +155,17 @@ impl Tensors {
     /// The name of a tensor that nobody took, first in the alphabet.
     pub fn left(&self) -> Option<&str> {
         self.by_name.keys().map(String::as_str).min()
+    }
+}
+
+impl Entry {
+    /// The type of the tensor, if this program knows it.
+    fn known(&self, name: &str) -> Result<Dtype, ModelError> {
+        dtype(self.kind).ok_or_else(|| ModelError::Unsupported {
+            path: self.file.to_path_buf(),
+            what: format!("tensor {name} of type {}", type_name(self.kind)),
+            advice: "Take the model in F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K or Q6_K".to_owned(),
+        })
     }
 }
 

@@ -1,0 +1,495 @@
+// A driver's library that has no card: what a program calls is recorded, checked, and done by the emulator.
+//
+// Nothing is done when it is asked for, as on a card: a stream does its work when somebody waits for it, and no sooner. What a
+// program gets wrong ends it with a message, or is answered with an error as a driver would. When the program ends, what was
+// recorded is written as lines of `name number` to the file that FAKE_CUDA_RECORD names.
+//
+//   FAKE_CUDA_MEMORY   bytes of the card, 256 MiB if it is not set
+//   FAKE_CUDA_VERSION  of the driver, 13000 if it is not set
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <mutex>
+#include <set>
+
+#include KERNELS_SOURCE
+#include "kernels_by_name.hpp"
+
+namespace {
+
+constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, INVALID_IMAGE = 200, INVALID_CONTEXT = 201,
+              INVALID_HANDLE = 400, NOT_FOUND = 500;
+constexpr unsigned char POISON = 0xff;
+constexpr size_t PAGE = emulator::PAGE;
+constexpr int SHARED_OPT_IN = 99 << 10, SHARED_USUAL = 48 << 10;
+
+using Address = unsigned long long;
+
+struct Buffer {
+  unsigned char* region;
+  size_t region_bytes, bytes;
+};
+
+// A kernel as a function of a module.
+struct Function {
+  std::string name;
+  const Kernel* kernel;
+  int most_dynamic = SHARED_USUAL;
+};
+
+struct Launch {
+  Function* function;
+  dim3 grid, block;
+  unsigned shared;
+  std::vector<uint64_t> words;
+};
+
+struct Clear {
+  Address to;
+  unsigned char value;
+  size_t bytes;
+};
+
+using Task = std::function<void()>;
+struct Stream {
+  std::deque<Task> tasks;
+};
+
+// A node has a launch or a clear, and at most one node before it: chains are all that is made here.
+struct Node {
+  bool is_launch;
+  Launch launch;
+  Clear clear;
+  Node* before;
+};
+struct Graph {
+  std::vector<Node*> nodes;
+};
+struct Executable {
+  Graph* graph;
+  std::map<Node*, Node> now;
+  std::vector<Node*> order;
+};
+
+std::recursive_mutex lock;
+using Locked = std::lock_guard<std::recursive_mutex>;
+bool started = false;
+int context_held = 0;
+thread_local bool is_current = false;
+std::map<Address, Buffer> buffers;
+std::set<Stream*> streams;
+std::set<void*> modules;
+std::map<std::string, Function> functions;
+std::set<Graph*> graphs;
+std::set<Executable*> executables;
+size_t in_use = 0;
+std::map<std::string, long long> record;
+
+[[noreturn]] void wrong(const char* what, const std::string& where = "") {
+  fprintf(stderr, "the driver that is none: %s %s\n", what, where.c_str());
+  fflush(stderr);
+  _exit(4);
+}
+
+size_t number(const char* name, size_t otherwise) {
+  const char* text = getenv(name);
+  return text ? strtoull(text, nullptr, 10) : otherwise;
+}
+
+struct AtEnd {
+  ~AtEnd() {
+    record["left_buffers"] = (long long)buffers.size();
+    record["left_streams"] = (long long)streams.size();
+    record["left_modules"] = (long long)modules.size();
+    record["left_graphs"] = (long long)(graphs.size() + executables.size());
+    record["left_contexts"] = context_held;
+    if (const char* path = getenv("FAKE_CUDA_RECORD"))
+      if (FILE* file = fopen(path, "w")) {
+        for (auto& [name, count] : record) fprintf(file, "%s %lld\n", name.c_str(), count);
+        fclose(file);
+      }
+  }
+} at_end;
+
+bool lies_in_a_buffer(Address address, size_t bytes) {
+  const auto next = buffers.upper_bound(address);
+  if (next == buffers.begin()) return false;
+  const auto& [begin, b] = *std::prev(next);
+  return address - begin <= b.bytes && bytes <= b.bytes - (address - begin);
+}
+
+void within(Address address, size_t bytes, const char* what) {
+  if (!lies_in_a_buffer(address, bytes)) wrong("a range that lies in no memory of the card:", what);
+}
+
+void run(const Launch& launch) {
+  static std::string running;
+  running = launch.function->name;
+  emulator::kernel_name = running.c_str();
+  const auto& types = launch.function->kernel->parameters;
+  for (size_t i = 0; i < types.size(); i++)
+    if (types[i] == Type::pointer && launch.words[i] && !lies_in_a_buffer(launch.words[i], 1))
+      wrong("a pointer into no memory of the card, for", running + ", parameter " + std::to_string(i));
+  emulator::launch(launch.grid, launch.block, launch.shared, [&] { launch.function->kernel->run(launch.words); });
+  record["kernels_run"]++;
+}
+
+void run(const Clear& clear) {
+  within(clear.to, clear.bytes, "clear");
+  memset(reinterpret_cast<void*>(clear.to), clear.value, clear.bytes);
+}
+
+void drain(Stream* stream) {
+  while (!stream->tasks.empty()) {
+    Task task = std::move(stream->tasks.front());
+    stream->tasks.pop_front();
+    task();
+  }
+}
+
+// As a driver checks a launch, and the arguments beside: how many there are it cannot know, and no more can this one.
+int check(Launch& launch, void** parameters) {
+  if (!launch.function || !parameters) return INVALID_VALUE;
+  const auto& g = launch.grid;
+  const unsigned threads = launch.block.x * launch.block.y * launch.block.z;
+  if (!g.x || !g.y || !g.z || g.y > 65535 || g.z > 65535 || !threads) return INVALID_VALUE;
+  if (threads > launch.function->kernel->largest_block || (int)launch.shared > launch.function->most_dynamic) return INVALID_VALUE;
+  for (Type type : launch.function->kernel->parameters) {
+    uint64_t word = 0;
+    memcpy(&word, parameters[launch.words.size()], type == Type::integer || type == Type::single_float ? 4 : 8);
+    launch.words.push_back(word);
+  }
+  return SUCCESS;
+}
+
+int entered() {
+  if (!started) return NOT_INITIALIZED;
+  return is_current && context_held ? SUCCESS : INVALID_CONTEXT;
+}
+
+void out_of_bounds(int, siginfo_t* info, void*) {
+  char text[64];
+  snprintf(text, sizeof text, "at %p", info->si_addr);
+  emulator::fail("access out of bounds", text);
+}
+
+// As cuda.h has them.
+struct KernelNode {
+  Function* function;
+  unsigned grid[3], block[3], shared;
+  void **parameters, **extra;
+  void *kernel, *context;
+};
+struct MemsetNode {
+  Address to;
+  size_t pitch;
+  unsigned value, element;
+  size_t width, height;
+};
+
+int fill(Node& node, const KernelNode* p) {
+  node.is_launch = true;
+  node.launch = {p->function, {p->grid[0], p->grid[1], p->grid[2]}, {p->block[0], p->block[1], p->block[2]}, p->shared, {}};
+  return check(node.launch, p->parameters);
+}
+int fill(Node& node, const MemsetNode* p) {
+  if (p->element != 1 || p->height != 1) return INVALID_VALUE;
+  node.is_launch = false;
+  node.clear = {p->to, (unsigned char)p->value, p->width};
+  return SUCCESS;
+}
+
+template <class P>
+int add(Node** out, Graph* graph, Node* const* before, size_t count, const P* p) {
+  if (!graphs.count(graph) || count > 1) return INVALID_HANDLE;
+  if (count != (graph->nodes.empty() ? 0 : 1) || (count && before[0] != graph->nodes.back()))
+    wrong("a graph that is no chain: work of one stream comes one after the other");
+  Node* node = new Node{};
+  if (const int error = fill(*node, p)) return delete node, error;
+  node->before = count ? before[0] : nullptr;
+  graph->nodes.push_back(node);
+  *out = node;
+  return SUCCESS;
+}
+
+template <class P>
+int change(Executable* executable, Node* node, const P* p) {
+  const auto found = executable->now.find(node);
+  if (!executables.count(executable) || found == executable->now.end()) return INVALID_HANDLE;
+  Node changed{};
+  if (const int error = fill(changed, p)) return error;
+  // An update keeps the kernel.
+  if (changed.is_launch != found->second.is_launch || (changed.is_launch && changed.launch.function != found->second.launch.function))
+    return INVALID_VALUE;
+  found->second.launch = changed.launch;
+  found->second.clear = changed.clear;
+  record["nodes_changed"]++;
+  return SUCCESS;
+}
+
+}  // namespace
+
+#define API extern "C" __attribute__((visibility("default"))) int
+#define ENTER             \
+  Locked locked(lock);    \
+  if (const int error = entered()) return error
+
+API cuInit(unsigned) {
+  Locked locked(lock);
+  started = true;
+  struct sigaction action {};
+  action.sa_sigaction = out_of_bounds;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGSEGV, &action, nullptr);
+  sigaction(SIGBUS, &action, nullptr);
+  return SUCCESS;
+}
+API cuDriverGetVersion(int* version) { return *version = (int)number("FAKE_CUDA_VERSION", 13000), SUCCESS; }
+API cuDeviceGetCount(int* count) { return started ? (*count = 1, SUCCESS) : NOT_INITIALIZED; }
+API cuDeviceGet(int* device, int ordinal) { return ordinal == 0 ? (*device = 0, SUCCESS) : INVALID_VALUE; }
+API cuDeviceGetName(char* name, int length, int) { return snprintf(name, length, "Emulated RTX"), SUCCESS; }
+API cuDeviceTotalMem_v2(size_t* bytes, int) { return *bytes = number("FAKE_CUDA_MEMORY", 256 << 20), SUCCESS; }
+API cuDeviceGetAttribute(int* value, int which, int) {
+  switch (which) {
+    case 16: *value = 8; break;              // multiprocessors
+    case 75: *value = 8; break;              // compute capability
+    case 76: *value = 9; break;
+    case 97: *value = SHARED_OPT_IN; break;  // shared memory of a block, if asked for
+    default: return INVALID_VALUE;
+  }
+  return SUCCESS;
+}
+API cuDevicePrimaryCtxRetain(void** context, int) {
+  Locked locked(lock);
+  if (!started) return NOT_INITIALIZED;
+  context_held++;
+  *context = &context_held;
+  return SUCCESS;
+}
+API cuDevicePrimaryCtxRelease_v2(int) {
+  Locked locked(lock);
+  if (!context_held) return INVALID_CONTEXT;
+  context_held--;
+  return SUCCESS;
+}
+API cuCtxSetCurrent(void* context) { return is_current = context == &context_held, SUCCESS; }
+API cuMemGetInfo_v2(size_t* free, size_t* total) {
+  ENTER;
+  cuDeviceTotalMem_v2(total, 0);
+  *free = *total - in_use;
+  return SUCCESS;
+}
+API cuMemAlloc_v2(Address* address, size_t bytes) {
+  ENTER;
+  if (!bytes) return INVALID_VALUE;
+  size_t total;
+  cuDeviceTotalMem_v2(&total, 0);
+  if (bytes > total - in_use) return OUT_OF_MEMORY;
+  const size_t inner = (bytes + PAGE - 1) / PAGE * PAGE;
+  void* p = mmap(nullptr, inner + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return OUT_OF_MEMORY;
+  auto* region = static_cast<unsigned char*>(p);
+  mprotect(region + PAGE, inner, PROT_READ | PROT_WRITE);
+  memset(region + PAGE, POISON, inner);
+  *address = reinterpret_cast<Address>(region + PAGE);
+  buffers[*address] = {region, inner + 2 * PAGE, bytes};
+  in_use += bytes;
+  record["allocations"]++;
+  record["bytes_allocated"] += (long long)bytes;
+  return SUCCESS;
+}
+API cuMemFree_v2(Address address) {
+  ENTER;
+  const auto found = buffers.find(address);
+  if (found == buffers.end()) return INVALID_VALUE;
+  for (Stream* stream : streams)
+    if (!stream->tasks.empty()) wrong("memory is freed that a stream still has work with");
+  in_use -= found->second.bytes;
+  munmap(found->second.region, found->second.region_bytes);
+  buffers.erase(found);
+  return SUCCESS;
+}
+API cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, Stream* stream) {
+  ENTER;
+  if (!streams.count(stream)) return INVALID_HANDLE;
+  within(to, bytes, "copy to the card");
+  // From memory that is not pinned: it has been read when this returns.
+  const auto* begin = static_cast<const unsigned char*>(from);
+  stream->tasks.push_back([to, held = std::vector<unsigned char>(begin, begin + bytes)] {
+    memcpy(reinterpret_cast<void*>(to), held.data(), held.size());
+  });
+  record["copies_to"]++;
+  return SUCCESS;
+}
+API cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, Stream* stream) {
+  ENTER;
+  if (!streams.count(stream)) return INVALID_HANDLE;
+  within(from, bytes, "copy from the card");
+  stream->tasks.push_back([=] { memcpy(to, reinterpret_cast<void*>(from), bytes); });
+  record["copies_from"]++;
+  return SUCCESS;
+}
+API cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream* stream) {
+  ENTER;
+  if (!streams.count(stream)) return INVALID_HANDLE;
+  within(to, bytes, "copy on the card"), within(from, bytes, "copy on the card");
+  if (from < to + bytes && to < from + bytes) wrong("a copy between places that overlap");
+  stream->tasks.push_back([=] { memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
+  return SUCCESS;
+}
+API cuMemsetD8Async(Address to, unsigned char value, size_t bytes, Stream* stream) {
+  ENTER;
+  if (!streams.count(stream)) return INVALID_HANDLE;
+  stream->tasks.push_back([=] { run(Clear{to, value, bytes}); });
+  return SUCCESS;
+}
+API cuModuleLoadData(void** module, const void* image) {
+  ENTER;
+  // A fatbin, or the text of a program in PTX.
+  const auto* bytes = static_cast<const unsigned char*>(image);
+  if (memcmp(bytes, "\x50\xed\x55\xba", 4) && memcmp(bytes, "//", 2)) return INVALID_IMAGE;
+  *module = new char;
+  modules.insert(*module);
+  for (auto& [name, kernel] : kernels) functions[name] = {name, &kernel};
+  return SUCCESS;
+}
+API cuModuleUnload(void* module) {
+  ENTER;
+  if (!graphs.empty() || !executables.empty()) wrong("a module is unloaded while there are graphs of its kernels");
+  if (!modules.erase(module)) return INVALID_HANDLE;
+  delete static_cast<char*>(module);
+  return SUCCESS;
+}
+API cuModuleGetFunction(Function** function, void* module, const char* name) {
+  ENTER;
+  if (!modules.count(module)) return INVALID_HANDLE;
+  const auto found = functions.find(name);
+  if (found == functions.end()) return NOT_FOUND;
+  *function = &found->second;
+  return SUCCESS;
+}
+API cuFuncGetAttribute(int* value, int which, Function* function) {
+  ENTER;
+  switch (which) {
+    case 0: *value = (int)function->kernel->largest_block; break;
+    case 1: *value = 0; break;  // shared memory that it declares: the emulator has it elsewhere
+    default: return INVALID_VALUE;
+  }
+  return SUCCESS;
+}
+API cuFuncSetAttribute(Function* function, int which, int value) {
+  ENTER;
+  if (which != 8 || value > SHARED_OPT_IN) return INVALID_VALUE;
+  function->most_dynamic = value;
+  return SUCCESS;
+}
+API cuFuncGetParamInfo(Function* function, size_t index, size_t* offset, size_t* size) {
+  ENTER;
+  const auto& types = function->kernel->parameters;
+  if (index >= types.size()) return INVALID_VALUE;
+  auto bytes = [&](size_t i) -> size_t { return types[i] == Type::integer || types[i] == Type::single_float ? 4 : 8; };
+  *offset = 0;
+  for (size_t i = 0; i < index; i++) *offset = (*offset + bytes(i) + bytes(i + 1) - 1) / bytes(i + 1) * bytes(i + 1);
+  *size = bytes(index);
+  return SUCCESS;
+}
+API cuStreamCreate(Stream** stream, unsigned) {
+  ENTER;
+  streams.insert(*stream = new Stream);
+  record["streams"]++;
+  return SUCCESS;
+}
+API cuStreamDestroy_v2(Stream* stream) {
+  ENTER;
+  if (!streams.erase(stream)) return INVALID_HANDLE;
+  drain(stream);
+  delete stream;
+  return SUCCESS;
+}
+API cuStreamSynchronize(Stream* stream) {
+  ENTER;
+  if (!streams.count(stream)) return INVALID_HANDLE;
+  drain(stream);
+  record["waits"]++;
+  return SUCCESS;
+}
+API cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
+                   Stream* stream, void** parameters, void** extra) {
+  ENTER;
+  if (!streams.count(stream)) return INVALID_HANDLE;
+  if (extra) return INVALID_VALUE;
+  Launch launch{function, {gx, gy, gz}, {bx, by, bz}, shared, {}};
+  if (const int error = check(launch, parameters)) return error;
+  stream->tasks.push_back([launch] { run(launch); });
+  record["launches"]++;
+  return SUCCESS;
+}
+API cuGraphCreate(Graph** graph, unsigned) {
+  ENTER;
+  graphs.insert(*graph = new Graph);
+  record["graphs"]++;
+  return SUCCESS;
+}
+API cuGraphDestroy(Graph* graph) {
+  ENTER;
+  if (!graphs.erase(graph)) return INVALID_HANDLE;
+  for (Node* node : graph->nodes) delete node;
+  delete graph;
+  return SUCCESS;
+}
+API cuGraphAddKernelNode_v2(Node** node, Graph* graph, Node* const* before, size_t count, const KernelNode* p) {
+  ENTER;
+  return add(node, graph, before, count, p);
+}
+API cuGraphAddMemsetNode(Node** node, Graph* graph, Node* const* before, size_t count, const MemsetNode* p, void*) {
+  ENTER;
+  return add(node, graph, before, count, p);
+}
+API cuGraphInstantiateWithFlags(Executable** executable, Graph* graph, unsigned long long) {
+  ENTER;
+  if (!graphs.count(graph)) return INVALID_HANDLE;
+  executables.insert(*executable = new Executable{graph, {}, graph->nodes});
+  for (Node* node : graph->nodes) (*executable)->now[node] = *node;
+  return SUCCESS;
+}
+API cuGraphExecDestroy(Executable* executable) {
+  ENTER;
+  if (!executables.erase(executable)) return INVALID_HANDLE;
+  delete executable;
+  return SUCCESS;
+}
+API cuGraphExecKernelNodeSetParams_v2(Executable* executable, Node* node, const KernelNode* p) {
+  ENTER;
+  return change(executable, node, p);
+}
+API cuGraphExecMemsetNodeSetParams(Executable* executable, Node* node, const MemsetNode* p, void*) {
+  ENTER;
+  return change(executable, node, p);
+}
+API cuGraphLaunch(Executable* executable, Stream* stream) {
+  ENTER;
+  if (!executables.count(executable) || !streams.count(stream)) return INVALID_HANDLE;
+  // What it has now: a change after this is of the next launch.
+  std::vector<Node> work;
+  for (Node* node : executable->order) work.push_back(executable->now[node]);
+  stream->tasks.push_back([work] {
+    for (const Node& node : work) node.is_launch ? run(node.launch) : run(node.clear);
+  });
+  record["graph_launches"]++;
+  record["graph_nodes"] += (long long)work.size();
+  return SUCCESS;
+}
+extern "C" __attribute__((visibility("default"))) int cuGetErrorString(int error, const char** text) {
+  switch (error) {
+    case INVALID_VALUE: *text = "invalid argument"; break;
+    case OUT_OF_MEMORY: *text = "out of memory"; break;
+    case NOT_INITIALIZED: *text = "initialization error"; break;
+    case INVALID_IMAGE: *text = "device kernel image is invalid"; break;
+    case INVALID_CONTEXT: *text = "invalid device context"; break;
+    case INVALID_HANDLE: *text = "invalid resource handle"; break;
+    case NOT_FOUND: *text = "named symbol not found"; break;
+    default: *text = "unknown error";
+  }
+  return SUCCESS;
+}
