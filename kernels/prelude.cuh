@@ -18,7 +18,7 @@ struct bf16 {
 };
 
 constexpr float LOG2_E = 1.4426950408889634f;
-constexpr float NEGATIVE_INFINITY = -__builtin_inff();
+constexpr float NEGATIVE_INFINITY = __builtin_bit_cast(float, 0xff800000u);
 constexpr u32 ALL_LANES = 0xffffffffu;
 
 #ifdef THUNDERHEAD_EMULATED

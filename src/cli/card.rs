@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::Once;
 
 use super::load;
+use crate::compute::ComputeError;
 use crate::compute::cuda::{self, device};
 use crate::config;
 use crate::model::{ModelConfig, ModelWeights, TensorView};
@@ -60,7 +61,12 @@ fn try_to_open(
     if device::presence() == device::Presence::Missing {
         return Err(Reason::NoDriver);
     }
-    let other = |error: crate::compute::ComputeError| Reason::Other(error.to_string());
+    let other = |error| {
+        Reason::Other(match error {
+            ComputeError::Backend(what) => what,
+            error @ ComputeError::Interrupted(_) => error.to_string(),
+        })
+    };
     cuda::check(config).map_err(other)?;
     let options = device::DeviceOptions {
         kernels: match model.kernels {

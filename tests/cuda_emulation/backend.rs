@@ -160,7 +160,7 @@ const RESIDUAL: Residual = Residual {
 };
 
 /// A lightning layer and then a softmax layer, with experts after each, over tiles long and short: what comes out of each tile.
-fn layers<B: Backend>(backend: &B) -> Vec<Vec<f32>> {
+pub fn layers<B: Backend>(backend: &B) -> Vec<Vec<f32>> {
     let numbers = &mut Numbers(50);
     let lightning = Lightning {
         heads: HEADS,

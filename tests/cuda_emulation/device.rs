@@ -255,7 +255,7 @@ impl Target {
     fn name(self) -> &'static str {
         match self {
             Self::Device => "device",
-            Self::Library => "libcuda.so.1",
+            Self::Library => "libcuda.so",
         }
     }
 }
@@ -382,7 +382,7 @@ fn kernels_of(path: &Path) -> Vec<(String, String)> {
 }
 
 /// The system's C++ compiler, `$CXX` or `c++`; the kernels are not tested without one.
-fn compiler(options: &[&str]) -> Command {
+pub fn compiler(options: &[&str]) -> Command {
     let mut command = Command::new(std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned()));
     command
         .args([

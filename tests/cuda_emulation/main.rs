@@ -17,6 +17,7 @@
 mod attention;
 mod backend;
 mod device;
+mod driver;
 mod lightning;
 mod mutations;
 mod norm;

@@ -282,12 +282,17 @@ fn operations(out: &mut String, plan: &Plan) {
     for ratio in &plan.against_r1 {
         let _ = writeln!(
             out,
-            "  {:<48}{:>8.0} %{:>6.0} %",
+            "  {:<48}{:>8} %{:>6} %",
             ratio.convention.words(),
-            100.0 * ratio.at_64k,
-            100.0 * ratio.at_100k
+            percent(ratio.at_64k),
+            percent(ratio.at_100k)
         );
     }
+}
+
+fn percent(share: f64) -> String {
+    let decimals = usize::from(share < 0.1);
+    format!("{:.decimals$}", 100.0 * share)
 }
 
 fn changes(out: &mut String, plan: &Plan) {

@@ -57,22 +57,12 @@ pub(super) fn forward<D: Driver>(
             card.gemm16(&weights.v, bf16.address(), rows, Result16::Bf16)?,
         ),
     };
-    let [
-        near_keys,
-        near_values,
-        far_keys,
-        far_values,
-        key_scales,
-        value_scales,
-        near,
-        far,
-    ] = cache.arguments();
+    let kv = cache.arguments();
     // A cache in f32 takes what is turned in place.
-    let (near, far) = if cache.exact {
-        (Argument::Int(0), Argument::Int(0))
-    } else {
-        (near, far)
-    };
+    let mut turned = kv;
+    if cache.exact {
+        turned[6..].fill(Argument::Int(0));
+    }
     let turn = |tokens: usize, position: usize, heads: usize, kv_heads: usize| {
         if tokens == 0 {
             return Ok(());
@@ -80,33 +70,24 @@ pub(super) fn forward<D: Driver>(
         card.launch(
             kernel,
             [tokens, 1, 1],
-            arguments![
-                &q,
-                &k,
-                &v,
-                heads * d,
-                kv_heads * d,
-                d,
-                near_keys,
-                near_values,
-                far_keys,
-                far_values,
-                key_scales,
-                value_scales,
-                near,
-                far,
-                frequencies,
-                Argument::NULL,
-                Argument::NULL,
-                0.0,
-                1.0,
-                position,
-                heads,
-                kv_heads,
-                spec.rope.dim / 2 * 2,
-                spec.rope.pairing == Pairing::Neighbours,
-                d
-            ],
+            &[
+                &arguments![&q, &k, &v, heads * d, kv_heads * d, d][..],
+                &turned,
+                arguments![
+                    frequencies,
+                    Argument::NULL,
+                    Argument::NULL,
+                    0.0,
+                    1.0,
+                    position,
+                    heads,
+                    kv_heads,
+                    spec.rope.dim / 2 * 2,
+                    spec.rope.pairing == Pairing::Neighbours,
+                    d
+                ],
+            ]
+            .concat(),
         )
     };
     if read == 0 {
@@ -131,23 +112,12 @@ pub(super) fn forward<D: Driver>(
             [outputs.div_ceil(128), heads, 1],
             THREADS,
             (128 + 4 * 64) * bound * 2,
-            arguments![
-                &q,
-                heads * d,
-                near_keys,
-                near_values,
-                far_keys,
-                far_values,
-                key_scales,
-                value_scales,
-                near,
-                far,
-                &o,
-                outputs,
-                first_read,
-                kv_heads,
-                d
-            ],
+            &[
+                &arguments![&q, heads * d][..],
+                &kv,
+                arguments![&o, outputs, first_read, kv_heads, d],
+            ]
+            .concat(),
         )?;
         return card.gemm(&weights.out, o.address(), outputs);
     }
@@ -179,25 +149,12 @@ pub(super) fn forward<D: Driver>(
         [splits, kv_heads, group_rows.div_ceil(16)],
         128,
         4 * 3 * 2 * 16 * bound * 2,
-        arguments![
-            &q,
-            near_keys,
-            near_values,
-            far_keys,
-            far_values,
-            key_scales,
-            value_scales,
-            near,
-            far,
-            &parts,
-            &maxima,
-            &sums,
-            outputs,
-            first_read,
-            heads,
-            split,
-            d
-        ],
+        &[
+            &arguments![&q][..],
+            &kv,
+            arguments![&parts, &maxima, &sums, outputs, first_read, heads, split, d],
+        ]
+        .concat(),
     )?;
     card.launch_with(
         "attention_merge",

@@ -24,7 +24,7 @@ use crate::compute::ComputeError;
 pub use self::library::{CardInfo, Presence, presence};
 pub use self::sources::compiler;
 
-/// Left to the driver, the desktop and others, of the memory that is free.
+/// Left to the driver, the desktop and others, of the memory that is free, or an eighth of that.
 const LEFT: usize = 512 << 20;
 /// The oldest cards that the kernels run on.
 const OLDEST: (i32, i32) = (8, 0);
@@ -153,17 +153,16 @@ impl Device {
                     compiled.as_ptr()
                 }
             };
-            let loaded = check(
+            check(
                 sys::cuModuleLoadData(&raw mut device.module, image.cast()),
                 "loading the kernels (those that are built in want a driver of release 580 or newer)",
-            );
-            loaded?;
+            )?;
             let (mut free, mut total) = (0, 0);
             check(
                 sys::cuMemGetInfo_v2(&raw mut free, &raw mut total),
                 "asking for the free memory",
             )?;
-            let bytes = options.memory.unwrap_or_else(|| free.saturating_sub(LEFT)).min(free) & !0xffff;
+            let bytes = options.memory.unwrap_or_else(|| free - LEFT.min(free / 8)).min(free) & !0xffff;
             if bytes == 0 {
                 return failed(format!("{} has no free memory", device.info.name));
             }

@@ -1,0 +1,317 @@
+//! The program and a driver's library that has no card (`emulator/driver.cpp`): found when the program runs, as a real one is.
+//!
+//! It does what it is asked when somebody waits, records it, and says what is wrong: a launch that is none, memory that is not there,
+//! a context that is not current, work that is left behind.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use thunderhead::compute::ComputeError;
+use thunderhead::compute::cpu::KvType;
+use thunderhead::compute::cuda::device::{Device, DeviceOptions, Presence, presence};
+use thunderhead::compute::cuda::{Argument, Cuda, Driver, Launch};
+use thunderhead::compute::reference::Reference;
+
+use super::backend::layers;
+use super::device::{compiler, driver_library};
+use super::numbers::{close, doubles};
+
+/// A golden checkpoint with both kinds of layers, and so many of its tokens.
+const GOLDEN: &str = "m1-bf16";
+const TOKENS: usize = 40;
+
+/// What a run of the program said.
+struct Run {
+    logprobs: Vec<f64>,
+    continuation: Value,
+    told: String,
+    record: HashMap<String, i64>,
+}
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(GOLDEN)
+}
+
+fn expected() -> (Vec<u32>, Vec<f64>) {
+    let golden: Value = serde_json::from_slice(&fs::read(golden().join("golden.json")).unwrap()).unwrap();
+    let tokens: Vec<u32> = serde_json::from_value(golden["tokens"].clone()).unwrap();
+    let logprobs: Vec<f64> = serde_json::from_value(golden["next_logprobs"].clone()).unwrap();
+    (tokens[..TOKENS].to_vec(), logprobs[..TOKENS - 1].to_vec())
+}
+
+/// `thunderhead score` with libraries from a folder; none where there is nothing of a driver.
+fn score(libraries: Option<&Path>, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let (ids, record) = (folder.path().join("ids.json"), folder.path().join("record"));
+    fs::write(&ids, serde_json::to_string(&expected().0).unwrap()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thunderhead"));
+    command
+        .args(["score", "--json", "--continue", "12", "--tile", "7", "--model"])
+        .arg(golden())
+        .arg("--tokens")
+        .arg(&ids)
+        .args(arguments)
+        .env("THUNDERHEAD_CONFIG", "")
+        .env("THUNDERHEAD_CACHE", "")
+        .env("FAKE_CUDA_RECORD", &record)
+        .envs(variables.iter().copied());
+    match libraries {
+        Some(libraries) => command.env("LD_LIBRARY_PATH", libraries),
+        None => command.env_remove("LD_LIBRARY_PATH"),
+    };
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let told = String::from_utf8(stderr).unwrap();
+    assert!(status.success(), "{told}");
+    let json: Value = serde_json::from_slice(&stdout).unwrap();
+    let record = fs::read_to_string(&record).unwrap_or_default();
+    let entries = record.lines().filter_map(|line| line.split_once(' '));
+    Run {
+        logprobs: serde_json::from_value(json["logprobs"].clone()).unwrap(),
+        continuation: json["continuation"].clone(),
+        told,
+        record: entries
+            .map(|(name, number)| (name.to_owned(), number.parse().unwrap()))
+            .collect(),
+    }
+}
+
+fn emulated() -> PathBuf {
+    driver_library().parent().unwrap().to_owned()
+}
+
+fn off(run: &Run) -> f64 {
+    let (_, expected) = expected();
+    assert_eq!(run.logprobs.len(), expected.len());
+    let off = run.logprobs.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+    off.fold(0.0, f64::max)
+}
+
+#[test]
+fn the_program_finds_a_card_and_runs_on_it() {
+    let run = score(Some(&emulated()), &["--kv-cache", "f32"], &[]);
+    assert_eq!(run.told, "");
+    assert!(off(&run) < 2e-4, "off by {:.1e}", off(&run));
+    let on_cpu = score(None, &["--backend", "cpu", "--kv-cache", "f32"], &[]);
+    assert_eq!(run.continuation, on_cpu.continuation);
+
+    let number = |name: &str| run.record.get(name).copied().unwrap_or(0);
+    // One piece of memory for everything, within what the card has, and one stream.
+    assert_eq!((number("allocations"), number("streams")), (1, 1));
+    assert!(number("bytes_allocated") <= 256 << 20);
+    // Tokens are replayed, from one graph of all that a token is.
+    assert!(number("graph_launches") >= 9, "{:?}", run.record);
+    assert_eq!(number("graphs"), 1);
+    assert!(number("nodes_changed") > 0);
+    for what in ["buffers", "streams", "modules", "graphs", "contexts"] {
+        assert_eq!(number(&format!("left_{what}")), 0, "{what} are left behind");
+    }
+}
+
+/// In bf16 a token may go to another expert; most do not.
+#[test]
+fn rounded_keys_change_little() {
+    let run = score(Some(&emulated()), &["--backend", "cuda", "--kv-cache", "bf16"], &[]);
+    let (_, expected) = expected();
+    let sum: f64 = run.logprobs.iter().zip(&expected).map(|(a, b)| (a - b).abs()).sum();
+    let mean = sum / expected.len() as f64;
+    assert!(mean < 8e-2, "{mean:.1e}");
+}
+
+#[test]
+fn without_a_driver_the_processor_is_taken_and_that_is_said_once() {
+    // A machine with a driver cannot show this.
+    if presence() != Presence::Missing {
+        return;
+    }
+    let asked = score(None, &["--backend", "cuda", "--kv-cache", "f32"], &[]);
+    assert_eq!(asked.told.lines().count(), 1, "{}", asked.told);
+    assert!(
+        asked.told.contains("processor") && asked.told.contains("libcuda"),
+        "{}",
+        asked.told
+    );
+    assert!(off(&asked) < 2e-4);
+    let not_asked = score(None, &["--kv-cache", "f32"], &[]);
+    assert_eq!(not_asked.told, "");
+    assert_eq!(not_asked.logprobs, asked.logprobs);
+}
+
+#[test]
+fn a_card_that_is_too_small_is_left_alone_and_the_arithmetic_is_said() {
+    let run = score(
+        Some(&emulated()),
+        &["--kv-cache", "f32"],
+        &[("FAKE_CUDA_MEMORY", "1000000")],
+    );
+    assert_eq!(run.told.lines().count(), 1, "{}", run.told);
+    assert!(
+        run.told.contains("Emulated RTX has 8") && run.told.contains("wants"),
+        "{}",
+        run.told
+    );
+    assert!(off(&run) < 2e-4);
+    assert_eq!(run.record.get("left_contexts"), Some(&0));
+}
+
+/// A library that lacks what it should have is no reason to end.
+#[test]
+fn a_driver_that_is_too_old_is_not_called() {
+    let folder = tempfile::tempdir().unwrap();
+    library(&folder, "extern \"C\" int cuInit(unsigned) { return 0; }\n");
+    let run = score(Some(folder.path()), &["--kv-cache", "f32"], &[]);
+    assert!(run.told.contains("it lacks cuDriverGetVersion"), "{}", run.told);
+    assert!(off(&run) < 2e-4);
+}
+
+fn library(folder: &TempDir, source: &str) {
+    let path = folder.path().join("source.cpp");
+    fs::write(&path, source).unwrap();
+    let mut command = compiler(&["-shared", "-fPIC", "-o"]);
+    let done = command.arg(folder.path().join("libcuda.so")).arg(&path).status();
+    assert!(done.unwrap().success());
+}
+
+/// Runs a test of this module that is ignored otherwise, in a process that finds the emulated driver.
+fn with_driver(test: &str) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("driver::{test}"), "--ignored", "--nocapture"])
+        .env("LD_LIBRARY_PATH", emulated())
+        .output()
+        .unwrap()
+}
+
+#[track_caller]
+fn passes(test: &str) {
+    let done = with_driver(test);
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn operations_agree_through_the_driver() {
+    passes("inside_operations");
+}
+
+#[test]
+fn wrong_launches_are_refused_before_they_reach_the_card() {
+    passes("inside_wrong_launches");
+}
+
+#[test]
+fn what_would_not_fit_is_refused_with_the_arithmetic() {
+    passes("inside_memory");
+}
+
+#[test]
+fn a_stray_pointer_is_caught() {
+    let done = with_driver("inside_stray_pointer");
+    assert_eq!(done.status.code(), Some(4), "{done:?}");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(
+        said.contains("a pointer into no memory of the card, for embed_f32, parameter 0"),
+        "{said}"
+    );
+}
+
+fn device() -> Device {
+    Device::open(DeviceOptions::default()).unwrap()
+}
+
+#[test]
+#[ignore = "in a process of its own"]
+fn inside_operations() {
+    let expected = layers(&Reference);
+    for (kv, tolerance) in [(KvType::Bf16, 2e-2), (KvType::F32, 1e-4)] {
+        let got = layers(&Cuda::new(device()).with_kv_cache(kv));
+        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+            close(&format!("tile {i}"), &doubles(got), &doubles(expected), tolerance).unwrap();
+        }
+    }
+}
+
+/// `embed_f32(table, ids, out, hidden)` as it should be, changed by `wrong`.
+fn embed(device: &Device, table: u64, wrong: impl FnOnce(&mut Launch<'_>)) -> Result<(), ComputeError> {
+    let ids = device.allocate(8)?;
+    let out = device.allocate(256)?;
+    device.write(ids, &[0; 8])?;
+    let arguments = [table, ids, out].map(Argument::Pointer);
+    let arguments = [&arguments[..], &[Argument::Int(32)]].concat();
+    let mut launch = Launch {
+        kernel: "embed_f32",
+        grid: [2, 1, 1],
+        block: 128,
+        shared: 0,
+        arguments: &arguments,
+    };
+    wrong(&mut launch);
+    device.launch(launch)?;
+    device.synchronise()
+}
+
+#[test]
+#[ignore = "in a process of its own"]
+fn inside_wrong_launches() {
+    let device = device();
+    let table = device.allocate(4096).unwrap();
+    device.clear(table, 4096).unwrap();
+    embed(&device, table, |_| {}).unwrap();
+    let refused = |wrong: &dyn Fn(&mut Launch<'_>), said: &str| {
+        let error = embed(&device, table, wrong).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    };
+    refused(&|launch| launch.kernel = "embed_f64", "named symbol not found");
+    refused(
+        &|launch| launch.arguments = &launch.arguments[..3],
+        "arguments of [8, 8, 8] bytes",
+    );
+    let wide = [0_u64; 4].map(Argument::Pointer);
+    refused(
+        &|launch| launch.arguments = static_of(&wide),
+        "for parameters of [8, 8, 8, 4]",
+    );
+    refused(&|launch| launch.block = 2048, "2048 threads");
+    refused(&|launch| launch.shared = 200 << 10, "204800 bytes");
+    refused(&|launch| launch.grid = [0, 1, 1], "a grid of 0");
+    refused(&|launch| launch.grid = [1, 70_000, 1], "a grid of 1 × 70000");
+    // After all that it still works.
+    embed(&device, table, |_| {}).unwrap();
+}
+
+/// Arguments that live as long as the process.
+fn static_of(arguments: &[Argument]) -> &'static [Argument] {
+    Box::leak(arguments.to_vec().into_boxed_slice())
+}
+
+#[test]
+#[ignore = "in a process of its own"]
+fn inside_memory() {
+    let options = DeviceOptions {
+        memory: Some(1 << 20),
+        ..DeviceOptions::default()
+    };
+    let device = Device::open(options).unwrap();
+    let held = device.allocate(600 << 10).unwrap();
+    let error = device.allocate(600 << 10).unwrap_err().to_string();
+    assert!(
+        error.contains("1 MiB of the 1 MiB") && error.contains("thunderhead plan"),
+        "{error}"
+    );
+    device.free(held);
+    assert!(device.allocate(600 << 10).is_ok());
+    assert!(
+        Device::open(DeviceOptions { ordinal: 7, ..options })
+            .unwrap_err()
+            .to_string()
+            .contains("no graphics card 7")
+    );
+}
+
+#[test]
+#[ignore = "in a process of its own"]
+fn inside_stray_pointer() {
+    let _ = embed(&device(), 0x10_000, |_| {});
+}
