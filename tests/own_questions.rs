@@ -157,7 +157,7 @@ fn place(folder: &Path, line: &str) -> (String, usize) {
 fn rooms(root: &Path) -> Vec<PathBuf> {
     let all = std::fs::read_dir(root.join("src")).unwrap();
     let rooms = all.map(|entry| entry.unwrap().path()).filter(|path| {
-        !["tui", "session", "bench", "convert", "plan"]
+        !["tui", "session", "bench", "convert", "plan", "config"]
             .iter()
             .any(|room| path.ends_with(room))
     });

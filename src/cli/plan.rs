@@ -15,7 +15,7 @@ use crate::compute::cpu::ceilings::Ceilings;
 use crate::config::{self, Config, Size};
 use crate::plan::{CARDS, Card, Host, Machine, Precision, Question, Subject};
 
-/// What a disk reads a second if nothing is said: an NVMe of the fourth generation.
+/// What a disk reads a second if nothing is said: one of the fourth generation on the bus.
 const DISK: &str = "7G";
 
 #[derive(Debug, Args)]

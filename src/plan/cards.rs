@@ -124,7 +124,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// A desktop: two channels of DDR5, eight cores with wide registers, an NVMe disk.
+    /// A desktop: two channels of DDR5, eight cores with wide registers, a disk on the bus.
     #[must_use]
     pub fn desktop(ram: f64) -> Self {
         Self {

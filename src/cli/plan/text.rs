@@ -120,6 +120,9 @@ fn machine(out: &mut String, plan: &Plan) {
     );
 }
 
+/// Bytes of one kind.
+type Of = fn(&Held) -> f64;
+
 fn places(out: &mut String, plan: &Plan) {
     let placement = &plan.placement;
     let cards = !plan.machine.cards.is_empty();
@@ -137,7 +140,7 @@ fn places(out: &mut String, plan: &Plan) {
         let _ = write!(out, "{name:>12}");
     }
     out.push('\n');
-    let kinds: [(&str, fn(&Held) -> f64); 7] = [
+    let kinds: [(&str, Of); 7] = [
         ("attention, norms, routers, shared experts, head", |h| h.fixed),
         ("experts that are chosen among", |h| h.experts),
         ("embedding table", |h| h.embedding),

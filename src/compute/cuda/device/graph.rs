@@ -145,10 +145,8 @@ impl Queue {
                 let graph = graph.as_ref().expect("it was just made");
                 // SAFETY: the graph is of buffers and kernels that live; the stream is the device's.
                 #[allow(unsafe_code)]
-                check(
-                    unsafe { sys::cuGraphLaunch(graph.executable, stream) },
-                    "starting a graph",
-                )?;
+                let answer = unsafe { sys::cuGraphLaunch(graph.executable, stream) };
+                check(answer, "starting a graph")?;
             }
         }
         self.replayed += 1;
@@ -164,7 +162,7 @@ impl Queue {
 /// A chain of work that the card has whole.
 #[derive(Debug)]
 struct Graph {
-    graph: sys::CUgraph,
+    handle: sys::CUgraph,
     executable: sys::CUgraphExec,
     nodes: Vec<sys::CUgraphNode>,
     work: Vec<Work>,
@@ -178,7 +176,7 @@ impl Drop for Graph {
             if !self.executable.is_null() {
                 let _ = sys::cuGraphExecDestroy(self.executable);
             }
-            let _ = sys::cuGraphDestroy(self.graph);
+            let _ = sys::cuGraphDestroy(self.handle);
         }
     }
 }
@@ -188,9 +186,10 @@ impl Graph {
         let mut raw = null_mut();
         // SAFETY: makes an empty graph.
         #[allow(unsafe_code)]
-        check(unsafe { sys::cuGraphCreate(&raw mut raw, 0) }, "making a graph")?;
+        let answer = unsafe { sys::cuGraphCreate(&raw mut raw, 0) };
+        check(answer, "making a graph")?;
         let mut graph = Self {
-            graph: raw,
+            handle: raw,
             executable: null_mut(),
             nodes: Vec::with_capacity(work.len()),
             work,
@@ -216,10 +215,8 @@ impl Graph {
         }
         // SAFETY: the graph is whole.
         #[allow(unsafe_code)]
-        check(
-            unsafe { sys::cuGraphInstantiateWithFlags(&raw mut graph.executable, raw, 0) },
-            "instantiating a graph",
-        )?;
+        let answer = unsafe { sys::cuGraphInstantiateWithFlags(&raw mut graph.executable, raw, 0) };
+        check(answer, "instantiating a graph")?;
         Ok(graph)
     }
 

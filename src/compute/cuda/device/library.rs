@@ -117,34 +117,31 @@ pub(super) fn device(ordinal: i32) -> Result<sys::CUdevice, ComputeError> {
     let mut device = 0;
     // SAFETY: as in `cards`.
     #[allow(unsafe_code)]
-    check(
-        unsafe { sys::cuDeviceGet(&raw mut device, ordinal) },
-        "asking for a card",
-    )?;
+    let answer = unsafe { sys::cuDeviceGet(&raw mut device, ordinal) };
+    check(answer, "asking for a card")?;
     Ok(device)
 }
 
 /// A property of a card.
-pub(super) fn attribute(device: sys::CUdevice, which: sys::CUdevice_attribute) -> Result<usize, ComputeError> {
+pub(super) fn attribute(device: sys::CUdevice, which: sys::CUdevice_attribute) -> Result<i32, ComputeError> {
     let mut value = 0;
     // SAFETY: as in `cards`.
     #[allow(unsafe_code)]
-    check(
-        unsafe { sys::cuDeviceGetAttribute(&raw mut value, which, device) },
-        "asking what a card can do",
-    )?;
-    Ok(usize::try_from(value).unwrap_or(0))
+    let answer = unsafe { sys::cuDeviceGetAttribute(&raw mut value, which, device) };
+    check(answer, "asking what a card can do")?;
+    Ok(value)
 }
 
 pub(super) fn card(device: sys::CUdevice) -> Result<CardInfo, ComputeError> {
     use sys::CUdevice_attribute_enum as Attribute;
-    let mut name = [0_u8; 128];
+    const NAME: i32 = 128;
+    let mut name = [0_u8; NAME as usize];
     let mut memory = 0;
     // SAFETY: as in `cards`; the name is cut to the room it is given.
     #[allow(unsafe_code)]
     unsafe {
         check(
-            sys::cuDeviceGetName(name.as_mut_ptr().cast(), name.len() as i32, device),
+            sys::cuDeviceGetName(name.as_mut_ptr().cast(), NAME, device),
             "asking for a card's name",
         )?;
         check(
@@ -154,15 +151,15 @@ pub(super) fn card(device: sys::CUdevice) -> Result<CardInfo, ComputeError> {
     }
     let name =
         CStr::from_bytes_until_nul(&name).map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned());
-    let number = |which| attribute(device, which).map(|number| number as i32);
     Ok(CardInfo {
         name,
         capability: (
-            number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
-            number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
+            attribute(device, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?,
+            attribute(device, Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?,
         ),
         memory,
-        multiprocessors: attribute(device, Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?,
+        multiprocessors: usize::try_from(attribute(device, Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?)
+            .unwrap_or(1),
     })
 }
 

@@ -61,7 +61,7 @@ pub struct Device {
     queue: Mutex<Queue>,
     loaded: Mutex<HashMap<String, Kernel>>,
     /// Most shared memory of a block, in bytes.
-    shared: usize,
+    shared: i32,
 }
 
 /// A kernel that has been looked up.
@@ -116,7 +116,7 @@ impl Device {
                 info.name
             ));
         }
-        let handle = library::device(options.ordinal as i32)?;
+        let handle = library::device(i32::try_from(options.ordinal).expect("it is one of the cards"))?;
         let mut device = Self {
             shared: attribute(handle, Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
             info,
@@ -194,10 +194,8 @@ impl Device {
     fn enter(&self) -> Result<(), ComputeError> {
         // SAFETY: the context is retained until the device is dropped.
         #[allow(unsafe_code)]
-        check(
-            unsafe { sys::cuCtxSetCurrent(self.context) },
-            "entering the card's context",
-        )
+        let answer = unsafe { sys::cuCtxSetCurrent(self.context) };
+        check(answer, "entering the card's context")
     }
 
     /// Hands over everything that was asked for.
@@ -233,30 +231,29 @@ impl Device {
                 sys::cuModuleGetFunction(&raw mut function, self.module, c_name.as_ptr()),
                 &format!("looking for the kernel {name}"),
             )?;
-            let number = |which| -> Result<usize, ComputeError> {
+            let number = |which| -> Result<i32, ComputeError> {
                 let mut value = 0;
                 check(
                     sys::cuFuncGetAttribute(&raw mut value, which, function),
                     "asking about a kernel",
                 )?;
-                Ok(usize::try_from(value).unwrap_or(0))
+                Ok(value)
             };
-            let fixed = number(Attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)?;
-            let shared = self.shared.saturating_sub(fixed);
+            let shared = (self.shared - number(Attribute::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)?).max(0);
             let threads = number(Attribute::CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK)?;
             check(
                 sys::cuFuncSetAttribute(
                     function,
                     Attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
-                    shared as i32,
+                    shared,
                 ),
                 &format!("giving {name} its shared memory"),
             )?;
             Ok(Kernel {
                 function: Function(function),
                 parameters: parameters(function),
-                shared,
-                threads,
+                shared: usize::try_from(shared).unwrap_or(0),
+                threads: usize::try_from(threads).unwrap_or(0),
             })
         }
     }
@@ -319,10 +316,8 @@ impl Driver for Device {
         // SAFETY: `to` is a buffer of the arena with room for the bytes. They lie in memory that is not pinned, which the driver has
         // copied when it returns.
         #[allow(unsafe_code)]
-        check(
-            unsafe { sys::cuMemcpyHtoDAsync_v2(to, bytes.as_ptr().cast(), bytes.len(), self.stream) },
-            "copying to the card",
-        )
+        let answer = unsafe { sys::cuMemcpyHtoDAsync_v2(to, bytes.as_ptr().cast(), bytes.len(), self.stream) };
+        check(answer, "copying to the card")
     }
 
     fn read(&self, from: Address, bytes: &mut [u8]) -> Result<(), ComputeError> {
@@ -331,10 +326,9 @@ impl Driver for Device {
             // SAFETY: `from` is a buffer of the arena of at least so many bytes, and they are there when the stream has been waited for,
             // below.
             #[allow(unsafe_code)]
-            check(
-                unsafe { sys::cuMemcpyDtoHAsync_v2(bytes.as_mut_ptr().cast(), from, bytes.len(), self.stream) },
-                "copying from the card",
-            )?;
+            let answer =
+                unsafe { sys::cuMemcpyDtoHAsync_v2(bytes.as_mut_ptr().cast(), from, bytes.len(), self.stream) };
+            check(answer, "copying from the card")?;
         }
         self.synchronise()
     }
@@ -346,10 +340,8 @@ impl Driver for Device {
         self.flush()?;
         // SAFETY: both are buffers of the arena of at least so many bytes, and do not overlap.
         #[allow(unsafe_code)]
-        check(
-            unsafe { sys::cuMemcpyDtoDAsync_v2(to, from, bytes, self.stream) },
-            "copying on the card",
-        )
+        let answer = unsafe { sys::cuMemcpyDtoDAsync_v2(to, from, bytes, self.stream) };
+        check(answer, "copying on the card")
     }
 
     fn clear(&self, address: Address, bytes: usize) -> Result<(), ComputeError> {
@@ -396,7 +388,8 @@ impl Driver for Device {
         self.flush()?;
         // SAFETY: the stream is the device's.
         #[allow(unsafe_code)]
-        check(unsafe { sys::cuStreamSynchronize(self.stream) }, "waiting for the card")
+        let answer = unsafe { sys::cuStreamSynchronize(self.stream) };
+        check(answer, "waiting for the card")
     }
 
     fn multiprocessors(&self) -> usize {

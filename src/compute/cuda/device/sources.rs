@@ -6,7 +6,7 @@ use cudarc::nvrtc::sys as nvrtc;
 
 use crate::compute::ComputeError;
 
-/// Made by `kernels/build` of the sources beside it: cubins for sm_80, 86, 89, 90a and 120, and PTX for what comes after.
+/// Made by `kernels/build` of the sources beside it: cubins for `sm_80`, 86, 89, 90a and 120, and PTX for what comes after.
 pub(super) static FATBIN: &[u8] = include_bytes!("../../../../kernels/kernels.fatbin");
 
 /// A file of `kernels/`.
@@ -73,6 +73,7 @@ pub(super) fn compile(capability: (i32, i32)) -> Result<Vec<u8>, ComputeError> {
         c("--std=c++17"),
     ];
     let options = pointers(&options);
+    let count = |list: &[*const std::ffi::c_char]| i32::try_from(list.len()).expect("some files and options");
     let mut program = std::ptr::null_mut();
     // SAFETY: all texts end in zero and live until the program is destroyed; sizes are those of the lists.
     #[allow(unsafe_code)]
@@ -81,14 +82,14 @@ pub(super) fn compile(capability: (i32, i32)) -> Result<Vec<u8>, ComputeError> {
             &raw mut program,
             texts[0].as_ptr(),
             names[0].as_ptr(),
-            headers.len() as i32,
+            count(&headers),
             headers.as_ptr(),
             include_names.as_ptr(),
         );
         if created != nvrtc::nvrtcResult::NVRTC_SUCCESS {
             return Err(failed("NVRTC takes no sources"));
         }
-        let compiled = nvrtc::nvrtcCompileProgram(program, options.len() as i32, options.as_ptr());
+        let compiled = nvrtc::nvrtcCompileProgram(program, count(&options), options.as_ptr());
         let ptx = if compiled == nvrtc::nvrtcResult::NVRTC_SUCCESS {
             let mut size = 0;
             let _ = nvrtc::nvrtcGetPTXSize(program, &raw mut size);
