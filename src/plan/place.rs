@@ -224,12 +224,9 @@ impl Placement {
                 .iter()
                 .map(|layer| layer.experts)
                 .sum();
-            let share = if experts > 0.0 {
-                (room.left / experts).min(1.0)
-            } else {
-                0.0
-            };
-            room.take(experts * share, |held| &mut held.experts);
+            let kept = experts.min(room.left);
+            room.take(kept, |held| &mut held.experts);
+            let share = if experts > 0.0 { kept / experts } else { 0.0 };
             for index in layers_of.clone() {
                 layers[index].experts.vram = share;
             }
