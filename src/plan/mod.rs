@@ -1,7 +1,7 @@
 //! What a model needs on a machine, and how fast it would be: from its sizes alone, before anything is downloaded.
 //!
-//! [`anatomy`] has the sizes and what follows from them, [`source`] where they are read from, [`storage`] bytes, [`cards`] what machines
-//! can do, [`place`] where everything goes, [`speed`] what that takes, [`compare`] operations against other models. What does not fit is said with
+//! [`anatomy`] has the sizes and what follows from them, `source` where they are read from, `storage` bytes, [`cards`] what machines
+//! can do, `place` where everything goes, `speed` what that takes, `compare` operations against other models. What does not fit is said with
 //! the arithmetic, and with what would.
 
 pub mod anatomy;
