@@ -1,6 +1,7 @@
 //! Sessions that are kept: gone on with, parted from, gone back in, found.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use super::emulator::Session;
 use super::{QUESTION, ask, documents, ready};
@@ -60,6 +61,42 @@ fn a_session_is_gone_on_with_and_says_what_changed() {
     session.wait_for("both questions", |screen| {
         screen.contains(QUESTION) && screen.contains("❯ Where is `another` defined?") && screen.contains("ready")
     });
+    assert_eq!(quit(&mut session), name);
+}
+
+#[test]
+fn what_programs_ask_stands_in_nobody_s_way() {
+    let (documents, store) = (documents(), tempfile::tempdir().unwrap());
+    let mut session = start(documents.path(), store.path(), &["."]);
+    ready(&session);
+    ask(&session);
+    let name = quit(&mut session);
+    for question in ["Find `other`", "Find `hay.len`"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+            .args(["ask", "-p", question, "."])
+            .env("THUNDERHEAD_SESSIONS_KEEP", "true")
+            .env("THUNDERHEAD_SESSIONS_FOLDER", store.path())
+            .env("THUNDERHEAD_CACHE", "")
+            .env("THUNDERHEAD_CONFIG", "")
+            .current_dir(documents.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    let mut session = start(documents.path(), store.path(), &["--resume"]);
+    session.wait_for("what a person asked last", |screen| {
+        screen.contains(&format!("❯ {QUESTION}")) && screen.contains("ready")
+    });
+    session.send("\u{1b}[15~");
+    session.wait_for("the list without theirs", |screen| {
+        screen.contains("1 session and 2 of programs") && !screen.contains("Find `other`")
+    });
+    session.send("othe");
+    session.wait_for("what is looked for", |screen| screen.contains("Find `other`"));
+    session.send("\u{1b}");
+    session.wait_for("no list", |screen| !screen.contains("Esc closes"));
     assert_eq!(quit(&mut session), name);
 }
 
