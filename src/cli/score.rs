@@ -32,28 +32,11 @@ pub(super) fn run(args: &ScoreArgs, config: &Config) -> Result<ExitCode, CliErro
             "there are no tokens to score; expected at least one".to_owned(),
         ));
     }
+    let (unused, tile) = (checkpoint.unused_ids(), config.model.tile.size());
     let result = match load::network(&config.model, &checkpoint)? {
-        AnyNetwork::Cpu(network) => on(
-            &network,
-            &tokens,
-            checkpoint.unused_ids(),
-            args,
-            config.model.tile.size(),
-        )?,
-        AnyNetwork::Reference(network) => on(
-            &network,
-            &tokens,
-            checkpoint.unused_ids(),
-            args,
-            config.model.tile.size(),
-        )?,
-        AnyNetwork::Cuda(network) => on(
-            &network,
-            &tokens,
-            checkpoint.unused_ids(),
-            args,
-            config.model.tile.size(),
-        )?,
+        AnyNetwork::Cpu(network) => on(&network, &tokens, unused, args, tile)?,
+        AnyNetwork::Reference(network) => on(&network, &tokens, unused, args, tile)?,
+        AnyNetwork::Cuda(network) => on(&network, &tokens, unused, args, tile)?,
     };
     let mut out = io::stdout().lock();
     if args.json {

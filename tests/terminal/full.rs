@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::emulator::Session;
-use super::{QUESTION, ask, documents, ready};
+use super::{QUESTION, RAMBLING, ask, documents, has_gutter, ready};
 
 /// A file system in memory of its own.
 struct Small(tempfile::TempDir);
@@ -87,23 +87,11 @@ fn sessions(store: &Path, arguments: &[&str]) -> String {
 fn a_reply_waits_for_room_and_goes_on() {
     let Some(small) = Small::mount() else { return };
     let (documents, elsewhere) = (documents(), tempfile::tempdir().unwrap());
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/pico-8");
-    let rambling = [
-        "--free",
-        "--temperature",
-        "1.8",
-        "--seed",
-        "6",
-        "--backend",
-        "reference",
-        "--model",
-        model.to_str().unwrap(),
-    ];
-    let mut session = start(documents.path(), &small.store(), elsewhere.path(), &rambling);
+    let mut session = start(documents.path(), &small.store(), elsewhere.path(), &RAMBLING);
     ready(&session);
     session.send(&format!("{QUESTION}\r"));
     session.wait_for("thinking under way", |screen| {
-        screen.contains("▾ thinking") && screen.contains("  ┊ ")
+        screen.contains("▾ thinking") && has_gutter(screen)
     });
     small.fill();
     session.wait_for("that there is no room", |screen| {

@@ -90,6 +90,19 @@ fn a_question_is_answered_with_its_place() {
     assert!(left.contains("to open the same documents again: "), "{left}");
 }
 
+/// A model that rambles slowly enough to be watched: the 7:1 one, left to itself, on the plain backend.
+const RAMBLING: [&str; 9] = [
+    "--free",
+    "--temperature",
+    "1.8",
+    "--seed",
+    "6",
+    "--backend",
+    "reference",
+    "--model",
+    concat!(env!("CARGO_MANIFEST_DIR"), "/models/pico-8"),
+];
+
 /// Whether there is a row of a thought; how sure the model was of it depends on how far it has come.
 fn has_gutter(screen: &str) -> bool {
     screen.lines().any(|line| {
@@ -98,24 +111,10 @@ fn has_gutter(screen: &str) -> bool {
     })
 }
 
-/// A model that rambles slowly enough to be watched: the 7:1 one, left to itself, on the plain backend.
 #[test]
 fn thinking_is_seen_while_it_is_written_and_can_be_stopped() {
     let documents = documents();
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/pico-8");
-    let model = model.to_str().unwrap();
-    let rambling = [
-        "--free",
-        "--temperature",
-        "1.8",
-        "--seed",
-        "6",
-        "--backend",
-        "reference",
-        "--model",
-        model,
-    ];
-    let mut session = Session::start_with(documents.path(), &rambling, &[], 80, 24);
+    let mut session = Session::start_with(documents.path(), &RAMBLING, &[], 80, 24);
     ready(&session);
     session.send(&format!("{QUESTION}\r"));
     session.wait_for("thinking under way", |screen| {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::emulator::Session;
-use super::{QUESTION, ask, documents, ready};
+use super::{QUESTION, RAMBLING, ask, documents, has_gutter, ready};
 
 fn start(documents: &Path, store: &Path, arguments: &[&str]) -> Session {
     let store = store.to_str().unwrap();
@@ -103,24 +103,11 @@ fn what_programs_ask_stands_in_nobody_s_way() {
 #[test]
 fn what_was_not_answered_when_it_was_killed_is_in_the_field_again() {
     let (documents, store) = (documents(), tempfile::tempdir().unwrap());
-    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/pico-8");
-    let slow = [
-        "--free",
-        "--temperature",
-        "1.8",
-        "--seed",
-        "6",
-        "--backend",
-        "reference",
-        "--model",
-        model.to_str().unwrap(),
-        ".",
-    ];
-    let mut session = start(documents.path(), store.path(), &slow);
+    let mut session = start(documents.path(), store.path(), &[&RAMBLING[..], &["."]].concat());
     ready(&session);
     session.send(&format!("{QUESTION}\r"));
     session.wait_for("thinking under way", |screen| {
-        screen.contains("▾ thinking") && screen.contains("  ┊ ")
+        screen.contains("▾ thinking") && has_gutter(screen)
     });
     session.send("and what else?\r");
     session.wait_for("it waits", |screen| {
