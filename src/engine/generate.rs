@@ -43,6 +43,7 @@ impl<B: Backend> Generation<'_, B> {
     /// Decodes a reply, or goes on with one whose tokens so far are `resumed`.
     pub fn run(mut self, start: Start, resumed: &[u32], finished: Finished) -> Result<Finished, EngineError> {
         self.timeline.begin_reply();
+        let _first = self.timeline.decoding();
         let decoded = self.decode(start, resumed, finished);
         self.timeline.settle()?;
         Ok(Finished {

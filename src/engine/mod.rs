@@ -26,7 +26,7 @@ pub use guide::{Allowed, Guide, GuideMaker};
 pub use network::{Cut, Network, Prefilled};
 pub use sampler::{Choice, NotANumber, Sampler};
 pub use score::{Score, ScoreError, score};
-pub use snapshot::{Content, Damage, Disk, Entry, Files, Freed, Identity, Kept, Library, Snapshots};
+pub use snapshot::{Content, Damage, Disk, Entry, Files, Freed, Identity, Kept, Library, Mapped, Snapshots};
 pub use speculation::{Drafts, LONGEST_DRAFT, Lookup, Match, Speculate};
 pub use state::{Mark, State};
 pub use submit::{Gate, Reach, Submit, Ticket};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use super::files::{Content, Disk, Entry, Files};
+use super::files::{Content, Disk, Entry, Files, Mapped};
 
 /// What goes wrong once, the next time that it can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,14 @@ impl Faulty {
         self.faults.lock().unwrap()
     }
 
+    /// What goes wrong with the next reading.
+    fn reading(&self) -> Option<Fault> {
+        self.take(|fault| match fault {
+            Fault::Flipped(_) | Fault::Unreadable | Fault::Gone => Some(fault),
+            _ => None,
+        })
+    }
+
     fn take<T>(&self, wanted: impl Fn(Fault) -> Option<T>) -> Option<T> {
         let mut faults = self.faults();
         let at = faults.iter().position(|fault| wanted(*fault).is_some())?;
@@ -76,6 +84,22 @@ impl Write for Short<'_> {
     }
 }
 
+fn read_with(fault: Option<Fault>, path: &Path, at: u64, to: &mut [u8]) -> io::Result<()> {
+    match fault {
+        Some(Fault::Unreadable) => return Err(io::ErrorKind::TimedOut.into()),
+        Some(Fault::Gone) => Disk.remove(path)?,
+        _ => {}
+    }
+    Disk.read(path, at, to)?;
+    if let Some(Fault::Flipped(bit)) = fault
+        && !to.is_empty()
+    {
+        let byte = bit / 8 % to.len();
+        to[byte] ^= 1 << (bit % 8);
+    }
+    Ok(())
+}
+
 impl Files for Faulty {
     fn list(&self, folder: &Path) -> io::Result<Vec<Entry>> {
         if self.take(|fault| (fault == Fault::Unlistable).then_some(())).is_some() {
@@ -85,23 +109,18 @@ impl Files for Faulty {
     }
 
     fn read(&self, path: &Path, at: u64, to: &mut [u8]) -> io::Result<()> {
-        let fault = self.take(|fault| match fault {
-            Fault::Flipped(_) | Fault::Unreadable | Fault::Gone => Some(fault),
-            _ => None,
-        });
-        match fault {
-            Some(Fault::Unreadable) => return Err(io::ErrorKind::TimedOut.into()),
-            Some(Fault::Gone) => Disk.remove(path)?,
-            _ => {}
+        read_with(self.reading(), path, at, to)
+    }
+
+    fn map(&self, path: &Path, at: u64, bytes: usize) -> io::Result<Mapped> {
+        match self.reading() {
+            None => Disk.map(path, at, bytes),
+            fault => {
+                let mut read = vec![0; bytes];
+                read_with(fault, path, at, &mut read)?;
+                Ok(Box::new(read))
+            }
         }
-        Disk.read(path, at, to)?;
-        if let Some(Fault::Flipped(bit)) = fault
-            && !to.is_empty()
-        {
-            let byte = bit / 8 % to.len();
-            to[byte] ^= 1 << (bit % 8);
-        }
-        Ok(())
     }
 
     fn write(&self, path: &Path, content: Content<'_>) -> io::Result<()> {

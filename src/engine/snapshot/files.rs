@@ -18,6 +18,9 @@ pub struct Entry {
 /// Writes the content of a file.
 pub type Content<'a> = &'a mut dyn FnMut(&mut dyn Write) -> io::Result<()>;
 
+/// Bytes of a file: a map of them, or read.
+pub type Mapped = Box<dyn AsRef<[u8]> + Send + Sync>;
+
 /// A place for files.
 pub trait Files: Send + Sync {
     /// What is in a folder; nothing if there is no such folder.
@@ -25,6 +28,9 @@ pub trait Files: Send + Sync {
 
     /// Fills `to` from a place in a file.
     fn read(&self, path: &Path, at: u64, to: &mut [u8]) -> io::Result<()>;
+
+    /// Bytes of a file, to be read where they lie.
+    fn map(&self, path: &Path, at: u64, bytes: usize) -> io::Result<Mapped>;
 
     /// Makes a file that was not there, with a lock on it while it is written; it is on the disk when this returns.
     fn write(&self, path: &Path, content: Content<'_>) -> io::Result<()>;
@@ -72,6 +78,28 @@ impl Files for Disk {
         let mut file = File::open(path)?;
         file.seek(SeekFrom::Start(at))?;
         file.read_exact(to)
+    }
+
+    fn map(&self, path: &Path, at: u64, bytes: usize) -> io::Result<Mapped> {
+        let file = File::open(path)?;
+        if file.metadata()?.len().saturating_sub(at) < bytes as u64 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if bytes == 0 {
+            return Ok(Box::new(Vec::new()));
+        }
+        // SAFETY: the map is read-only, and files are never changed once they have their names: they are removed, which leaves
+        // maps as they are. Who cuts one short by other means while it is read ends this process.
+        #[allow(unsafe_code)]
+        let map = unsafe { memmap2::MmapOptions::new().offset(at).len(bytes).map(&file) }?;
+        // All of it is needed. What the disk does not give is an error here; found out by an access, it would be the end.
+        #[cfg(target_os = "linux")]
+        match map.advise(memmap2::Advice::PopulateRead) {
+            // Before Linux 5.14.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+            populated => populated?,
+        }
+        Ok(Box::new(map))
     }
 
     fn write(&self, path: &Path, content: Content<'_>) -> io::Result<()> {

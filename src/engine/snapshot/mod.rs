@@ -33,10 +33,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 pub use self::budget::Freed;
-pub use self::files::{Content, Disk, Entry, Files};
+pub use self::files::{Content, Disk, Entry, Files, Mapped};
 pub use self::key::Identity;
 pub use self::manage::{Damage, Kept, Library};
 pub(super) use self::timeline::{Keeper, OnDisk};
+pub(super) use self::writer::Decoding;
 use self::writer::{Batch, Queue};
 
 /// More than this is not left waiting to be written: a disk that is so slow is not worth it.
@@ -93,6 +94,11 @@ impl Snapshots {
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         self.queue.trouble()
+    }
+
+    /// Says that a reply is decoded until the value is dropped: it comes before what is to be written.
+    fn decoding(&self) -> Decoding {
+        Decoding::new(self.queue.clone())
     }
 
     fn write(&self, batch: Batch) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use super::files::Files;
+use super::files::{Files, Mapped};
 use super::key::{Chain, Key};
 use super::volume::{self, Kind, Owner, Record, Table, Unusable};
 use crate::compute::KV_BLOCK;
@@ -159,7 +159,7 @@ impl Shelf {
     }
 
     /// The content of a record. A file that does not give it is forgotten, and removed if it is damaged.
-    pub fn read(&self, spot: &Spot) -> Result<Vec<u8>, Unusable> {
+    pub fn read(&self, spot: &Spot) -> Result<Mapped, Unusable> {
         let name = &spot.volume.name;
         let path = self.folder.join(name);
         let content = volume::content(&*self.files, &path, spot.record());

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
 
 use proptest::prelude::*;
 
@@ -9,7 +10,7 @@ use super::files::{Disk, Files};
 use super::key::{Chain, Key};
 use super::shelf::{FINISHED, Shelf};
 use super::volume::{Kind, Owner};
-use super::writer::{Batch, Bytes, New};
+use super::writer::{Batch, Bytes, Decoding, New, Queue};
 use super::{Library, Snapshots};
 use crate::compute::{ComputeError, KV_BLOCK};
 
@@ -91,7 +92,7 @@ impl Process {
             let spots = found.blocks.iter().chain([&found.place]);
             let whole = keys.zip(spots).all(|(key, spot)| match self.shelf.read(spot) {
                 Ok(bytes) => {
-                    assert_eq!(bytes, content(key, 100), "what was kept");
+                    assert_eq!((*bytes).as_ref(), content(key, 100), "what was kept");
                     true
                 }
                 Err(_) => false,
@@ -331,4 +332,58 @@ proptest! {
         process.keep(&tokens, &[1200]);
         prop_assert_eq!(process.restore(&tokens), 1200);
     }
+}
+
+#[test]
+fn the_writer_gives_way_to_a_reply_until_somebody_waits_for_it() {
+    let queue = Arc::new(Queue::default());
+    let record = New {
+        kind: Kind::Block,
+        key: Key([1; 32]),
+        position: KV_BLOCK,
+        bytes: 100,
+        content: Box::new(Vec::<u8>::new()),
+    };
+    queue.add(std::slice::from_ref(&record));
+    let worked = Duration::from_hours(1);
+    // Nothing is decoded, so it goes on at once.
+    queue.give_way(worked);
+
+    let writer = |until: &dyn Fn(&Queue)| {
+        let (send, gone_on) = channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                queue.give_way(worked);
+                send.send(()).unwrap();
+            });
+            assert!(gone_on.recv_timeout(Duration::from_millis(100)).is_err(), "it waits");
+            loop {
+                until(&queue);
+                if gone_on.recv_timeout(Duration::from_millis(10)).is_ok() {
+                    break;
+                }
+            }
+        });
+    };
+    let first = Decoding::new(queue.clone());
+    let second = Mutex::new(Some(Decoding::new(queue.clone())));
+    // Not everything is written by then, but the writer was not kept from it.
+    writer(&|queue| assert!(!queue.wait(Some(Instant::now() + Duration::from_millis(10)))));
+    drop(first);
+    writer(&|_| drop(second.lock().unwrap().take()));
+}
+
+#[test]
+fn too_much_does_not_wait_for_a_reply() {
+    let queue = Arc::new(Queue::default());
+    let large = New {
+        kind: Kind::Place,
+        key: Key([1; 32]),
+        position: KV_BLOCK,
+        bytes: 3 << 30,
+        content: Box::new(Vec::<u8>::new()),
+    };
+    queue.add(&[large]);
+    let _reply = Decoding::new(queue.clone());
+    queue.give_way(Duration::from_hours(1));
 }

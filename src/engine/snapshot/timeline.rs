@@ -5,10 +5,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::Snapshots;
+use super::files::Mapped;
 use super::key::{Chain, Identity, Key};
 use super::shelf::{Found, Shelf, Spot};
 use super::volume::{Kind, Owner, Unusable};
-use super::writer::{Batch, Bytes, New};
+use super::writer::{Batch, Bytes, Decoding, New};
 use crate::compute::{Backend, ComputeError, Interrupt, KV_BLOCK, KvBlock};
 use crate::engine::state::{LayerState, Mark};
 use crate::engine::timeline::Timeline;
@@ -183,7 +184,13 @@ impl<B: Backend> Timeline<B> {
         let Some(Ok(bytes)) = spot.map(|spot| shelf.read(&spot)) else {
             return Ok(None);
         };
-        let logits: Vec<f32> = bytes.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect();
+        let logits: Vec<f32> = (*bytes)
+            .as_ref()
+            .as_chunks()
+            .0
+            .iter()
+            .map(|x| f32::from_le_bytes(*x))
+            .collect();
         if logits.len() != self.network.config.vocab {
             return Ok(None);
         }
@@ -201,7 +208,7 @@ impl<B: Backend> Timeline<B> {
         let Network { backend, config, .. } = &self.network;
         let whole = found.position / KV_BLOCK;
         let place = shelf.read(&found.place)?;
-        let mut rest = &place[..];
+        let mut rest = (*place).as_ref();
         let mut lightning = Vec::new();
         for spec in self.lightning_layers() {
             let bytes = spec.heads * spec.head_dim * spec.head_dim * size_of::<f32>();
@@ -223,7 +230,7 @@ impl<B: Backend> Timeline<B> {
         for group in found.blocks.chunks(TOGETHER) {
             interrupt.check().map_err(|error| Failure::Stopped(error.into()))?;
             let contents = read_all(shelf, group)?;
-            let contents: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+            let contents: Vec<&[u8]> = contents.iter().map(|content| (**content).as_ref()).collect();
             self.extend(&specs, &mut caches, first, &contents, (first + group.len()) * KV_BLOCK)?;
             first += group.len();
         }
@@ -362,6 +369,11 @@ impl<B: Backend> Timeline<B> {
         Ok(())
     }
 
+    /// Says that a reply is decoded until the value is dropped.
+    pub(in crate::engine) fn decoding(&self) -> Option<Decoding> {
+        self.keeper.as_ref().map(|keeper| keeper.snapshots.decoding())
+    }
+
     /// Has the state here written to the disk.
     pub(in crate::engine) fn keep_here_on_disk(&mut self) -> Result<(), ComputeError> {
         if self.keeper.is_none() {
@@ -418,7 +430,7 @@ impl<B: Backend> Timeline<B> {
     }
 }
 
-fn read_all(shelf: &Shelf, spots: &[Spot]) -> Result<Vec<Vec<u8>>, Unusable> {
+fn read_all(shelf: &Shelf, spots: &[Spot]) -> Result<Vec<Mapped>, Unusable> {
     spots.par_iter().map(|spot| shelf.read(spot)).collect()
 }
 

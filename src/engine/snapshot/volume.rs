@@ -12,7 +12,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::files::Files;
+use super::files::{Files, Mapped};
 use super::key::Key;
 
 const MAGIC: &[u8; 16] = b"thunderhead snp1";
@@ -128,12 +128,11 @@ pub(super) fn read(files: &dyn Files, path: &Path, bytes: u64) -> Result<Table, 
     }
 }
 
-/// Reads the content of a record and checks it.
-pub(super) fn content(files: &dyn Files, path: &Path, record: &Record) -> Result<Vec<u8>, Unusable> {
-    // The table was checked against the length of the file, so this is no larger than that.
-    let mut content = vec![0; usize::try_from(record.length).map_err(|_| Unusable::Damaged("a record is too long"))?];
-    files.read(path, record.offset, &mut content)?;
-    if blake3::hash(&content).as_bytes() == &record.sum {
+/// The content of a record, checked where it lies.
+pub(super) fn content(files: &dyn Files, path: &Path, record: &Record) -> Result<Mapped, Unusable> {
+    let bytes = usize::try_from(record.length).map_err(|_| Unusable::Damaged("a record is too long"))?;
+    let content = files.map(path, record.offset, bytes)?;
+    if blake3::hash((*content).as_ref()).as_bytes() == &record.sum {
         Ok(content)
     } else {
         Err(Unusable::Damaged("a record is damaged"))

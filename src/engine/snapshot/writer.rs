@@ -20,6 +20,14 @@ use crate::compute::ComputeError;
 const RECORDS: usize = 64;
 const BYTES: u64 = 64 << 20;
 
+/// Of its time the writer works so much while a reply is decoded: 1 part, and waits for `PATIENCE`.
+///
+/// A reply's threads wait for each other at every step, so on a machine without a spare core each moment of the writer costs a moment of
+/// the reply, whatever its priority.
+const PATIENCE: u32 = 12;
+/// More than this, in bytes, does not wait for a reply: it is memory that others may need.
+const MOST_PATIENT: u64 = 2 << 30;
+
 /// What is to be kept.
 pub(super) struct Batch {
     pub shelf: Arc<Shelf>,
@@ -49,7 +57,8 @@ pub(super) trait Bytes: Send {
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: Mutex<Waiting>,
-    less: Condvar,
+    /// Less waits, somebody waits for it, or a reply is over.
+    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -57,6 +66,28 @@ struct Waiting {
     keys: HashSet<Key>,
     bytes: u64,
     trouble: Option<String>,
+    /// Replies that are being decoded.
+    replies: usize,
+    /// Who waits until everything is written.
+    waiters: usize,
+}
+
+/// While there is one, a reply is being decoded, which comes before what is to be written.
+#[must_use]
+pub(in crate::engine) struct Decoding(Arc<Queue>);
+
+impl Decoding {
+    pub(super) fn new(queue: Arc<Queue>) -> Self {
+        queue.waiting().replies += 1;
+        Self(queue)
+    }
+}
+
+impl Drop for Decoding {
+    fn drop(&mut self) {
+        self.0.waiting().replies -= 1;
+        self.0.changed.notify_all();
+    }
 }
 
 impl Queue {
@@ -89,7 +120,7 @@ impl Queue {
             waiting.keys.remove(&record.key);
         }
         waiting.bytes -= records.iter().map(|record| record.bytes).sum::<u64>();
-        self.less.notify_all();
+        self.changed.notify_all();
     }
 
     fn complain(&self, trouble: Option<String>) {
@@ -99,16 +130,38 @@ impl Queue {
     /// Waits until nothing waits to be written, or until then; says whether that is so.
     pub fn wait(&self, until: Option<Instant>) -> bool {
         let mut waiting = self.waiting();
-        while !waiting.keys.is_empty() {
+        waiting.waiters += 1;
+        self.changed.notify_all();
+        let written = loop {
+            if waiting.keys.is_empty() {
+                break true;
+            }
             let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                return false;
+                break false;
             }
-            let left = left.min(Duration::from_hours(1));
-            let woken = self.less.wait_timeout(waiting, left);
-            waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
+            waiting = self.sleep(waiting, left);
+        };
+        waiting.waiters -= 1;
+        written
+    }
+
+    /// Waits after so much work while a reply is decoded, unless somebody waits for what is to be written or too much does.
+    pub fn give_way(&self, worked: Duration) {
+        let until = Instant::now() + worked * PATIENCE;
+        let mut waiting = self.waiting();
+        while waiting.replies > 0 && waiting.waiters == 0 && waiting.bytes <= MOST_PATIENT {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting = self.sleep(waiting, left);
         }
-        true
+    }
+
+    fn sleep<'a>(&self, waiting: MutexGuard<'a, Waiting>, most: Duration) -> MutexGuard<'a, Waiting> {
+        let woken = self.changed.wait_timeout(waiting, most.min(Duration::from_hours(1)));
+        woken.unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
@@ -124,7 +177,7 @@ pub(super) fn run(
         let mut rest = &batch.records[..];
         while !rest.is_empty() {
             let (volume, after) = rest.split_at(cut(rest));
-            let written = write(&**files, root, &batch, volume, budget);
+            let written = write(&**files, root, &batch, volume, budget, queue);
             match written {
                 Ok(()) => {
                     queue.complain(None);
@@ -150,7 +203,14 @@ fn cut(records: &[New]) -> usize {
     fits.count()
 }
 
-fn write(files: &dyn Files, root: &std::path::Path, batch: &Batch, records: &[New], budget: u64) -> io::Result<()> {
+fn write(
+    files: &dyn Files,
+    root: &std::path::Path,
+    batch: &Batch,
+    records: &[New],
+    budget: u64,
+    queue: &Queue,
+) -> io::Result<()> {
     let shelf = &batch.shelf;
     // Another process may have written the same.
     let records: Vec<&New> = records.iter().filter(|record| !shelf.has(&record.key)).collect();
@@ -166,7 +226,10 @@ fn write(files: &dyn Files, root: &std::path::Path, batch: &Batch, records: &[Ne
         };
         let part = unfinished(shelf.folder());
         let written = files.write(&part, &mut |to| {
+            let mut began = Instant::now();
             volume::write(to, &mut table, &mut |index, bytes| {
+                queue.give_way(began.elapsed());
+                began = Instant::now();
                 records[index].content.append_to(bytes).map_err(io::Error::other)
             })
         });
