@@ -7,7 +7,7 @@ use super::super::testing::{ADDED, tokenizer};
 use super::super::{Citation, Verdict};
 use super::*;
 use crate::context::{RunningLines, Template};
-use crate::engine::{Prefill, RequestId, Token};
+use crate::engine::{Prefill, Reach, RequestId, Token};
 use crate::trace::{Channel, ThinkSplitter};
 
 type Log = Arc<Mutex<Vec<Command>>>;
@@ -454,6 +454,48 @@ fn a_chat_keeps_its_history_and_checks_what_is_cited() {
     );
 }
 
+/// What a template does with earlier thinking is what happens, and who asks is told how many tokens it left out.
+#[test]
+fn a_template_decides_whether_earlier_thinking_is_told() {
+    const KEEPS: &str = "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>{% endif %}{{ m.content }}<eos>{% endfor %}<ai><think>\n";
+    for (template, kept) in [(KEEPS, true), (TEMPLATE, false)] {
+        let talk = Talk::start(&[], Some(template), 10_000, &["hm so</think>ten", "y</think>no"]);
+        talk.until_end();
+        talk.ask("retries?");
+        let events = talk.ask("sure?");
+        let Event::Question(question) = &events[0] else {
+            panic!("{events:?}")
+        };
+        assert_eq!(question.left_out > 0, !kept, "{question:?}");
+        let log = talk.log.lock().unwrap();
+        let Some(Command::Generate { prompt, .. }) = log.last() else {
+            panic!()
+        };
+        let prompt = tokenizer().decode(prompt);
+        assert_eq!(prompt.contains("<think>hm so</think>ten<eos>"), kept, "{prompt}");
+        assert!(prompt.contains("ten<eos>"), "{prompt}");
+    }
+}
+
+#[test]
+fn going_back_tells_what_the_next_question_reads() {
+    let talk = Talk::start(&[], Some(TEMPLATE), 10_000, &["a</think>ten", "y</think>no"]);
+    talk.until_end();
+    talk.ask("retries?");
+    talk.ask("sure?");
+    talk.handle.send(Request::Rewind(1)).unwrap();
+    let next = || talk.events.recv_timeout(Duration::from_secs(20)).unwrap();
+    assert_eq!(next(), Event::Rewound { turn: 1 });
+    let Event::Estimated(estimated) = next() else { panic!() };
+    assert_eq!((estimated.turn, estimated.kept), (1, estimated.tokens / 2));
+    let log = talk.log.lock().unwrap();
+    let Some(Command::Estimate { prompt }) = log.last() else {
+        panic!()
+    };
+    let prompt = tokenizer().decode(prompt);
+    assert!(prompt.contains("ten<eos>") && !prompt.contains("sure?"), "{prompt}");
+}
+
 #[test]
 fn a_chat_needs_no_documents_but_the_bundled_model_does() {
     let talk = Talk::start(&[], Some(TEMPLATE), 1000, &["x</think>hello\x07"]);
@@ -581,6 +623,48 @@ fn documents_are_added_and_removed_while_running_and_the_cost_is_told_first() {
     assert_eq!(talk.prefilled().len(), planned.tokens);
     talk.handle.send(Request::Apply(planned.id)).unwrap();
     assert!(talk.next_plan().unwrap_err().contains("out of date"));
+}
+
+/// An engine with a state on the disk that has read so many of any tokens.
+struct OnDisk(Box<dyn Submit>, usize);
+
+impl Submit for OnDisk {
+    fn submit(&self, command: Command) -> Ticket {
+        self.0.submit(command)
+    }
+
+    fn on_disk(&self, tokens: &[u32]) -> Option<Reach> {
+        Some(Reach {
+            tokens: self.1.min(tokens.len()),
+            rate: 10.0,
+        })
+    }
+}
+
+/// Removing the first file costs all that comes after it, unless a state on the disk has read some of that.
+#[test]
+fn what_is_nearest_tells_the_price_be_it_in_memory_or_on_the_disk() {
+    let dir = folder();
+    fs::write(dir.path().join("b.rs"), "fn walk() {\n    let steps = 12;\n}\n").unwrap();
+    for kept in [0, 5, usize::MAX] {
+        let (mut setup, log) = setup(false, &[dir.path()], None, 1000, &[]);
+        let engine = setup.start_engine;
+        setup.start_engine = Box::new(move |events| Ok(Box::new(OnDisk(engine(events)?, kept))));
+        let (sender, events) = channel();
+        let handle = start(setup, Box::new(move |event| drop(sender.send(event))));
+        let talk = Talk { handle, events, log };
+        talk.until_end();
+        let unload = |file: &str| Change {
+            unload: vec![dir.path().join(file).display().to_string()],
+            ..Change::default()
+        };
+        let first = talk.plan(unload("a.rs")).unwrap();
+        assert!(first.prompt > 5, "{first:?}");
+        assert_eq!(first.prefill, first.prompt - kept.min(first.prompt));
+        assert_eq!(first.ms, Some(first.prefill as u64 * 100), "at the rate of the state");
+        let last = talk.plan(unload("b.rs")).unwrap();
+        assert_eq!(last.prefill, 0, "all that is left was read, and is in memory");
+    }
 }
 
 #[test]

@@ -113,6 +113,22 @@ fn without_a_rate_only_little_is_done_without_asking() {
 }
 
 #[test]
+fn who_goes_back_is_told_what_the_next_question_costs() {
+    let mut rig = talked(120, 30);
+    assert_eq!(rig.ask("/rewind"), [Effect::Rewind(1)]);
+    rig.input(Input::Conversation(Event::Rewound { turn: 1 }));
+    rig.estimated(1, 212_480, 180_224);
+    rig.shows("back after question 1");
+    rig.shows("the next question: checkpoint at 180,224 of 212,480: replay 32,256 tokens, about 32 s");
+    assert!(rig.is_past("the second reply") && !rig.is_past("the first reply"));
+    // A price that was asked for before something else was done is of no interest.
+    rig.ask("third");
+    rig.turn(3, None, "third");
+    rig.estimated(1, 300_000, 1);
+    rig.lacks("299,999");
+}
+
+#[test]
 fn a_question_is_written_again_and_all_after_it_is_past() {
     let mut rig = talked(80, 30);
     rig.write("a draft");
