@@ -1,13 +1,14 @@
-//! How far each operation is from what the machine can do: `[TYPE=bf16] [THREADS=2] cargo bench --bench operations [-- WORD…]`.
+//! How far each operation is from what the machine can do: `[TYPE=bf16] [THREADS=2] cargo bench --bench operations [-- FILTER]`.
 //!
 //! Sizes are those of the shape `hybrid-0.8b`. An operation's roofline is the longer of the time that its operations take at
-//! the ceiling of products and the time that its bytes take at the ceiling of reading; `of roofline` is that over the time
-//! measured. Attention is timed behind projections from 64 channels, so that they hardly count.
+//! the ceiling of products and the time that its bytes take at the ceiling of reading; it and what share of the time it is are
+//! printed after what criterion says of the operation. Attention is timed behind projections from 64 channels, so that they hardly count.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench that fails has failed")]
 
 use std::time::{Duration, Instant};
 
+use criterion::{Criterion, Throughput};
 use thunderhead::bench::report::ceiling_of;
 use thunderhead::bench::{Shape, synthetic};
 use thunderhead::compute::cpu::ceilings::Ceilings;
@@ -15,8 +16,9 @@ use thunderhead::compute::cpu::{Cpu, Isa, KvType};
 use thunderhead::compute::{Backend, Block, Interrupt, Tile};
 use thunderhead::model::{Dtype, FeedForward, Mixer, MixerWeights, ModelConfig, ModelWeights, Residual};
 
-/// How long each operation is repeated.
-const TRIED: Duration = Duration::from_millis(400);
+/// How long each operation is repeated, before it counts and while it does.
+const WARM_UP: Duration = Duration::from_millis(300);
+const MEASURED: Duration = Duration::from_secs(2);
 const NARROW: usize = 64;
 
 fn shape(hidden: usize, layers: usize) -> Shape {
@@ -48,27 +50,26 @@ fn main() {
         |n| n.parse().unwrap(),
     );
     let dtype = dtype(&variable("TYPE").unwrap_or_else(|| "bf16".to_owned()));
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with("--"))
-        .collect();
     let ceilings = Ceilings::measure(threads, Isa::detect());
     println!("{}", thunderhead::bench::report::ceilings(&ceilings));
-    println!(
-        "{:<40} {:>10} {:>8} {:>8} {:>12}",
-        "", "µs", "GOP/s", "GB/s", "of roofline"
-    );
+    let mut roofs = Roofs {
+        ceilings,
+        criterion: Criterion::default()
+            .warm_up_time(WARM_UP)
+            .measurement_time(MEASURED)
+            .sample_size(20)
+            .configure_from_args(),
+    };
     let bench = Bench {
         cpu: Cpu::new(threads).unwrap(),
-        ceilings,
         dtype,
-        words,
     };
-    bench.products();
-    bench.experts();
-    bench.lightning();
-    bench.softmax();
-    bench.head();
+    bench.products(&mut roofs);
+    bench.experts(&mut roofs);
+    bench.lightning(&mut roofs);
+    bench.softmax(&mut roofs);
+    bench.head(&mut roofs);
+    roofs.criterion.final_summary();
 }
 
 fn dtype(name: &str) -> Dtype {
@@ -81,39 +82,56 @@ fn dtype(name: &str) -> Dtype {
     })
 }
 
+/// Measures, and compares with what the machine can do.
+struct Roofs {
+    criterion: Criterion,
+    ceilings: Ceilings,
+}
+
+impl Roofs {
+    /// Has criterion repeat `run`, which `operations` limit by `dtype`'s products or `bytes` that must pass.
+    fn line(&mut self, group: &str, name: &str, dtype: Dtype, operations: f64, bytes: f64, mut run: impl FnMut()) {
+        let ceiling = ceiling_of(dtype, &self.ceilings);
+        let (by_products, by_reading) = (operations / ceiling.rate, bytes / self.ceilings.read);
+        let (roofline, limit) = if by_products > by_reading {
+            (by_products, ceiling.name)
+        } else {
+            (by_reading, "reading")
+        };
+        let mut least = f64::INFINITY;
+        let mut group = self.criterion.benchmark_group(group);
+        group.throughput(Throughput::Elements(operations as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|times| {
+                let began = Instant::now();
+                for _ in 0..times {
+                    run();
+                }
+                let took = began.elapsed();
+                least = least.min(took.as_secs_f64() / times as f64);
+                took
+            });
+        });
+        group.finish();
+        if least.is_finite() {
+            println!(
+                "{:24}roof:  {:.1} µs by {limit}, {:.0} % of the fastest sample; {:.1} GOP/s, {:.1} GB/s\n",
+                "",
+                roofline * 1e6,
+                100.0 * roofline / least,
+                operations / least / 1e9,
+                bytes / least / 1e9,
+            );
+        }
+    }
+}
+
 struct Bench {
     cpu: Cpu,
-    ceilings: Ceilings,
     dtype: Dtype,
-    words: Vec<String>,
 }
 
 impl Bench {
-    /// Repeats `run` and prints a line: `operations` limited by `dtype`'s products, `bytes` that must pass.
-    fn line(&self, name: &str, dtype: Dtype, operations: f64, bytes: f64, mut run: impl FnMut()) {
-        if !self.words.is_empty() && !self.words.iter().any(|word| name.contains(word.as_str())) {
-            return;
-        }
-        run();
-        let began = Instant::now();
-        let mut times = Vec::new();
-        while began.elapsed() < TRIED || times.len() < 3 {
-            let once = Instant::now();
-            run();
-            times.push(once.elapsed().as_secs_f64());
-        }
-        times.sort_by(f64::total_cmp);
-        let median = times[times.len() / 2];
-        let roofline = (operations / ceiling_of(dtype, &self.ceilings).rate).max(bytes / self.ceilings.read);
-        println!(
-            "{name:<40} {:>10.1} {:>8.1} {:>8.2} {:>10.0} %",
-            median * 1e6,
-            operations / median / 1e9,
-            bytes / median / 1e9,
-            100.0 * roofline / median
-        );
-    }
-
     fn rows_of(&self, tokens: usize, width: usize) -> <Cpu as Backend>::Rows {
         // Any numbers of unit size do.
         let values: Vec<f32> = (0..tokens * width)
@@ -128,7 +146,7 @@ impl Bench {
     }
 
     /// Three matrices of 1024 x 4096, times one vector, few and many.
-    fn products(&self) {
+    fn products(&self, roofs: &mut Roofs) {
         let shape = shape(1024, 1);
         let config = Shape {
             experts: 1,
@@ -137,21 +155,27 @@ impl Bench {
             ..shape
         }
         .config();
-        self.feed_forward("products", &config, self.dtype, &[1, 4, 16, 64, 512]);
+        self.feed_forward(roofs, "products", &config, self.dtype, &[1, 4, 16, 64, 512]);
     }
 
-    fn experts(&self) {
+    fn experts(&self, roofs: &mut Roofs) {
         let config = shape(1024, 1).config();
-        self.feed_forward("experts", &config, self.dtype, &[1, 64, 512, 4096]);
+        self.feed_forward(roofs, "experts", &config, self.dtype, &[1, 64, 512, 4096]);
         // Narrow experts: what is left is choosing them and moving rows.
         let narrow = Shape {
             width: 32,
             ..shape(1024, 1)
         };
-        self.feed_forward("router, norm and residual", &narrow.config(), Dtype::F32, &[1, 512]);
+        self.feed_forward(
+            roofs,
+            "router, norm and residual",
+            &narrow.config(),
+            Dtype::F32,
+            &[1, 512],
+        );
     }
 
-    fn feed_forward(&self, name: &str, config: &ModelConfig, dtype: Dtype, tokens: &[usize]) {
+    fn feed_forward(&self, roofs: &mut Roofs, name: &str, config: &ModelConfig, dtype: Dtype, tokens: &[usize]) {
         let FeedForward::Moe(spec) = &config.layers[0].feed_forward;
         let bytes = synthetic(config, dtype).layers[0].moe.experts[0].gate.bytes().len() * 3;
         let weights = self.load(config, dtype).layers.remove(0);
@@ -162,8 +186,9 @@ impl Bench {
             let router = if spec.experts > 1 { spec.experts } else { 0 };
             let operations = (2 * config.hidden * (router + 3 * spec.top_k * spec.width) * tokens) as f64;
             let read = bytes * (spec.top_k * tokens).min(spec.experts) + tokens * config.hidden * 8;
-            self.line(
-                &format!("{name}, {tokens} tokens"),
+            roofs.line(
+                name,
+                &format!("{tokens} tokens"),
                 dtype,
                 operations,
                 read as f64,
@@ -177,7 +202,7 @@ impl Bench {
         }
     }
 
-    fn lightning(&self) {
+    fn lightning(&self, roofs: &mut Roofs) {
         let interrupt = Interrupt::new();
         let mut workspace = self.cpu.workspace().unwrap();
         for (hidden, what) in [(NARROW, "lightning attention"), (1024, "lightning block")] {
@@ -199,7 +224,7 @@ impl Bench {
                 let mut x = self.rows_of(tokens, hidden);
                 let operations = (tokens * (10 * hidden * width + 4 * width * spec.head_dim)) as f64;
                 let moved = (bytes + 2 * width * spec.head_dim * 4 + tokens * hidden * 8) as f64;
-                self.line(&format!("{what}, {tokens} tokens"), dtype, operations, moved, || {
+                roofs.line(what, &format!("{tokens} tokens"), dtype, operations, moved, || {
                     let block = block(&layer.mixer_norm);
                     let tile = Tile {
                         position: 0,
@@ -215,7 +240,7 @@ impl Bench {
         }
     }
 
-    fn softmax(&self) {
+    fn softmax(&self, roofs: &mut Roofs) {
         let interrupt = Interrupt::new();
         let mut workspace = self.cpu.workspace().unwrap();
         let config = shape(NARROW, 8).config();
@@ -241,24 +266,31 @@ impl Bench {
             let keys = (tokens * (2 * depth + tokens + 1)) as f64 / 2.0;
             let operations = (4 * spec.heads * spec.head_dim) as f64 * keys;
             let bytes = spec.kv_heads * KvType::Auto.bytes(depth + tokens, spec.head_dim);
-            let name = format!("softmax attention, {tokens} tokens at {depth}");
-            self.line(&name, Dtype::Bf16, operations, bytes as f64, || {
-                let block = block(&layer.mixer_norm);
-                let tile = Tile {
-                    position: depth,
-                    outputs: tokens,
-                    interrupt: &interrupt,
-                };
-                self.cpu
-                    .softmax(&mut workspace, block, spec, weights, &mut x, &mut cache, tile)
-                    .unwrap();
-                self.cpu.truncate_kv_cache(&mut cache, depth).unwrap();
-            });
+            let name = format!("{tokens} tokens at {depth}");
+            roofs.line(
+                "softmax attention",
+                &name,
+                Dtype::Bf16,
+                operations,
+                bytes as f64,
+                || {
+                    let block = block(&layer.mixer_norm);
+                    let tile = Tile {
+                        position: depth,
+                        outputs: tokens,
+                        interrupt: &interrupt,
+                    };
+                    self.cpu
+                        .softmax(&mut workspace, block, spec, weights, &mut x, &mut cache, tile)
+                        .unwrap();
+                    self.cpu.truncate_kv_cache(&mut cache, depth).unwrap();
+                },
+            );
         }
     }
 
     /// Logits of one token: a matrix of 32,000 rows.
-    fn head(&self) {
+    fn head(&self, roofs: &mut Roofs) {
         let config = Shape {
             vocab: 32_000,
             ..shape(1024, 1)
@@ -268,8 +300,9 @@ impl Bench {
         let weights = self.load(&config, self.dtype);
         let (mut workspace, mut logits) = (self.cpu.workspace().unwrap(), Vec::new());
         let x = self.rows_of(1, 1024);
-        self.line(
-            "head, 1 token",
+        roofs.line(
+            "head",
+            "1 token",
             self.dtype,
             2.0 * 1024.0 * 32_000.0,
             bytes as f64,

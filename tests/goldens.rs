@@ -98,8 +98,9 @@ fn cpu() {
 
 #[test]
 fn cpu_with_other_instructions() {
-    check(|| exact(2, Isa::Avx2), &[64], TOLERANCE);
-    check(|| exact(1, Isa::Portable), &[7, 256], TOLERANCE);
+    for isa in Isa::available().filter(|isa| *isa != Isa::detect()) {
+        check(|| exact(2, isa), &[7, 256], TOLERANCE);
+    }
 }
 
 /// With rounded keys and values a token may go to another expert, after which all bets are off in a model of random

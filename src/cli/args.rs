@@ -709,6 +709,7 @@ pub enum SimdName {
     Auto,
     Avx512,
     Avx2,
+    Neon,
     Portable,
 }
 

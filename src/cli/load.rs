@@ -96,6 +96,8 @@ pub(super) fn isa(model: &config::Model) -> Isa {
         config::Simd::Avx512 => Isa::Avx512,
         #[cfg(target_arch = "x86_64")]
         config::Simd::Avx2 => Isa::Avx2,
+        #[cfg(target_arch = "aarch64")]
+        config::Simd::Neon => Isa::Neon,
         _ => Isa::detect(),
     }
 }

@@ -117,7 +117,7 @@ choices! {
     /// Where the kernels of a graphics card come from.
     Kernels { BuiltIn = "built-in", Source = "source", }
     /// Instructions that the model's operations are compiled for.
-    Simd { Auto = "auto", Avx512 = "avx512", Avx2 = "avx2", Portable = "portable", }
+    Simd { Auto = "auto", Avx512 = "avx512", Avx2 = "avx2", Neon = "neon", Portable = "portable", }
     /// How quantised weights are held.
     Weights { Auto = "auto", Packed = "packed", Mapped = "mapped", }
     /// How keys and values are stored.
@@ -161,7 +161,7 @@ settings! {
         /// How quantised weights are held: `packed` copies them into the order that products read, which is fastest;
         /// `mapped` uses them where they lie in the file; `auto` packs what fits in the memory that is free.
         weights: Weights = Weights::Auto, flag "weights";
-        /// Instructions to use: `avx512`, `avx2` or `portable`; `auto` is the best that the machine has.
+        /// Instructions to use: `avx512`, `avx2`, `neon` or `portable`; `auto` is the best that the machine has.
         simd: Simd = Simd::Auto, flag "simd";
         /// Longest context in tokens, documents, questions and replies together; `auto` is what the model was made for.
         max_context: Auto<Count> = Auto::Auto, flag "max-context";

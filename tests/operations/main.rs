@@ -64,6 +64,7 @@ macro_rules! suite {
 
 suite!(reference, Reference, Scalar);
 suite!(cpu, cpu(Isa::detect()));
+#[cfg(target_arch = "x86_64")]
 suite!(cpu_avx2, cpu(Isa::Avx2));
 suite!(cpu_portable, cpu(Isa::Portable));
 

@@ -136,6 +136,8 @@ fn f32_steps(isa: Isa) -> usize {
         #[cfg(target_arch = "x86_64")]
         #[allow(unsafe_code)]
         Isa::Avx2 => unsafe { x86::f32_avx2() },
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => isa.run(PortableFma),
         Isa::Portable => isa.run(PortableFma),
     }
 }
@@ -187,6 +189,10 @@ fn int8_steps(isa: Isa) -> Option<Steps> {
             #[allow(unsafe_code)]
             Some(|| unsafe { x86::int8_avx2() })
         }
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon if std::arch::is_aarch64_feature_detected!("dotprod") => Some(arm::int8_sdot),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => None,
         Isa::Portable => None,
     }
 }
@@ -299,13 +305,46 @@ mod x86 {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use std::arch::aarch64::{vdupq_n_s8, vdupq_n_s32};
+    use std::arch::asm;
+    use std::hint::black_box;
+
+    use super::STEPS;
+
+    const SUMS: usize = 12;
+
+    /// Only where `sdot` has been detected.
+    pub(super) fn int8_sdot() -> usize {
+        // SAFETY: NEON is always there, and the instruction has been detected; it is arithmetic on registers.
+        #[allow(unsafe_code)]
+        unsafe {
+            let (a, b) = (vdupq_n_s8(black_box(3)), vdupq_n_s8(black_box(5)));
+            let mut sums = [vdupq_n_s32(0); SUMS];
+            for _ in 0..STEPS {
+                for sum in &mut sums {
+                    asm!(
+                        ".arch_extension dotprod",
+                        "sdot {sum:v}.4s, {a:v}.16b, {b:v}.4b[0]",
+                        sum = inout(vreg) *sum, a = in(vreg) a, b = in(vreg) b,
+                        options(pure, nomem, nostack, preserves_flags)
+                    );
+                }
+            }
+            black_box(sums);
+        }
+        2 * 16 * SUMS * STEPS
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_instruction_set_of_this_machine_has_ceilings() {
-        for isa in [Isa::Portable, Isa::detect()] {
+        for isa in Isa::available() {
             assert!(arithmetic(1, || f32_steps(isa)) > 0.0);
             for steps in [bf16_steps(isa), int8_steps(isa)].into_iter().flatten() {
                 let rate = arithmetic(2, steps);

@@ -305,7 +305,7 @@ mod tests {
             let a: Vec<f32> = (0..m * sa).map(|_| next()).collect();
             let b: Vec<f32> = (0..k * sb).map(|_| next()).collect();
             let c0: Vec<f32> = (0..m * sc).map(|_| next()).collect();
-            for isa in [Isa::detect(), Isa::Portable] {
+            for isa in Isa::available() {
                 let mut c = c0.clone();
                 Gemm { a: Mat { data: &a, stride: sa }, b: Mat { data: &b, stride: sb }, c: MatMut { data: &mut c, stride: sc }, m, n, k, accumulate }.run_on(isa);
                 for i in 0..m {

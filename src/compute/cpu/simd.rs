@@ -10,6 +10,9 @@ pub enum Isa {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// What every 64-bit Arm has; `sdot` where it is there.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     /// Whatever the target always has.
     Portable,
 }
@@ -42,7 +45,27 @@ impl Isa {
                 return Self::Avx2;
             }
         }
-        Self::Portable
+        if cfg!(target_arch = "aarch64") {
+            Self::ALL[0]
+        } else {
+            Self::Portable
+        }
+    }
+
+    /// Those of this architecture, the best first.
+    pub const ALL: &[Self] = &[
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx512,
+        #[cfg(target_arch = "x86_64")]
+        Self::Avx2,
+        #[cfg(target_arch = "aarch64")]
+        Self::Neon,
+        Self::Portable,
+    ];
+
+    /// Those that this machine can run.
+    pub fn available() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|isa| isa.is_available())
     }
 
     /// This, or the best that this machine can run if it cannot run this.
@@ -59,6 +82,8 @@ impl Isa {
             Self::Avx512 => Self::detect() == Self::Avx512,
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => Self::detect() != Self::Portable,
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => true,
             Self::Portable => true,
         }
     }
@@ -70,6 +95,8 @@ impl Isa {
             Self::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "neon",
             Self::Portable => "portable",
         }
     }
@@ -96,6 +123,8 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             #[allow(unsafe_code)]
             Self::Avx2 => unsafe { run_avx2(kernel) },
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => kernel.run::<true>(),
             Self::Portable => kernel.run::<{ cfg!(target_feature = "fma") || cfg!(target_arch = "aarch64") }>(),
         }
     }

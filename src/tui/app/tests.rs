@@ -57,6 +57,15 @@ fn the_first_frame_needs_nothing() {
 }
 
 #[test]
+fn without_documents_one_is_told_how_to_have_some() {
+    let mut rig = Rig::new(40, 8);
+    rig.app.setup.paths.clear();
+    rig.shows("❯ Ask, or /load documents");
+    rig.documents(Vec::new());
+    rig.shows("❯ Ask about the documents");
+}
+
+#[test]
 fn a_conversation_from_loading_to_the_answer() {
     let mut rig = Rig::new(80, 24);
     rig.event(Event::Loading(Loading {

@@ -11,11 +11,19 @@ use super::super::text::{clip, print, width};
 use super::super::theme::Part;
 use super::{Areas, PROMPT, PROMPT_FROM, field_width};
 
-const PLACEHOLDER: &str = "Ask about the documents";
 /// Before what one looks for in the history.
 const SEARCH: &str = "find: ";
 /// The prompt while characters are commands.
 const COMMANDED: &str = "❮ ";
+
+/// What stands there before anything is written.
+fn placeholder(app: &App) -> &'static str {
+    if app.setup.paths.is_empty() && app.pack().documents.is_empty() {
+        "Ask, or /load documents"
+    } else {
+        "Ask about the documents"
+    }
+}
 
 /// As many rows as it would have.
 pub fn rows(app: &App) -> usize {
@@ -56,7 +64,7 @@ pub fn draw(app: &App, area: Rect, buf: &mut Buffer) -> Position {
     }
     let field = area.right() - x;
     if app.composer.is_empty() && area.width >= PROMPT_FROM {
-        let text = clip(PLACEHOLDER, usize::from(field).saturating_sub(1));
+        let text = clip(placeholder(app), usize::from(field).saturating_sub(1));
         print(buf, x, area.y, field, &text, theme.style(Part::Placeholder));
     }
     let (row, column) = app.composer.place();

@@ -30,6 +30,7 @@ pub(in crate::compute::cpu) struct Quantised {
 pub(super) struct Row<'a> {
     pub q: &'a [i8],
     pub scale: &'a [f32],
+    #[cfg(target_arch = "x86_64")]
     pub offset: &'a [i32],
     pub half_offset: &'a [[i32; 2]],
     pub sum: &'a [f32],
@@ -65,6 +66,7 @@ impl Quantised {
         Row {
             q: &self.q[blocks.start * BLOCK..blocks.end * BLOCK],
             scale: &self.scale[blocks.clone()],
+            #[cfg(target_arch = "x86_64")]
             offset: &self.offset[blocks.clone()],
             half_offset: &self.half_offset[blocks.clone()],
             sum: &self.sum[blocks],

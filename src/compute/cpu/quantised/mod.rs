@@ -16,6 +16,8 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod input;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod pack;
 mod plain;
 #[cfg(test)]
@@ -55,6 +57,8 @@ pub(super) fn multiply(isa: Isa, panel: Panel<'_>, input: &Quantised, tokens: &[
             #[cfg(target_arch = "x86_64")]
             #[allow(unsafe_code)]
             Isa::Avx2 => unsafe { avx2::multiply(panel, input, tokens, out, stride) },
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => neon::multiply(panel, input, tokens, out, stride),
             Isa::Portable => plain::multiply(panel, input, tokens, out, stride),
         }
     }

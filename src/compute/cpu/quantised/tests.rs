@@ -132,12 +132,29 @@ proptest! {
         let (input, _) = case.quantised(Isa::Portable);
         let expected = case.product(Isa::Portable, &panels, &input);
         let scale = largest(&expected);
-        for isa in [Isa::detect(), #[cfg(target_arch = "x86_64")] Isa::Avx2.or_best()] {
+        for isa in Isa::available() {
             let (same, _) = case.quantised(isa);
             let got = case.product(isa, &panels, &same);
             for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
                 prop_assert!((got - expected).abs() <= 3e-6 * scale, "{isa:?} {i}: {got}, not {expected} of {scale}");
             }
+        }
+    }
+
+    /// With `sdot` and without.
+    #[cfg(target_arch = "aarch64")]
+    #[test]
+    fn both_products_of_neon_are_the_same(case in cases()) {
+        let panels = Panels::pack(&case.weights, &Arena::default()).unwrap();
+        let (input, _) = case.quantised(Isa::Neon);
+        let mut parts = [(); 2].map(|()| vec![f32::NAN; case.tokens.len() * ROWS]);
+        for panel in 0..case.weights.shape()[0].div_ceil(ROWS) {
+            for (part, sdot) in parts.iter_mut().zip([false, std::arch::is_aarch64_feature_detected!("dotprod")]) {
+                for (tokens, part) in case.tokens.chunks(GROUP).zip(part.chunks_mut(GROUP * ROWS)) {
+                    neon::multiply_with(sdot, panels.panel(panel), &input, tokens, part, ROWS);
+                }
+            }
+            prop_assert_eq!(&parts[0], &parts[1]);
         }
     }
 
@@ -196,12 +213,7 @@ fn extremes_do_not_saturate() {
             };
             let panels = Panels::pack(&case.weights, &Arena::default()).unwrap();
             let expected = f32::from(byte.cast_signed()) * x * columns as f32;
-            for isa in [
-                Isa::detect(),
-                Isa::Portable,
-                #[cfg(target_arch = "x86_64")]
-                Isa::Avx2.or_best(),
-            ] {
+            for isa in Isa::available() {
                 let (input, _) = case.quantised(isa);
                 let got = case.product(isa, &panels, &input)[0];
                 assert!(
