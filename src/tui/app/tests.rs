@@ -61,7 +61,7 @@ fn without_documents_one_is_told_how_to_have_some() {
     let mut rig = Rig::new(40, 8);
     rig.app.setup.paths.clear();
     rig.shows("❯ Ask, or /load documents");
-    rig.documents(Vec::new());
+    rig.pack(&[("a.rs", 10)], Vec::new());
     rig.shows("❯ Ask about the documents");
 }
 
