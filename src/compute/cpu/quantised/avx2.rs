@@ -10,6 +10,7 @@ use std::arch::x86_64::*;
 
 use super::input::Quantised;
 use super::pack::{Bits, Panel, Place, Scales, has_minimum, place};
+use super::walk::{by_count, by_format};
 use super::{BLOCK, GROUP, ROWS};
 
 /// # Safety
@@ -17,66 +18,28 @@ use super::{BLOCK, GROUP, ROWS};
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn multiply(panel: Panel<'_>, input: &Quantised, tokens: &[u32], out: &mut [f32], stride: usize) {
     debug_assert!(tokens.len() <= GROUP);
-    let format = panel.format;
-    macro_rules! dispatch {
-        ($($bits:ident $scales:ident $shift:literal)*) => {
-            match (format.bits, format.scales) {
-                // SAFETY: the features are enabled here too.
-                $((Bits::$bits, Scales::$scales) => unsafe {
-                    by_tokens::<{ Bits::$bits as u8 }, { Scales::$scales as u8 }, $shift>(panel, input, tokens, out, stride)
-                },)*
-                _ => super::plain::multiply(panel, input, tokens, out, stride),
-            }
-        };
-    }
-    // The shift makes the format's offset of the activations' 32.
-    dispatch! {
-        Eight Half 0
-        Four Half 2
-        Five Half 1
-        Four HalfMin 0
-        Five HalfMin 0
-        Four Super 0
-        Five Super 0
-        Six Sixteenths 0
-    }
+    // SAFETY: the features are enabled here too.
+    unsafe { by_format!(by_tokens(panel, input, tokens, out, stride)) }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn by_tokens<const BITS: u8, const SCALES: u8, const SHIFT: u32>(
+unsafe fn by_tokens<const BITS: u8, const SCALES: u8, const OFFSET: u32>(
     panel: Panel<'_>,
     input: &Quantised,
     tokens: &[u32],
     out: &mut [f32],
     stride: usize,
 ) {
-    let (mut tokens, mut out) = (tokens, out);
-    while !tokens.is_empty() {
-        let count = match tokens.len() {
-            4.. => 4,
-            2.. => 2,
-            _ => 1,
-        };
-        let (these, rest) = tokens.split_at(count);
-        // SAFETY: the features are enabled here too.
-        unsafe {
-            match count {
-                4 => group::<BITS, SCALES, SHIFT, 4>(panel, input, these, out, stride),
-                2 => group::<BITS, SCALES, SHIFT, 2>(panel, input, these, out, stride),
-                _ => group::<BITS, SCALES, SHIFT, 1>(panel, input, these, out, stride),
-            }
-        }
-        tokens = rest;
-        if !tokens.is_empty() {
-            out = &mut out[count * stride..];
-        }
+    // SAFETY: the features are enabled here too.
+    unsafe {
+        by_count!(4 2 1, group [BITS SCALES OFFSET](panel, input, tokens, out, stride));
     }
 }
 
 /// `T` tokens times one panel: the first 8 rows and the last 8, each half of a block after the other.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn group<const BITS: u8, const SCALES: u8, const SHIFT: u32, const T: usize>(
+unsafe fn group<const BITS: u8, const SCALES: u8, const OFFSET: u32, const T: usize>(
     panel: Panel<'_>,
     input: &Quantised,
     tokens: &[u32],
@@ -112,7 +75,7 @@ unsafe fn group<const BITS: u8, const SCALES: u8, const SHIFT: u32, const T: usi
                             dot
                         } else {
                             let offset = row.half_offset.get_unchecked(block)[half];
-                            _mm256_add_epi32(dot, _mm256_set1_epi32(offset >> SHIFT))
+                            _mm256_add_epi32(dot, _mm256_set1_epi32(offset >> (5 - OFFSET)))
                         };
                         let by = _mm256_set1_ps(*row.scale.get_unchecked(block));
                         let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(dot), scales[half]);

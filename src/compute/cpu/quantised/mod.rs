@@ -22,6 +22,7 @@ mod pack;
 mod plain;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub(super) use input::{Quantise, Quantised};
 pub(super) use pack::{Panel, Panels, Transient};

@@ -13,6 +13,7 @@ use std::arch::asm;
 
 use super::input::Quantised;
 use super::pack::{Bits, Panel, Place, Scales, has_minimum, place};
+use super::walk::{by_count, by_format};
 use super::{BLOCK, GROUP, ROWS};
 
 /// Registers of 4 rows.
@@ -39,65 +40,26 @@ pub(super) fn multiply_with(
     stride: usize,
 ) {
     debug_assert!(tokens.len() <= GROUP);
-    let format = panel.format;
-    macro_rules! dispatch {
-        ($($bits:ident $scales:ident $shift:literal)*) => {
-            match (format.bits, format.scales, sdot) {
-                $(
-                    (Bits::$bits, Scales::$scales, true) => {
-                        by_tokens::<{ Bits::$bits as u8 }, { Scales::$scales as u8 }, $shift, true>(panel, input, tokens, out, stride);
-                    }
-                    (Bits::$bits, Scales::$scales, false) => {
-                        by_tokens::<{ Bits::$bits as u8 }, { Scales::$scales as u8 }, $shift, false>(panel, input, tokens, out, stride);
-                    }
-                )*
-                _ => super::plain::multiply(panel, input, tokens, out, stride),
-            }
-        };
-    }
-    // The shift makes the format's offset of the activations' 32.
-    dispatch! {
-        Eight Half 0
-        Four Half 2
-        Five Half 1
-        Four HalfMin 0
-        Five HalfMin 0
-        Four Super 0
-        Five Super 0
-        Six Sixteenths 0
+    if sdot {
+        by_format!(by_tokens::<true>(panel, input, tokens, out, stride));
+    } else {
+        by_format!(by_tokens::<false>(panel, input, tokens, out, stride));
     }
 }
 
-fn by_tokens<const BITS: u8, const SCALES: u8, const SHIFT: u32, const SDOT: bool>(
+fn by_tokens<const BITS: u8, const SCALES: u8, const OFFSET: u32, const SDOT: bool>(
     panel: Panel<'_>,
     input: &Quantised,
     tokens: &[u32],
     out: &mut [f32],
     stride: usize,
 ) {
-    let (mut tokens, mut out) = (tokens, out);
-    while !tokens.is_empty() {
-        let count = match tokens.len() {
-            4.. => 4,
-            2.. => 2,
-            _ => 1,
-        };
-        let (these, rest) = tokens.split_at(count);
-        match count {
-            4 => group::<BITS, SCALES, SHIFT, SDOT, 4>(panel, input, these, out, stride),
-            2 => group::<BITS, SCALES, SHIFT, SDOT, 2>(panel, input, these, out, stride),
-            _ => group::<BITS, SCALES, SHIFT, SDOT, 1>(panel, input, these, out, stride),
-        }
-        tokens = rest;
-        if !tokens.is_empty() {
-            out = &mut out[count * stride..];
-        }
-    }
+    by_count!(4 2 1, group [BITS SCALES OFFSET SDOT](panel, input, tokens, out, stride));
 }
 
 /// `T` tokens times one panel: each half of a block after the other.
 #[inline]
-fn group<const BITS: u8, const SCALES: u8, const SHIFT: u32, const SDOT: bool, const T: usize>(
+fn group<const BITS: u8, const SCALES: u8, const OFFSET: u32, const SDOT: bool, const T: usize>(
     panel: Panel<'_>,
     input: &Quantised,
     tokens: &[u32],
@@ -130,7 +92,7 @@ fn group<const BITS: u8, const SCALES: u8, const SHIFT: u32, const SDOT: bool, c
                         let mut dot = dot::<SDOT>(w, q);
                         if BITS != Bits::Eight as u8 && !has_minimum(SCALES) {
                             let offset = row.half_offset.get_unchecked(block)[half];
-                            dot = vaddq_s32(dot, vdupq_n_s32(offset >> SHIFT));
+                            dot = vaddq_s32(dot, vdupq_n_s32(offset >> (5 - OFFSET)));
                         }
                         let scaled = vmulq_f32(vcvtq_f32_s32(dot), scales[half]);
                         sums[t][quad] = vfmaq_n_f32(sums[t][quad], scaled, *row.scale.get_unchecked(block));
