@@ -38,9 +38,12 @@ impl Bytes for Mapped {
     }
 
     fn release(&self, range: Range<usize>) {
-        // Whole pages only, or neighbours would be read again.
-        let page = 1 << 16;
-        let (start, end) = (range.start.next_multiple_of(page), range.end / page * page);
+        // When a page is first touched the kernel maps those around it as well, 64 KiB in all: so much of the neighbours goes too.
+        // They are read again, from the page cache, if they are used; kept, such edges were a twentieth of a model of many small tensors.
+        let around = 1 << 16;
+        let first = self.0.as_ptr().addr();
+        let start = ((first + range.start) / around * around).saturating_sub(first);
+        let end = ((first + range.end).next_multiple_of(around) - first).min(self.0.len());
         if start < end {
             // SAFETY: the map is read-only and of a file, so a page that is dropped is read again from the file and
             // nothing in it can be lost.

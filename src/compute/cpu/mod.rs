@@ -215,9 +215,7 @@ impl Backend for Cpu {
     fn embed(&self, table: &Weight, ids: &[u32], x: &mut Rows) -> Result<(), ComputeError> {
         x.width = table.columns();
         x.data.resize(ids.len() * x.width, 0.0);
-        for (row, id) in x.data.chunks_exact_mut(x.width).zip(ids) {
-            table.look_up(*id as usize, row);
-        }
+        table.look_up(ids, &mut x.data);
         Ok(())
     }
 

@@ -20,6 +20,12 @@ impl Pair {
         Self(u32::from(round(first)) | u32::from(round(second)) << 16)
     }
 
+    /// Of two numbers that bf16 has.
+    #[inline(always)]
+    pub fn exact(first: f32, second: f32) -> Self {
+        Self(first.to_bits() >> 16 | second.to_bits() & 0xffff_0000)
+    }
+
     pub fn to_le_bytes(self) -> [u8; 4] {
         self.0.to_le_bytes()
     }

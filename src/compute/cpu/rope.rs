@@ -1,5 +1,7 @@
 //! The rotary embedding.
 
+use std::ops::Range;
+
 use crate::model::Rope;
 
 /// Cosines and sines of the angles of some tokens, `[tokens, rope.dim / 2]`. Angles are f64: at a million tokens f32 would be
@@ -8,6 +10,9 @@ use crate::model::Rope;
 pub(super) struct Turns {
     frequencies: Vec<f64>,
     of: Option<Rope>,
+    /// Sines and cosines of the tokens at `kept`, `[tokens, rope.dim / 2]`.
+    turns: Vec<(f32, f32)>,
+    kept: Range<usize>,
 }
 
 impl Turns {
@@ -18,6 +23,19 @@ impl Turns {
             self.frequencies
                 .extend((0..rope.dim / 2).map(|j| rope.theta.powf(-2.0 * j as f64 / rope.dim as f64)));
             self.of = Some(rope);
+            self.kept = 0..0;
+        }
+    }
+
+    /// Keeps the sines of these positions: every layer of a decoded token turns by the same angles, and a sine costs as much as 64
+    /// multiply-adds.
+    pub fn keep(&mut self, positions: Range<usize>) {
+        if self.kept != positions {
+            self.turns.clear();
+            for position in positions.clone() {
+                self.turns.extend(self.frequencies.iter().map(|f| turn(position, *f)));
+            }
+            self.kept = positions;
         }
     }
 
@@ -25,15 +43,23 @@ impl Turns {
     /// `[heads·dim]` each.
     pub fn rotate<const N: usize>(&self, dim: usize, position: usize, mut parts: [&mut [f32]; N]) {
         let Some(rope) = self.of else { return };
+        let kept = self
+            .kept
+            .contains(&position)
+            .then(|| &self.turns[(position - self.kept.start) * self.frequencies.len()..]);
         for (j, frequency) in self.frequencies.iter().enumerate() {
-            let (sin, cos) = (position as f64 * frequency).sin_cos();
-            let (sin, cos) = (sin as f32, cos as f32);
+            let (sin, cos) = kept.map_or_else(|| turn(position, *frequency), |kept| kept[j]);
             let (a, b) = rope.pairing.channels(j, rope.dim);
             for head in parts.iter_mut().flat_map(|part| part.chunks_exact_mut(dim)) {
                 (head[a], head[b]) = (head[a] * cos - head[b] * sin, head[b] * cos + head[a] * sin);
             }
         }
     }
+}
+
+fn turn(position: usize, frequency: f64) -> (f32, f32) {
+    let (sin, cos) = (position as f64 * frequency).sin_cos();
+    (sin as f32, cos as f32)
 }
 
 #[cfg(test)]
@@ -63,6 +89,27 @@ mod tests {
                 assert_ne!(a[..4], b[..4], "head {head}");
                 let norm = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>();
                 assert!((norm(a) - norm(b)).abs() < 1e-3);
+            }
+        }
+    }
+
+    #[test]
+    fn kept_turns_are_the_same() {
+        let rope = |theta| Rope {
+            dim: 6,
+            theta,
+            pairing: Pairing::Halves,
+        };
+        let mut turns = Turns::default();
+        for (theta, kept) in [(1e4, 5..9), (1e4, 7..8), (1e7, 7..8), (1e7, 0..0), (1e4, 1000..1016)] {
+            turns.prepare(rope(theta));
+            turns.keep(kept.clone());
+            for position in [4, 5, 7, 8, 9, 1000, 1015, 1016] {
+                let mut plain = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+                let mut x = plain;
+                rotate(rope(theta), 7, position, &mut plain);
+                turns.rotate(7, position, [&mut x]);
+                assert_eq!(x, plain, "{kept:?} {position}");
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A weight as the products use it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::arena::Arena;
 use super::gemm::{Gemm, Mat, MatMut, PANEL};
 use super::quantised::{self, Panel, Panels, Quantised, Transient};
@@ -12,6 +14,8 @@ use crate::model::{Dtype, TensorRole, TensorView};
 pub(super) const ROWS: usize = 32;
 /// Below this many tokens a row of floats is used as it is widened, without transposing it.
 const FEW_TOKENS: usize = 4;
+/// Rows of a table that are read before its pages are let go: each maps 64 KiB of the file.
+const LOOKED_UP: usize = 64;
 /// Tokens that are gathered for a product with floats at once, so that they stay in the second-level cache.
 const GATHERED: usize = 64;
 
@@ -22,6 +26,8 @@ pub struct Weight {
     panels: Option<Panels>,
     /// A norm's factors.
     factors: Vec<f32>,
+    /// Rows that have been looked up since the table's pages were let go; none if products read them too.
+    looked_up: Option<AtomicUsize>,
 }
 
 /// Activations of some rows, in as many forms as the weights that they meet want.
@@ -56,7 +62,7 @@ impl Weight {
             Some(arena) if is_matrix && Panels::fit(view.dtype(), view.shape()[1]) => Some(Panels::pack(&view, arena)?),
             _ => None,
         };
-        if panels.is_some() && matches!(role, TensorRole::Matrix | TensorRole::Router) {
+        if panels.is_some() {
             view.release();
         }
         Ok(Self {
@@ -65,6 +71,7 @@ impl Weight {
             } else {
                 Vec::new()
             },
+            looked_up: (panels.is_some() || role == TensorRole::Table).then(AtomicUsize::default),
             panels,
             view,
         })
@@ -86,9 +93,18 @@ impl Weight {
         &self.factors
     }
 
-    /// Row `row` of a table.
-    pub fn look_up(&self, row: usize, out: &mut [f32]) {
-        self.view.dtype().widen(self.view.row(row), out);
+    /// Rows `ids` of a table, one after the other. They are read from the file, where the rest of it takes no memory even if it is a
+    /// matrix too.
+    pub fn look_up(&self, ids: &[u32], out: &mut [f32]) {
+        for (id, row) in ids.iter().zip(out.chunks_exact_mut(self.columns())) {
+            self.view.dtype().widen(self.view.row(*id as usize), row);
+        }
+        if let Some(looked_up) = &self.looked_up
+            && looked_up.fetch_add(ids.len(), Ordering::Relaxed) + ids.len() >= LOOKED_UP
+        {
+            looked_up.store(0, Ordering::Relaxed);
+            self.view.release();
+        }
     }
 
     pub fn rows(&self) -> usize {
