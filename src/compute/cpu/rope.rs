@@ -11,7 +11,7 @@ pub(super) struct Turns {
     frequencies: Vec<f64>,
     of: Option<Rope>,
     /// Sines and cosines of the tokens at `kept`, `[tokens, rope.dim / 2]`.
-    turns: Vec<(f32, f32)>,
+    angles: Vec<(f32, f32)>,
     kept: Range<usize>,
 }
 
@@ -31,9 +31,9 @@ impl Turns {
     /// multiply-adds.
     pub fn keep(&mut self, positions: Range<usize>) {
         if self.kept != positions {
-            self.turns.clear();
+            self.angles.clear();
             for position in positions.clone() {
-                self.turns.extend(self.frequencies.iter().map(|f| turn(position, *f)));
+                self.angles.extend(self.frequencies.iter().map(|f| turn(position, *f)));
             }
             self.kept = positions;
         }
@@ -46,7 +46,7 @@ impl Turns {
         let kept = self
             .kept
             .contains(&position)
-            .then(|| &self.turns[(position - self.kept.start) * self.frequencies.len()..]);
+            .then(|| &self.angles[(position - self.kept.start) * self.frequencies.len()..]);
         for (j, frequency) in self.frequencies.iter().enumerate() {
             let (sin, cos) = kept.map_or_else(|| turn(position, *frequency), |kept| kept[j]);
             let (a, b) = rope.pairing.channels(j, rope.dim);
@@ -109,7 +109,7 @@ mod tests {
                 let mut x = plain;
                 rotate(rope(theta), 7, position, &mut plain);
                 turns.rotate(7, position, [&mut x]);
-                assert_eq!(x, plain, "{kept:?} {position}");
+                assert_eq!(x.map(f32::to_bits), plain.map(f32::to_bits), "{kept:?} {position}");
             }
         }
     }

@@ -304,8 +304,9 @@ unsafe fn dots<const R: usize>(
     // SAFETY: the caller vouches for the lengths; any 64 bytes are 32 numbers in bf16.
     unsafe {
         for k in 0..pairs {
-            let b = b.add(k * b_stride).cast::<__m512i>();
-            let b: [__m512bh; VECTORS] = std::array::from_fn(|v| std::mem::transmute(_mm512_loadu_si512(b.add(v))));
+            let b = b.add(k * b_stride);
+            let b: [__m512bh; VECTORS] =
+                std::array::from_fn(|v| std::mem::transmute(_mm512_loadu_si512(b.add(v * LANES).cast())));
             for r in 0..R {
                 let a = std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a.add(r * a_stride + k)));
                 for v in 0..VECTORS {

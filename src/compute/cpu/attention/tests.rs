@@ -1,5 +1,7 @@
 //! Every path against the equation in f64.
 
+use std::cmp::Ordering;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -119,7 +121,7 @@ fn weights_far_apart_neither_overflow_nor_vanish() {
     for kind in [KvType::Bf16, KvType::Q8] {
         for (first, second) in [(-100.0, 100.0), (100.0, -100.0), (1e30, 1e30), (-1e30, -1e30)] {
             let mut cache = KvCache::new(&spec, kind);
-            for token in 0..PAGE + 1 {
+            for token in 0..=PAGE {
                 let score = if token < PAGE { first } else { second };
                 cache.push(&[score / 64.0; 64], &[if token < PAGE { 1.0 } else { 2.0 }; 64]);
             }
@@ -143,10 +145,10 @@ fn weights_far_apart_neither_overflow_nor_vanish() {
                 merge(tasks, partials, &spec, 0, &mut row);
                 assert!(row.iter().all(|x| (x - 1.0).abs() < 1e-2), "{isa:?} {first} {}", row[0]);
                 merge(tasks, partials, &spec, 1, &mut row);
-                let expected = if first < second {
-                    2.0
-                } else {
-                    1.0 + f32::from(first == second) / 257.0
+                let expected = match first.total_cmp(&second) {
+                    Ordering::Less => 2.0,
+                    Ordering::Equal => 1.0 + 1.0 / 257.0,
+                    Ordering::Greater => 1.0,
                 };
                 assert!(
                     row.iter().all(|x| (x - expected).abs() < 2e-2),
