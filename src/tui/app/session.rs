@@ -66,8 +66,7 @@ impl App {
 
     /// `/rewind [N]`: back to after a question and its reply; without a number, to before the last.
     pub(super) fn rewind(&mut self, argument: &str) -> Vec<Effect> {
-        if self.reply.is_some() {
-            self.tell("a reply is being written; Esc stops it");
+        if self.is_answering() {
             return Vec::new();
         }
         let turn = match argument {
@@ -122,10 +121,21 @@ impl App {
             self.notice(Level::Error, text);
             return Vec::new();
         };
-        if self.reply.is_some() {
-            self.tell("a reply is being written; Esc stops it");
+        if self.is_answering() {
             return Vec::new();
         }
         vec![Effect::Fork(turn)]
+    }
+
+    /// Says so if a question is being answered, or waits for that.
+    fn is_answering(&mut self) -> bool {
+        if self.reply.is_some() {
+            self.tell("a reply is being written; Esc stops it");
+        } else if !self.queue.is_empty() {
+            self.tell("a question waits for its answer; Esc stops it");
+        } else {
+            return false;
+        }
+        true
     }
 }

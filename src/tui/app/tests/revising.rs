@@ -121,8 +121,10 @@ fn who_goes_back_is_told_what_the_next_question_costs() {
     rig.shows("back after question 1");
     rig.shows("the next question: checkpoint at 180,224 of 212,480: replay 32,256 tokens, about 32 s");
     assert!(rig.is_past("the second reply") && !rig.is_past("the first reply"));
-    // A price that was asked for before something else was done is of no interest.
     rig.ask("third");
+    assert_eq!(rig.ask("/rewind"), [], "what was asked is on its way");
+    rig.shows("a question waits for its answer");
+    // A price that was asked for before something else was done is of no interest.
     rig.turn(3, None, "third");
     rig.estimated(1, 300_000, 1);
     rig.lacks("299,999");
