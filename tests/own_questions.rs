@@ -153,15 +153,23 @@ fn place(folder: &Path, line: &str) -> (String, usize) {
     found.remove(0)
 }
 
-/// What is asked about: all of the source but some rooms that no question is about: with them it is too long for the model's context.
+/// Rooms that no question is about: with them the source is too long for the model's context.
+const LEFT_OUT: [&str; 6] = ["tui", "session", "bench", "convert", "plan", "compute/cuda"];
+
+/// What is asked about: all of the source but for those.
 fn rooms(root: &Path) -> Vec<PathBuf> {
-    let all = std::fs::read_dir(root.join("src")).unwrap();
-    let rooms = all.map(|entry| entry.unwrap().path()).filter(|path| {
-        !["tui", "session", "bench", "convert", "plan", "config"]
-            .iter()
-            .any(|room| path.ends_with(room))
-    });
-    let mut rooms: Vec<PathBuf> = rooms.collect();
+    let source = root.join("src");
+    let left_out = LEFT_OUT.map(|room| source.join(room));
+    let inside = |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut rooms = Vec::new();
+    for room in inside(&source) {
+        if left_out.iter().any(|other| other != &room && other.starts_with(&room)) {
+            rooms.extend(inside(&room));
+        } else {
+            rooms.push(room);
+        }
+    }
+    rooms.retain(|room| !left_out.contains(room));
     rooms.sort();
     rooms
 }
