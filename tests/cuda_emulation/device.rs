@@ -304,7 +304,13 @@ fn source(file: &str) -> String {
 fn build(sources: &[(&str, String)], target: Target) -> PathBuf {
     let mut hasher = blake3::Hasher::new();
     let headers = ["prelude.cuh", "weights.cuh"].map(|name| Path::new(KERNELS).join(name));
-    let emulator = ["emulator.hpp", "operations.hpp", "kernels_by_name.hpp", target.source()]
+    let emulator = [
+        "emulator.hpp",
+        "operations.hpp",
+        "kernels_by_name.hpp",
+        "hazards.hpp",
+        target.source(),
+    ]
         .map(|name| Path::new(EMULATOR).join(name));
     for path in headers.iter().chain(&emulator) {
         hasher.update(&fs::read(path).unwrap());
@@ -347,24 +353,35 @@ fn build(sources: &[(&str, String)], target: Target) -> PathBuf {
     fs::write(&list, format!("{lists}void add_kernels(Kernels& k) {{\n{calls}}}\n")).unwrap();
 
     let part = directory.join(format!("part.{}", std::process::id()));
-    let shared: &[&str] = match target {
+    let object = part.with_extension("o");
+    // The library wants to hear of every access (`hazards.hpp`), from functions of its own: it is not linked as the option would.
+    let watched: &[&str] = match target {
         Target::Device => &[],
-        Target::Library => &["-shared", "-fPIC"],
+        Target::Library => &["-fPIC", "-fsanitize=thread"],
     };
-    let compiled = compiler(&["-O2", "-Wall", "-Wno-unknown-pragmas", "-Wno-unused-function"])
-        .args(shared)
+    let mut compile = compiler(&["-O2", "-Wall", "-Wno-unknown-pragmas", "-Wno-unused-function", "-c"]);
+    compile
+        .args(watched)
         .arg(format!("-DKERNELS_SOURCE=\"{}\"", kernels.display()))
         .arg(format!("-DKERNELS_LIST=\"{}\"", list.display()))
         .arg(Path::new(EMULATOR).join(target.source()))
         .arg("-o")
-        .arg(&part)
-        .output()
-        .unwrap();
-    assert!(
-        compiled.status.success(),
-        "{of} as host C++:\n{}",
-        String::from_utf8_lossy(&compiled.stderr)
-    );
+        .arg(&object);
+    let mut link = Command::new(compiler_name());
+    link.arg("-pthread");
+    if target == Target::Library {
+        link.arg("-shared");
+    }
+    link.arg(&object).arg("-o").arg(&part);
+    for mut step in [compile, link] {
+        let done = step.output().unwrap();
+        assert!(
+            done.status.success(),
+            "{of} as host C++:\n{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+    }
+    fs::remove_file(&object).unwrap();
     fs::rename(&part, &program).unwrap();
     program
 }
@@ -381,9 +398,14 @@ fn kernels_of(path: &Path) -> Vec<(String, String)> {
     text.split("EMULATOR_KERNEL ").skip(1).map(entry).collect()
 }
 
-/// The system's C++ compiler, `$CXX` or `c++`; the kernels are not tested without one.
+/// The system's C++ compiler; the kernels are not tested without one.
+fn compiler_name() -> String {
+    std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned())
+}
+
+/// It, for a source.
 pub fn compiler(options: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned()));
+    let mut command = Command::new(compiler_name());
     command
         .args([
             "-x",

@@ -4,16 +4,22 @@
 // program gets wrong ends it with a message, or is answered with an error as a driver would. When the program ends, what was
 // recorded is written as lines of `name number` to the file that FAKE_CUDA_RECORD names.
 //
+// Streams are held against each other (`hazards.hpp`): each does its work as late as it may, and what two of them touch must have an
+// order, which events and waits give it.
+//
 //   FAKE_CUDA_MEMORY   bytes of the card, 256 MiB if it is not set
 //   FAKE_CUDA_VERSION  of the driver, 13000 if it is not set
+//   FAKE_CUDA_FORGET   a wait of this number, from 0, of a stream for an event is not done: as if the program had left it out
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
+#include <memory>
 #include <set>
 
 #include KERNELS_SOURCE
+#include "hazards.hpp"
 #include "kernels_by_name.hpp"
 
 namespace {
@@ -53,7 +59,19 @@ struct Clear {
 
 using Task = std::function<void()>;
 struct Stream {
+  int number;
+  hazards::Clock knows;
   std::deque<Task> tasks;
+};
+
+// A place on a stream that others may wait for: what the stream has done when it comes there.
+struct Place {
+  Stream* stream;
+  bool passed = false;
+  hazards::Clock knows;
+};
+struct Event {
+  std::shared_ptr<Place> place;
 };
 
 // A node has a launch or a clear, and at most one node before it: chains are all that is made here.
@@ -79,6 +97,9 @@ int context_held = 0;
 thread_local bool is_current = false;
 std::map<Address, Buffer> buffers;
 std::set<Stream*> streams;
+std::set<Event*> events;
+// Memory of the machine that the card may read while the program goes on.
+std::map<const unsigned char*, size_t> pinned;
 std::set<void*> modules;
 std::map<std::string, Function> functions;
 std::set<Graph*> graphs;
@@ -101,6 +122,8 @@ struct AtEnd {
   ~AtEnd() {
     record["left_buffers"] = (long long)buffers.size();
     record["left_streams"] = (long long)streams.size();
+    record["left_events"] = (long long)events.size();
+    record["left_pinned"] = (long long)pinned.size();
     record["left_modules"] = (long long)modules.size();
     record["left_graphs"] = (long long)(graphs.size() + executables.size());
     record["left_contexts"] = context_held;
@@ -137,15 +160,42 @@ void run(const Launch& launch) {
 
 void run(const Clear& clear) {
   within(clear.to, clear.bytes, "clear");
+  hazards::access(reinterpret_cast<void*>(clear.to), clear.bytes, true);
   memset(reinterpret_cast<void*>(clear.to), clear.value, clear.bytes);
 }
 
+void step(Stream* stream) {
+  Task task = std::move(stream->tasks.front());
+  stream->tasks.pop_front();
+  task();
+}
+
 void drain(Stream* stream) {
-  while (!stream->tasks.empty()) {
-    Task task = std::move(stream->tasks.front());
-    stream->tasks.pop_front();
-    task();
+  while (!stream->tasks.empty()) step(stream);
+}
+
+// Does what a stream has to do before a place.
+void pass(const Place& place) {
+  while (!place.passed) {
+    if (place.stream->tasks.empty()) wrong("a place on a stream is waited for that it never comes to");
+    step(place.stream);
   }
+}
+
+// Asks a stream for work, which comes after all that the program has waited for.
+template <class Body>
+void push(Stream* stream, const std::string& name, Body body) {
+  stream->tasks.push_back([=, asked = hazards::host] {
+    hazards::begin(stream->number, stream->knows, asked, name);
+    body();
+    hazards::end();
+  });
+}
+
+void copy(void* to, const void* from, size_t bytes) {
+  hazards::access(from, bytes, false);
+  hazards::access(to, bytes, true);
+  memcpy(to, from, bytes);
 }
 
 // As a driver checks a launch, and the arguments beside: how many there are it cannot know, and no more can this one.
@@ -294,6 +344,7 @@ API cuMemAlloc_v2(Address* address, size_t bytes) {
   memset(region + PAGE, POISON, inner);
   *address = reinterpret_cast<Address>(region + PAGE);
   buffers[*address] = {region, inner + 2 * PAGE, bytes};
+  hazards::watch(*address, bytes);
   in_use += bytes;
   record["allocations"]++;
   record["bytes_allocated"] += (long long)bytes;
@@ -306,6 +357,7 @@ API cuMemFree_v2(Address address) {
   for (Stream* stream : streams)
     if (!stream->tasks.empty()) wrong("memory is freed that a stream still has work with");
   in_use -= found->second.bytes;
+  hazards::forget(address);
   munmap(found->second.region, found->second.region_bytes);
   buffers.erase(found);
   return SUCCESS;
@@ -314,19 +366,23 @@ API cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, Stream* str
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
   within(to, bytes, "copy to the card");
-  // From memory that is not pinned: it has been read when this returns.
+  // From memory that is not pinned it has been read when this returns; else it is read some time, and must be the same until then.
   const auto* begin = static_cast<const unsigned char*>(from);
-  stream->tasks.push_back([to, held = std::vector<unsigned char>(begin, begin + bytes)] {
-    memcpy(reinterpret_cast<void*>(to), held.data(), held.size());
+  const auto next = pinned.upper_bound(begin);
+  const bool is_pinned = next != pinned.begin() && begin + bytes <= std::prev(next)->first + std::prev(next)->second;
+  push(stream, "a copy to the card", [=, held = std::vector<unsigned char>(begin, begin + bytes)] {
+    if (is_pinned && memcmp(held.data(), begin, bytes)) wrong("pinned memory has changed before it was copied");
+    copy(reinterpret_cast<void*>(to), held.data(), bytes);
   });
-  record["copies_to"]++;
+  record[is_pinned ? "copies_from_pinned" : "copies_to"]++;
+  record["bytes_to"] += (long long)bytes;
   return SUCCESS;
 }
 API cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, Stream* stream) {
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
   within(from, bytes, "copy from the card");
-  stream->tasks.push_back([=] { memcpy(to, reinterpret_cast<void*>(from), bytes); });
+  push(stream, "a copy from the card", [=] { copy(to, reinterpret_cast<void*>(from), bytes); });
   record["copies_from"]++;
   return SUCCESS;
 }
@@ -335,13 +391,13 @@ API cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream* stream)
   if (!streams.count(stream)) return INVALID_HANDLE;
   within(to, bytes, "copy on the card"), within(from, bytes, "copy on the card");
   if (from < to + bytes && to < from + bytes) wrong("a copy between places that overlap");
-  stream->tasks.push_back([=] { memcpy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
+  push(stream, "a copy on the card", [=] { copy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
   return SUCCESS;
 }
 API cuMemsetD8Async(Address to, unsigned char value, size_t bytes, Stream* stream) {
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
-  stream->tasks.push_back([=] { run(Clear{to, value, bytes}); });
+  push(stream, "a clear", [=] { run(Clear{to, value, bytes}); });
   return SUCCESS;
 }
 API cuModuleLoadData(void** module, const void* image) {
@@ -396,14 +452,22 @@ API cuFuncGetParamInfo(Function* function, size_t index, size_t* offset, size_t*
 }
 API cuStreamCreate(Stream** stream, unsigned) {
   ENTER;
-  streams.insert(*stream = new Stream);
+  bool taken[hazards::STREAMS] = {};
+  for (Stream* other : streams) taken[other->number] = true;
+  int number = 0;
+  while (number < hazards::STREAMS && taken[number]) number++;
+  if (number == hazards::STREAMS) wrong("more streams than there are clocks for");
+  // It goes on counting where the one before it with this number has ended.
+  streams.insert(*stream = new Stream{number, hazards::host, {}});
   record["streams"]++;
   return SUCCESS;
 }
 API cuStreamDestroy_v2(Stream* stream) {
   ENTER;
-  if (!streams.erase(stream)) return INVALID_HANDLE;
+  if (!streams.count(stream)) return INVALID_HANDLE;
   drain(stream);
+  hazards::host.join(stream->knows);
+  streams.erase(stream);
   delete stream;
   return SUCCESS;
 }
@@ -411,7 +475,66 @@ API cuStreamSynchronize(Stream* stream) {
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
   drain(stream);
+  hazards::host.join(stream->knows);
   record["waits"]++;
+  return SUCCESS;
+}
+API cuEventCreate(Event** event, unsigned) {
+  ENTER;
+  events.insert(*event = new Event);
+  record["events"]++;
+  return SUCCESS;
+}
+API cuEventDestroy_v2(Event* event) {
+  ENTER;
+  if (!events.erase(event)) return INVALID_HANDLE;
+  delete event;
+  return SUCCESS;
+}
+API cuEventRecord(Event* event, Stream* stream) {
+  ENTER;
+  if (!events.count(event) || !streams.count(stream)) return INVALID_HANDLE;
+  auto place = event->place = std::make_shared<Place>(Place{stream, false, {}});
+  stream->tasks.push_back([place] {
+    place->passed = true;
+    place->knows = place->stream->knows;
+  });
+  return SUCCESS;
+}
+API cuEventSynchronize(Event* event) {
+  ENTER;
+  if (!events.count(event)) return INVALID_HANDLE;
+  if (event->place) {
+    pass(*event->place);
+    hazards::host.join(event->place->knows);
+  }
+  return SUCCESS;
+}
+API cuStreamWaitEvent(Stream* stream, Event* event, unsigned) {
+  ENTER;
+  if (!events.count(event) || !streams.count(stream)) return INVALID_HANDLE;
+  if (record["event_waits"]++ == (long long)number("FAKE_CUDA_FORGET", -1)) return SUCCESS;
+  // What the event is now; it may be used again.
+  if (auto place = event->place)
+    stream->tasks.push_back([=] {
+      pass(*place);
+      stream->knows.join(place->knows);
+    });
+  return SUCCESS;
+}
+API cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
+  ENTER;
+  *memory = aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
+  if (!*memory) return OUT_OF_MEMORY;
+  pinned[static_cast<unsigned char*>(*memory)] = bytes;
+  return SUCCESS;
+}
+API cuMemFreeHost(void* memory) {
+  ENTER;
+  if (!pinned.erase(static_cast<unsigned char*>(memory))) return INVALID_VALUE;
+  for (Stream* stream : streams)
+    if (!stream->tasks.empty()) wrong("pinned memory is freed while there is work");
+  free(memory);
   return SUCCESS;
 }
 API cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
@@ -421,7 +544,7 @@ API cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned gz, un
   if (extra) return INVALID_VALUE;
   Launch launch{function, {gx, gy, gz}, {bx, by, bz}, shared, {}};
   if (const int error = check(launch, parameters)) return error;
-  stream->tasks.push_back([launch] { run(launch); });
+  push(stream, function->name, [launch] { run(launch); });
   record["launches"]++;
   return SUCCESS;
 }
@@ -473,9 +596,8 @@ API cuGraphLaunch(Executable* executable, Stream* stream) {
   // What it has now: a change after this is of the next launch.
   std::vector<Node> work;
   for (Node* node : executable->order) work.push_back(executable->now[node]);
-  stream->tasks.push_back([work] {
-    for (const Node& node : work) node.is_launch ? run(node.launch) : run(node.clear);
-  });
+  for (const Node& node : work)
+    push(stream, node.is_launch ? node.launch.function->name : "a clear", [node] { node.is_launch ? run(node.launch) : run(node.clear); });
   record["graph_launches"]++;
   record["graph_nodes"] += (long long)work.size();
   return SUCCESS;

@@ -5,7 +5,7 @@ inline void __syncwarp(unsigned mask = 0xffffffffu) { emulator::rendezvous(mask,
 
 namespace emulator {
 template <class T>
-inline T take(unsigned mask, T value, int lane, const char* operation) {
+NOT_WATCHED inline T take(unsigned mask, T value, int lane, const char* operation) {
   auto slots = rendezvous(mask, operation, &value, sizeof value, nothing);
   T result;
   memcpy(&result, slots[lane & 31], sizeof result);
@@ -57,12 +57,12 @@ inline T atomicMax(T* p, T value) {
 }
 inline void __threadfence() { std::atomic_thread_fence(std::memory_order_seq_cst); }
 
-inline float __uint_as_float(unsigned x) {
+NOT_WATCHED inline float __uint_as_float(unsigned x) {
   float f;
   memcpy(&f, &x, 4);
   return f;
 }
-inline unsigned __float_as_uint(float f) {
+NOT_WATCHED inline unsigned __float_as_uint(float f) {
   unsigned x;
   memcpy(&x, &f, 4);
   return x;
@@ -78,7 +78,7 @@ inline float __logf(float x) { return logf(x); }
 // ---------------------------------------------------------------------------------------------------------------------
 // What is inline assembly in kernels/prelude.cuh
 
-inline float exp2_fast(float x) { return exp2f(x); }
+NOT_WATCHED inline float exp2_fast(float x) { return exp2f(x); }
 
 inline float widen_half(unsigned short h) {
   const unsigned sign = (h & 0x8000u) << 16, exponent = h >> 10 & 31, fraction = h & 1023;
@@ -105,7 +105,7 @@ inline void copy_async_wait() {
 }
 
 // Of a 16-bit matrix, lane l holds the elements (l / 4, 2·(l mod 4)) and the next one; see the PTX manual on mma.m16n8k16.
-inline void mma(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+NOT_WATCHED inline void mma(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
   struct Operands {
     unsigned a[4], b[2];
     float d[4];
@@ -113,8 +113,8 @@ inline void mma(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1)
   memcpy(in.a, a, 16);
   in.b[0] = b0, in.b[1] = b1;
   memcpy(in.d, d, 16);
-  auto finish = [](unsigned char (*slots)[64]) {
-    auto half = [](unsigned x, int h) { return __uint_as_float((x >> 16 * h) << 16); };
+  auto finish = [](unsigned char (*slots)[64]) NOT_WATCHED {
+    auto half = [](unsigned x, int h) NOT_WATCHED { return __uint_as_float((x >> 16 * h) << 16); };
     float A[16][16], B[16][8], C[16][8];
     for (int l = 0; l < 32; l++) {
       Operands x;
