@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{Case, Cost, Footprint, Measurement};
+use crate::compute::Residency;
 use crate::compute::cpu::ceilings::Ceilings;
 use crate::model::{Dtype, ModelConfig};
 
@@ -16,6 +17,8 @@ pub struct Report {
     pub weights: String,
     pub footprint: Footprint,
     pub backend: String,
+    /// What a card had in it, when everything had been measured.
+    pub card: Option<Residency>,
     pub threads: usize,
     /// Tokens of a prefill tile, and of a slab.
     pub tile: usize,
@@ -143,6 +146,9 @@ impl Report {
             megabytes(footprint.weight_bytes),
             self.backend,
         );
+        if let Some(card) = &self.card {
+            let _ = writeln!(text, "{}", of_card(card));
+        }
         if let Some(measured) = &self.ceilings {
             let _ = writeln!(text, "{}", ceilings(measured));
         }
@@ -175,6 +181,30 @@ impl Report {
         }
         text
     }
+}
+
+/// What a card had in it, in a line: how full it was, and how experts fared that have no room.
+#[must_use]
+pub fn of_card(card: &Residency) -> String {
+    let mut line = format!(
+        "at most {} of {} of the card in use",
+        megabytes(card.most),
+        megabytes(card.memory)
+    );
+    if card.experts > 0 {
+        let _ = write!(
+            line,
+            "; {} of {} experts have room, {} were copied",
+            card.places,
+            card.experts,
+            megabytes(card.copied)
+        );
+        if card.asked > 0 {
+            let share = percent(card.there as f64 / card.asked as f64);
+            let _ = write!(line, ", {share} of {} were there for single tokens", card.asked);
+        }
+    }
+    line
 }
 
 fn cells(row: &Row) -> [String; 9] {
@@ -269,6 +299,15 @@ mod tests {
             weights: "bf16".to_owned(),
             footprint,
             backend: "2 threads".to_owned(),
+            card: Some(Residency {
+                memory: 24_000_000_000,
+                most: 1_200_000_000,
+                experts: 2560,
+                places: 320,
+                asked: 1000,
+                there: 830,
+                copied: 5_000_000_000,
+            }),
             threads: 2,
             tile: 1024,
             slab: 4096,

@@ -45,6 +45,7 @@ pub(super) fn run(args: &BenchArgs, config: &Config) -> Result<ExitCode, CliErro
         weights: dtype.name().to_owned(),
         footprint: Footprint::of(&shape, &weights, load::kv_type(&config.model)),
         backend: load::placement(card.as_ref(), &config.model),
+        card: None,
         threads,
         tile: cut.tile,
         slab: cut.slab,
@@ -150,6 +151,7 @@ fn on<B: Backend>(network: &Network<B>, plan: &Plan, report: &mut Report) -> Res
         &mut |measurement| report.push(network.config(), measurement),
     );
     progress.clear();
+    report.card = network.residency();
     Ok(ended?)
 }
 

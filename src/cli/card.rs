@@ -8,21 +8,42 @@ use crate::compute::ComputeError;
 use crate::compute::cuda::{self, device};
 use crate::config;
 use crate::model::{ModelConfig, ModelWeights, TensorView};
-use crate::plan::Anatomy;
+use crate::plan::{Fit, Run};
 use crate::tui::format;
 
 /// Tokens that there must be room for; what a longer context takes is known when it comes.
 const CONTEXT: usize = 32 << 10;
-/// What a tile passes through, in rows of the widest matrix.
-const PASSAGE: usize = 4;
+/// Places in the documents that are kept on a card take this part of it at most.
+const OF_PLACES: u64 = 8;
+
+/// A card that a model is to run on.
+pub(super) struct Card {
+    pub device: device::Device,
+    /// Bytes for experts, if not all of them have room.
+    pub experts: Option<usize>,
+    /// Tokens of context that have room.
+    pub context: usize,
+}
+
+impl Card {
+    /// What is said of it: its name, and that experts are copied to it.
+    pub fn words(&self) -> String {
+        let name = &self.device.info().name;
+        match self.experts {
+            None => name.clone(),
+            Some(bytes) => format!("{name}, {} of experts at a time", format::bytes(bytes as u64)),
+        }
+    }
+
+    /// Memory for places in the documents, in bytes.
+    pub fn places(&self) -> usize {
+        (self.device.memory().0 / OF_PLACES) as usize
+    }
+}
 
 /// The card that the model is to run on. Without one it runs on the processor; if a card was asked for, or there is one that
 /// cannot be used, it is said why, once.
-pub(super) fn open(
-    model: &config::Model,
-    config: &ModelConfig,
-    weights: &ModelWeights<TensorView>,
-) -> Option<device::Device> {
+pub(super) fn open(model: &config::Model, config: &ModelConfig, weights: &ModelWeights<TensorView>) -> Option<Card> {
     let is_asked = match model.backend {
         config::Backend::Cpu | config::Backend::Reference => return None,
         config::Backend::Auto => false,
@@ -57,7 +78,7 @@ fn try_to_open(
     model: &config::Model,
     config: &ModelConfig,
     weights: &ModelWeights<TensorView>,
-) -> Result<device::Device, Reason> {
+) -> Result<Card, Reason> {
     if device::presence() == device::Presence::Missing {
         return Err(Reason::NoDriver);
     }
@@ -75,44 +96,46 @@ fn try_to_open(
         },
         ..device::DeviceOptions::default()
     };
-    let card = device::Device::open(options).map_err(other)?;
-    let needed = needed(model, config, weights);
-    let (there, _) = card.memory();
-    if needed > there {
-        return Err(Reason::Other(format!(
-            "{} has {} free and the model wants {} with {} tokens (`thunderhead plan` says what would fit)",
-            card.info().name,
-            format::bytes(there),
-            format::bytes(needed),
-            format::count(CONTEXT.min(config.max_positions))
-        )));
-    }
-    Ok(card)
+    let device = device::Device::open(options).map_err(other)?;
+    let cut = load::cut_of(model, config, weights);
+    let (there, _) = device.memory();
+    let places = load::PLACES_MEMORY.min((there / OF_PLACES) as usize);
+    let set = model.max_context.given().map(config::Count::size);
+    let run = Run {
+        kv: load::kv_type(model),
+        context: set.unwrap_or(CONTEXT).min(config.max_positions),
+        tile: cut.tile,
+        slab: cut.slab,
+        marks: places / config.lightning_state_bytes().max(1),
+    };
+    let run = Run {
+        marks: run.marks.min(load::MOST_PLACES),
+        ..run
+    };
+    let experts = match Fit::of(config, weights, &run, there as usize) {
+        Fit::Whole => None,
+        Fit::Experts { bytes } => Some(bytes),
+        Fit::Not { whole, least } => {
+            return Err(Reason::Other(format!(
+                "{} has {} free and the model wants {} with {} tokens, or {} with one layer's experts at a time (`thunderhead plan` says \
+                 what would fit)",
+                device.info().name,
+                format::bytes(there),
+                format::bytes(whole as u64),
+                format::count(run.context),
+                format::bytes(least as u64),
+            )));
+        }
+    };
+    Ok(Card {
+        device,
+        experts,
+        context: run.context,
+    })
 }
 
-/// Bytes that a model takes on a card with a context of some length.
-fn needed(model: &config::Model, config: &ModelConfig, weights: &ModelWeights<TensorView>) -> u64 {
-    let anatomy = Anatomy::of(String::new(), config);
-    let tokens = CONTEXT.min(config.max_positions);
-    let kind = load::kv_type(model);
-    let kept: usize = anatomy
-        .softmax_layers()
-        .map(|attention| crate::plan::kv_bytes(attention, tokens, kind))
-        .sum();
-    // Two versions, and one that is kept beside them.
-    let states = 3 * config.lightning_state_bytes();
-    let slab = load::cut_of(model, config, weights).slab.min(tokens);
-    let widest = weights
-        .layers
-        .iter()
-        .flat_map(|layer| layer.mixer.tensors())
-        .map(|w| w.shape()[0])
-        .max();
-    let passage = PASSAGE * model.tile.size().min(tokens) * widest.unwrap_or(config.hidden) * size_of::<f32>();
-    (weights.bytes() + kept + states + passage + slab * config.hidden * size_of::<f32>()) as u64
-}
-
-fn say_once(why: &str) {
+/// Says that a model runs on the processor, and why, the first time.
+pub(super) fn say_once(why: &str) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
         let _ = writeln!(io::stderr(), "note: the model runs on the processor: {why}");

@@ -25,8 +25,8 @@ use crate::model::{Checkpoint, ModelConfig, ModelWeights, SamplingDefaults, Tens
 use crate::tui::format;
 
 /// Memory for the places in the documents that a change to them can go on from, in bytes.
-const PLACES_MEMORY: usize = 1 << 30;
-const MOST_PLACES: usize = 64;
+pub(super) const PLACES_MEMORY: usize = 1 << 30;
+pub(super) const MOST_PLACES: usize = 64;
 /// Memory for the activations of a slab if nothing is said, in bytes.
 const ACTIVATION_MEMORY: usize = 64 << 20;
 
@@ -50,17 +50,26 @@ pub(super) fn network(model: &config::Model, checkpoint: &Checkpoint) -> Result<
     network_on(card, model, &checkpoint.config, &checkpoint.weights)
 }
 
-/// On a card, if one was opened; else on what is set.
+/// On a card, if one was opened and takes the model; else on what is set.
 pub(super) fn network_on(
-    card: Option<Device>,
+    card: Option<card::Card>,
     model: &config::Model,
     config: &ModelConfig,
     weights: &ModelWeights<TensorView>,
 ) -> Result<AnyNetwork, ComputeError> {
     let (config, weights) = (config.clone(), weights.clone());
     if let Some(card) = card {
-        let cuda = Cuda::new(card).with_kv_cache(kv_type(model));
-        return Ok(AnyNetwork::Cuda(Box::new(Network::new(cuda, config, weights)?)));
+        let mut cuda = Cuda::new(card.device)
+            .with_kv_cache(kv_type(model))
+            .with_context(card.context);
+        if let Some(bytes) = card.experts {
+            cuda = cuda.with_experts_in(bytes);
+        }
+        match Network::new(cuda, config.clone(), weights.clone()) {
+            Ok(network) => return Ok(AnyNetwork::Cuda(Box::new(network))),
+            // What can fail is the card: the processor has the same weights.
+            Err(error) => card::say_once(&error.to_string()),
+        }
     }
     Ok(match model.backend {
         config::Backend::Reference => AnyNetwork::Reference(Box::new(Network::new(Reference, config, weights)?)),
@@ -142,9 +151,9 @@ pub(super) fn cut_of(model: &config::Model, config: &ModelConfig, weights: &Mode
 }
 
 /// What the model runs on, in words.
-pub(super) fn placement(card: Option<&Device>, model: &config::Model) -> String {
+pub(super) fn placement(card: Option<&card::Card>, model: &config::Model) -> String {
     if let Some(card) = card {
-        return card.info().name.clone();
+        return card.words();
     }
     if model.backend == config::Backend::Reference {
         return "reference".to_owned();
@@ -226,7 +235,6 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
         checkpoint.sampling_defaults()?
     };
     let context_limit = context_limit(&config.model, &checkpoint);
-    let places = PLACES_MEMORY / checkpoint.config.lightning_state_bytes().max(1);
     let engine_tokenizer = tokenizer.clone();
     let name = checkpoint.name.clone();
     let model = config.model.clone();
@@ -235,6 +243,11 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
     // What there is to say of a card is said before the application has the screen.
     let card = card::open(&model, &checkpoint.config, &checkpoint.weights);
     let placement = placement(card.as_ref(), &model);
+    let places = card
+        .as_ref()
+        .map_or(PLACES_MEMORY, card::Card::places)
+        .min(PLACES_MEMORY);
+    let places = places / checkpoint.config.lightning_state_bytes().max(1);
     let start_engine = move |events: EngineEvents| -> Result<Box<dyn Submit>, ComputeError> {
         let network = network_on(card, &model, &checkpoint.config, &checkpoint.weights)?;
         // Without knowing which checkpoint it is nothing can be kept of it.

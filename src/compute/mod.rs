@@ -61,6 +61,22 @@ pub enum Expectation {
     NotForAWhile,
 }
 
+/// What a card has in it, and what was done about the experts that have no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Residency {
+    /// Bytes of its memory, and the most that were in use.
+    pub memory: u64,
+    pub most: u64,
+    /// Experts that are copied when they are needed, and how many of them have room.
+    pub experts: usize,
+    pub places: usize,
+    /// How often one was needed by less than a slab, and how often it was there.
+    pub asked: u64,
+    pub there: u64,
+    /// Bytes of experts that were copied.
+    pub copied: u64,
+}
+
 fn not_kept() -> ComputeError {
     ComputeError::Backend("states of this implementation cannot be kept".to_owned())
 }
@@ -109,6 +125,11 @@ pub trait Backend: Send + Sync + 'static {
     /// Says that a weight will be used soon, or not for a while: a weight that lies on disk can be read ahead, and make room.
     /// Changes no result.
     fn expect(&self, _: &Self::Tensor, _: Expectation) {}
+
+    /// What memory of its own the implementation has, and how experts fared that have no room in it.
+    fn residency(&self) -> Option<Residency> {
+        None
+    }
 
     /// Empty buffers.
     fn workspace(&self) -> Result<Self::Workspace, ComputeError>;

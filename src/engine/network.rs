@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::slab::{Half, Slab, SlabTile};
 use super::state::{LayerState, Mark, State};
-use crate::compute::{Backend, Block, ComputeError, Expectation, Interrupt, Tile};
+use crate::compute::{Backend, Block, ComputeError, Expectation, Interrupt, Residency, Tile};
 use crate::model::{FeedForward, Mixer, MixerWeights, ModelConfig, ModelWeights, Residual, TensorView};
 
 /// Rows of logits computed at once: 64 of a 200,064-word vocabulary are 51 MB.
@@ -59,6 +59,12 @@ impl<B: Backend> Network<B> {
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// What memory of its own the backend has, and what is in it.
+    #[must_use]
+    pub fn residency(&self) -> Option<Residency> {
+        self.backend.residency()
     }
 
     /// Appends `ids` to the sequence as one tile and hands the logits of the last `outputs` of them, in order, to `sink`

@@ -87,6 +87,8 @@ pub enum TensorRole {
     Matrix,
     /// A matrix that chooses experts: a little off is another expert.
     Router,
+    /// A matrix that only some tokens are multiplied with, those that its expert is chosen for.
+    Expert,
     /// Both: an embedding table that is the head as well.
     TableAndMatrix,
 }
@@ -183,6 +185,11 @@ impl<T> MoeWeights<T> {
     }
 
     pub fn try_map<U, E>(self, mut f: impl FnMut(T, TensorRole) -> Result<U, E>) -> Result<MoeWeights<U>, E> {
+        // What every token passes is no expert.
+        let role = match self.router {
+            Some(_) => TensorRole::Expert,
+            None => TensorRole::Matrix,
+        };
         Ok(MoeWeights {
             router: self.router.map(|router| f(router, TensorRole::Router)).transpose()?,
             experts: self
@@ -190,9 +197,9 @@ impl<T> MoeWeights<T> {
                 .into_iter()
                 .map(|e| {
                     Ok(ExpertWeights {
-                        gate: f(e.gate, TensorRole::Matrix)?,
-                        up: f(e.up, TensorRole::Matrix)?,
-                        down: f(e.down, TensorRole::Matrix)?,
+                        gate: f(e.gate, role)?,
+                        up: f(e.up, role)?,
+                        down: f(e.down, role)?,
                     })
                 })
                 .collect::<Result<_, E>>()?,

@@ -1,12 +1,13 @@
 //! What a model needs on a machine, and how fast it would be: from its sizes alone, before anything is downloaded.
 //!
 //! [`anatomy`] has the sizes and what follows from them, `source` where they are read from, `storage` bytes, [`cards`] what machines
-//! can do, `place` where everything goes, `speed` what that takes, `compare` operations against other models. What does not fit is said with
+//! can do, `place` where everything goes and `fit` where it does once it is there, `speed` what that takes, `compare` operations against other models. What does not fit is said with
 //! the arithmetic, and with what would.
 
 pub mod anatomy;
 pub mod cards;
 mod compare;
+mod fit;
 mod known;
 mod place;
 mod source;
@@ -20,6 +21,7 @@ use serde::Serialize;
 pub use anatomy::{Anatomy, Operations};
 pub use cards::{CARDS, Card, Host};
 pub use compare::{AgainstR1, Convention, against_r1};
+pub use fit::{Fit, Run};
 pub use known::{NAMES, known};
 pub use place::{Held, Home, Machine, Placement, Shares};
 pub use source::Subject;

@@ -311,7 +311,7 @@ fn build(sources: &[(&str, String)], target: Target) -> PathBuf {
         "hazards.hpp",
         target.source(),
     ]
-        .map(|name| Path::new(EMULATOR).join(name));
+    .map(|name| Path::new(EMULATOR).join(name));
     for path in headers.iter().chain(&emulator) {
         hasher.update(&fs::read(path).unwrap());
     }

@@ -106,7 +106,9 @@ fn the_program_finds_a_card_and_runs_on_it() {
     assert!(number("graph_launches") >= 9, "{:?}", run.record);
     assert_eq!(number("graphs"), 1);
     assert!(number("nodes_changed") > 0);
-    for what in ["buffers", "streams", "modules", "graphs", "contexts"] {
+    for what in [
+        "buffers", "streams", "events", "pinned", "modules", "graphs", "contexts",
+    ] {
         assert_eq!(number(&format!("left_{what}")), 0, "{what} are left behind");
     }
 }
@@ -175,40 +177,41 @@ fn library(folder: &TempDir, source: &str) {
     assert!(done.unwrap().success());
 }
 
-/// Runs a test of this module that is ignored otherwise, in a process that finds the emulated driver.
-fn with_driver(test: &str) -> Output {
+/// Runs a test that is ignored otherwise, by its path, in a process that finds the emulated driver.
+pub fn with_driver(test: &str, variables: &[(&str, &str)]) -> Output {
     Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("driver::{test}"), "--ignored", "--nocapture"])
+        .args(["--exact", test, "--ignored", "--nocapture"])
         .env("LD_LIBRARY_PATH", emulated())
+        .envs(variables.iter().copied())
         .output()
         .unwrap()
 }
 
 #[track_caller]
-fn passes(test: &str) {
-    let done = with_driver(test);
+pub fn passes(test: &str) {
+    let done = with_driver(test, &[]);
     let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[test]
 fn operations_agree_through_the_driver() {
-    passes("inside_operations");
+    passes("driver::inside_operations");
 }
 
 #[test]
 fn wrong_launches_are_refused_before_they_reach_the_card() {
-    passes("inside_wrong_launches");
+    passes("driver::inside_wrong_launches");
 }
 
 #[test]
 fn what_would_not_fit_is_refused_with_the_arithmetic() {
-    passes("inside_memory");
+    passes("driver::inside_memory");
 }
 
 #[test]
 fn a_stray_pointer_is_caught() {
-    let done = with_driver("inside_stray_pointer");
+    let done = with_driver("driver::inside_stray_pointer", &[]);
     assert_eq!(done.status.code(), Some(4), "{done:?}");
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(

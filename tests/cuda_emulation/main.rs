@@ -26,6 +26,7 @@ mod products;
 mod rope;
 mod router;
 mod sample;
+mod streaming;
 
 use device::Device;
 

@@ -56,7 +56,7 @@ impl Weight {
     pub(super) fn new(view: TensorView, role: TensorRole, arena: Option<&Arena>) -> std::io::Result<Self> {
         let is_matrix = matches!(
             role,
-            TensorRole::Matrix | TensorRole::Router | TensorRole::TableAndMatrix
+            TensorRole::Matrix | TensorRole::Expert | TensorRole::Router | TensorRole::TableAndMatrix
         );
         let panels = match arena {
             Some(arena) if is_matrix && Panels::fit(view.dtype(), view.shape()[1]) => Some(Panels::pack(&view, arena)?),

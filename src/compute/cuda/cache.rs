@@ -2,7 +2,7 @@
 //!
 //! Positions below a limit are stored in bf16, the others in 8 bits with a scale for each head of each token (`rope.cu`); heads
 //! come first, so that what attention reads of a head is one run. Or all in f32, as they come, `[positions, kv_heads, dim]`. Room
-//! doubles when it runs out.
+//! doubles when it runs out, up to the context that was planned for.
 
 use super::driver::{Argument, Driver};
 use super::ensure;
@@ -25,6 +25,8 @@ pub struct KvCache<D: Driver> {
     pub(super) exact: bool,
     /// The first position in 8 bits.
     limit: usize,
+    /// Tokens that were planned for.
+    context: usize,
     pub(super) len: usize,
     near: usize,
     far: usize,
@@ -53,7 +55,7 @@ impl<D: Driver> Part<D> {
 }
 
 impl<D: Driver> KvCache<D> {
-    pub(super) fn new(card: &Card<D>, spec: &Softmax, kind: KvType) -> Result<Self, ComputeError> {
+    pub(super) fn new(card: &Card<D>, spec: &Softmax, kind: KvType, context: usize) -> Result<Self, ComputeError> {
         let (kv_heads, dim) = (spec.kv_heads, spec.head_dim);
         let limit = match kind {
             KvType::Auto => LONG,
@@ -69,6 +71,7 @@ impl<D: Driver> KvCache<D> {
             dim,
             exact: kind == KvType::F32,
             limit,
+            context,
             len: 0,
             near: 0,
             far: 0,
@@ -82,7 +85,7 @@ impl<D: Driver> KvCache<D> {
         if len <= room {
             return Ok(());
         }
-        let room = len.max(2 * room).next_multiple_of(STEP);
+        let room = len.max((2 * room).min(self.context)).next_multiple_of(STEP);
         if self.exact {
             let row = self.row_bytes();
             for part in &mut self.parts {

@@ -1,10 +1,11 @@
 //! What a backend needs of a card: memory, copies, launches by name.
 //!
-//! One card, one stream: what is asked for happens in the order in which it is asked, and whoever reads waits. A test puts the
-//! emulator of `tests/cuda_emulation` in the card's place, which runs the same kernels and checks every launch against
-//! their signatures.
+//! One card, and what is asked for happens in the order in which it is asked, and whoever reads waits; beside it are copies to the
+//! card, which have no order but the one that is said ([`Driver::send`]). A test puts the emulator of `tests/cuda_emulation` in the
+//! card's place, which runs the same kernels and checks every launch against their signatures.
 
-use crate::compute::ComputeError;
+use crate::compute::{ComputeError, Interrupt};
+use crate::model::TensorView;
 
 /// A place in the memory of a card.
 pub type Address = u64;
@@ -73,6 +74,13 @@ pub struct Launch<'a> {
     pub arguments: &'a [Argument],
 }
 
+/// What is copied to a card: bytes that stay where they are, however long the copy takes.
+pub type Source = TensorView;
+
+/// Some copies that were sent, by when they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Sent(pub(super) u64);
+
 /// A card.
 pub trait Driver: Send + Sync + 'static {
     /// Memory that holds nothing yet, aligned to 256 bytes.
@@ -94,8 +102,25 @@ pub trait Driver: Send + Sync + 'static {
 
     fn launch(&self, launch: Launch<'_>) -> Result<(), ComputeError>;
 
+    /// Begins to copy, after everything that has been asked for so far and beside what is asked for from here on. Until it has
+    /// [arrived](Self::arrive) nothing but another copy is done with these places, and they are not freed.
+    fn send(&self, parts: Vec<(Address, Source)>) -> Result<Sent, ComputeError>;
+
+    /// Puts what is asked for from here on behind the copies up to `sent`.
+    fn arrive(&self, sent: Sent, interrupt: &Interrupt) -> Result<(), ComputeError>;
+
+    /// Begins what has been asked for so far, where that is gathered, and waits for nothing.
+    fn begin(&self) -> Result<(), ComputeError> {
+        Ok(())
+    }
+
     /// Waits for everything before.
     fn synchronise(&self) -> Result<(), ComputeError>;
+
+    /// Bytes of its memory, and the most that were in use, where that is counted.
+    fn memory(&self) -> (u64, u64) {
+        (0, 0)
+    }
 
     /// Multiprocessors: how many blocks of a kernel there should be at least.
     fn multiprocessors(&self) -> usize;

@@ -57,7 +57,7 @@ pub(super) fn forward<D: Driver>(
             arguments![
                 o.at((x.count - tile.outputs) * width * 2),
                 &gate,
-                &weights.norm.buffer,
+                weights.norm.buffer(),
                 &y,
                 spec.norm_eps as f32,
                 width
@@ -100,7 +100,7 @@ fn tokens<D: Driver>(
                 at(2),
                 3 * d,
                 gate.at(row * width * size_of::<f32>()),
-                &norm.buffer,
+                norm.buffer(),
                 slopes,
                 from,
                 to,

@@ -14,6 +14,7 @@
 mod cache;
 pub mod device;
 mod driver;
+mod experts;
 mod lightning;
 mod memory;
 mod moe;
@@ -24,20 +25,21 @@ mod weight;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use cache::KvCache;
-pub use driver::{Address, Argument, Driver, Launch};
+pub use driver::{Address, Argument, Driver, Launch, Sent, Source};
 pub use memory::Buffer;
 pub use rows::Rows;
-pub use weight::Weight;
+pub use weight::{Weight, bytes_on_card};
 
 use super::cpu::KvType;
-use super::{Backend, Block, ComputeError, Interrupt, Tile};
+use super::{Backend, Block, ComputeError, Expectation, Interrupt, Residency, Tile};
 use crate::model::{
     Lightning, LightningWeights, Mixer, ModelConfig, Moe, MoeWeights, Residual, Softmax, SoftmaxWeights, TensorRole,
     TensorView,
 };
+use experts::Experts;
 use memory::{Card, arguments, bytes_of};
 use products::FEW;
 use rows::Pending;
@@ -50,6 +52,10 @@ const WIDEST: usize = 8192;
 pub struct Cuda<D: Driver> {
     card: Card<D>,
     kv: KvType,
+    /// Tokens that keys and values have room for before anything is doubled.
+    context: usize,
+    /// Those that do not lie on the card.
+    experts: Option<Mutex<Experts<D>>>,
 }
 
 /// Constants on the card, by what they hold: slopes, frequencies, tables of where experts lie.
@@ -103,6 +109,36 @@ impl<D: Driver> Cuda<D> {
                 driver: Arc::new(driver),
             },
             kv: KvType::Auto,
+            context: usize::MAX,
+            experts: None,
+        }
+    }
+
+    /// With memory set aside for so many tokens: until then keys and values take no more than those would.
+    #[must_use]
+    pub fn with_context(mut self, tokens: usize) -> Self {
+        self.context = tokens;
+        self
+    }
+
+    /// With room for some experts only, of so many bytes together; the others are copied to the card when they are needed.
+    #[must_use]
+    pub fn with_experts_in(mut self, bytes: usize) -> Self {
+        self.experts = Some(Mutex::new(Experts::new(bytes)));
+        self
+    }
+
+    /// Those that do not lie on the card. After a panic they are what they were between two steps.
+    fn experts(&self) -> Option<MutexGuard<'_, Experts<D>>> {
+        let experts = self.experts.as_ref()?;
+        Some(experts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What a slab needs next is copied beside what comes now.
+    fn send_ahead(&self) -> Result<(), ComputeError> {
+        match self.experts() {
+            Some(mut experts) => experts.send_ahead(&self.card),
+            None => Ok(()),
         }
     }
 
@@ -155,9 +191,30 @@ impl<D: Driver> Backend for Cuda<D> {
     type Workspace = Workspace<D>;
 
     fn load(&self, tensor: TensorView, role: TensorRole) -> Result<Weight<D>, ComputeError> {
+        if role == TensorRole::Expert
+            && let Some(mut experts) = self.experts()
+        {
+            let (source, weight) = Weight::elsewhere(&tensor, experts.next())?;
+            experts.add(source);
+            return Ok(weight);
+        }
         let weight = Weight::new(&self.card, &tensor, role)?;
         tensor.release();
         Ok(weight)
+    }
+
+    fn expect(&self, tensor: &Weight<D>, expectation: Expectation) {
+        if expectation == Expectation::Soon
+            && let (Some(number), Some(mut experts)) = (tensor.number(), self.experts())
+        {
+            experts.expect(Experts::<D>::of_part(number));
+        }
+    }
+
+    fn residency(&self) -> Option<Residency> {
+        let (memory, most) = self.card.driver.memory();
+        let tally = self.experts().map(|experts| experts.tally()).unwrap_or_default();
+        Some(Residency { memory, most, ..tally })
     }
 
     fn workspace(&self) -> Result<Workspace<D>, ComputeError> {
@@ -206,7 +263,7 @@ impl<D: Driver> Backend for Cuda<D> {
 
     fn kv_cache(&self, spec: &Softmax) -> Result<KvCache<D>, ComputeError> {
         softmax::check(spec)?;
-        KvCache::new(&self.card, spec, self.kv)
+        KvCache::new(&self.card, spec, self.kv, self.context)
     }
 
     fn truncate_kv_cache(&self, cache: &mut KvCache<D>, len: usize) -> Result<(), ComputeError> {
@@ -226,7 +283,7 @@ impl<D: Driver> Backend for Cuda<D> {
                 [ids.len(), 1, 1],
                 128,
                 0,
-                arguments![&table.buffer, &ids_buffer, &stream, table.columns],
+                arguments![table.buffer(), &ids_buffer, &stream, table.columns],
             )?;
         }
         *x = Rows {
@@ -251,6 +308,7 @@ impl<D: Driver> Backend for Cuda<D> {
     ) -> Result<(), ComputeError> {
         tile.interrupt.check()?;
         lightning::check(spec)?;
+        self.send_ahead()?;
         Self::check(x, block.norm, tile.outputs)?;
         if x.count == 0 {
             return self.copy_lightning_state(state, next);
@@ -272,6 +330,7 @@ impl<D: Driver> Backend for Cuda<D> {
     ) -> Result<(), ComputeError> {
         tile.interrupt.check()?;
         softmax::check(spec)?;
+        self.send_ahead()?;
         Self::check(x, block.norm, tile.outputs)?;
         ensure(cache.len == tile.position, || {
             format!(
@@ -303,7 +362,8 @@ impl<D: Driver> Backend for Cuda<D> {
             return Ok(());
         }
         let h = x.enter(&self.card, block, self.rounds(x.count))?;
-        let (outputs, mix) = moe::forward(&self.card, workspace, spec, weights, (x, &h))?;
+        let experts = self.experts();
+        let (outputs, mix) = moe::forward(&self.card, workspace, spec, weights, (x, &h), experts, interrupt)?;
         self.leave(x, x.count, h.residual, outputs, mix, block.residual)
     }
 
@@ -331,9 +391,9 @@ impl<D: Driver> Backend for Cuda<D> {
             &format!("head_{}", head.suffix()),
             [head.rows.div_ceil(32), rows.len(), 1],
             arguments![
-                &head.buffer,
+                head.buffer(),
                 whole.at(rows.start * x.width * size_of::<f32>()),
-                &norm.buffer,
+                norm.buffer(),
                 &out,
                 eps as f32,
                 head.rows,

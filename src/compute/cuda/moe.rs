@@ -1,19 +1,73 @@
 //! A mixture-of-experts block.
 
+use std::ops::Range;
+use std::sync::MutexGuard;
+
 use super::driver::{Address, Argument, Driver};
+use super::experts::{Addresses, Experts};
 use super::memory::{Buffer, Card, THREADS, arguments, bytes_of};
 use super::products::{GEMM_SHARED, GEMM_TILE};
 use super::rows::{Mix, Normed, Rows};
 use super::weight::Weight;
 use super::{Workspace, ensure};
-use crate::compute::ComputeError;
-use crate::model::{Moe, MoeWeights};
+use crate::compute::{ComputeError, Interrupt};
+use crate::model::{ExpertWeights, Moe, MoeWeights};
 
 /// Slots that a warp of the sort has.
 const SPAN: usize = 512;
 /// The most experts that kernels take, and the most that a token goes to.
 const EXPERTS: usize = 512;
 const CHOICES: usize = 32;
+
+/// Where the experts of a layer lie: gates, ups and downs, each a list on the card.
+struct Tables<D: Driver> {
+    arguments: [Argument; 3],
+    /// What they lie in, if that is of this tile only.
+    _held: Option<Buffer<D>>,
+}
+
+impl<D: Driver> Tables<D> {
+    /// All of them, where they always are.
+    fn constant(
+        card: &Card<D>,
+        workspace: &mut Workspace<D>,
+        weights: &MoeWeights<Weight<D>>,
+    ) -> Result<Self, ComputeError> {
+        let mut table = |of: fn(&ExpertWeights<Weight<D>>) -> &Weight<D>| {
+            let addresses: Vec<Address> = weights.experts.iter().map(|e| of(e).buffer().address()).collect();
+            workspace.constant(card, bytes_of(&addresses, u64::to_le_bytes))
+        };
+        Ok(Self {
+            arguments: [table(|e| &e.gate)?, table(|e| &e.up)?, table(|e| &e.down)?],
+            _held: None,
+        })
+    }
+
+    /// Those that a tile needs, brought to the card if they are not there: all for many tokens, and for a few those that were chosen.
+    fn of_those_there(
+        card: &Card<D>,
+        mut experts: MutexGuard<'_, Experts<D>>,
+        layer: Range<usize>,
+        chosen: &Chosen<D>,
+        slots: usize,
+        interrupt: &Interrupt,
+    ) -> Result<Self, ComputeError> {
+        let Addresses(parts) = if slots < layer.len() {
+            let mut bytes = vec![0; slots * size_of::<i32>()];
+            card.driver.read(chosen.experts.address(), &mut bytes)?;
+            let chosen: Vec<i32> = bytes.as_chunks().0.iter().map(|e| i32::from_le_bytes(*e)).collect();
+            experts.some(card, layer.clone(), &chosen, interrupt)?
+        } else {
+            experts.all(card, layer.clone(), interrupt)?
+        };
+        let held = card.upload(&bytes_of(&parts.concat(), u64::to_le_bytes))?;
+        let list = layer.len() * size_of::<Address>();
+        Ok(Self {
+            arguments: [0, 1, 2].map(|part| Argument::from(held.at(part * list))),
+            _held: Some(held),
+        })
+    }
+}
 
 /// What each token's experts are, and with what factors.
 struct Chosen<D: Driver> {
@@ -55,13 +109,19 @@ pub(super) fn forward<D: Driver>(
     spec: &Moe,
     weights: &MoeWeights<Weight<D>>,
     (x, h): (&Rows<D>, &Normed<D>),
+    experts: Option<MutexGuard<'_, Experts<D>>>,
+    interrupt: &Interrupt,
 ) -> Result<(Buffer<D>, Option<Mix<D>>), ComputeError> {
     let chosen = choose(card, spec, weights.router.as_ref(), x.count, h)?;
-    let mut table = |of: fn(&crate::model::ExpertWeights<Weight<D>>) -> &Weight<D>| {
-        let addresses: Vec<Address> = weights.experts.iter().map(|e| of(e).buffer.address()).collect();
-        workspace.constant(card, bytes_of(&addresses, u64::to_le_bytes))
+    let tables = match (experts, weights.experts[0].gate.number()) {
+        (Some(experts), Some(part)) => {
+            let first = Experts::<D>::of_part(part);
+            let layer = first..first + spec.experts;
+            Tables::of_those_there(card, experts, layer, &chosen, x.count * spec.top_k, interrupt)?
+        }
+        _ => Tables::constant(card, workspace, weights)?,
     };
-    let (gates, ups, downs) = (table(|e| &e.gate)?, table(|e| &e.up)?, table(|e| &e.down)?);
+    let [gates, ups, downs] = tables.arguments;
     let first = &weights.experts[0];
     let (up, down) = (first.gate.suffix(), first.down.suffix());
     let (rows, top_k, inner) = (x.count, spec.top_k, spec.width);
@@ -159,7 +219,7 @@ fn choose<D: Driver>(
         card.launch(
             &format!("router_logits_{tile}"),
             [rows.div_ceil(32), experts.div_ceil(tile), 1],
-            arguments![&h.f32, &router.buffer, &logits, rows, experts, router.columns],
+            arguments![&h.f32, router.buffer(), &logits, rows, experts, router.columns],
         )?;
         logits
     };

@@ -31,7 +31,7 @@ impl<D: Driver> Card<D> {
             self.launch(
                 &format!("{kernel}_{}", w.suffix()),
                 [w.rows.div_ceil(outputs), 1, 1],
-                arguments![&w.buffer, x, y, count, w.rows, w.columns],
+                arguments![w.buffer(), x, y, count, w.rows, w.columns],
             )?;
         }
         Ok(y)
@@ -77,7 +77,7 @@ impl<D: Driver> Card<D> {
             [rows.div_ceil(GEMM_TILE), w.rows.div_ceil(GEMM_TILE), 1],
             super::memory::THREADS,
             GEMM_SHARED,
-            arguments![&w.buffer, x, y, rows, w.rows, w.columns],
+            arguments![w.buffer(), x, y, rows, w.rows, w.columns],
         )
     }
 }

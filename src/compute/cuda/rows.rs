@@ -85,7 +85,7 @@ impl<D: Driver> Rows<D> {
                 factors,
                 slots,
                 Argument::NULL,
-                &weight.buffer,
+                weight.buffer(),
                 normed,
                 normed_f32,
                 alpha,

@@ -10,7 +10,7 @@ use cudarc::driver::sys;
 use crate::compute::ComputeError;
 
 /// Functions of the driver that are used.
-const USED: [&str; 36] = [
+const USED: [&str; 43] = [
     "cuInit",
     "cuDriverGetVersion",
     "cuDeviceGetCount",
@@ -36,6 +36,13 @@ const USED: [&str; 36] = [
     "cuStreamCreate",
     "cuStreamDestroy_v2",
     "cuStreamSynchronize",
+    "cuStreamWaitEvent",
+    "cuEventCreate",
+    "cuEventDestroy_v2",
+    "cuEventRecord",
+    "cuEventSynchronize",
+    "cuMemHostAlloc",
+    "cuMemFreeHost",
     "cuLaunchKernel",
     "cuGraphCreate",
     "cuGraphDestroy",

@@ -1,9 +1,10 @@
 //! A card through its driver, which is found when the program runs and may not be there.
 //!
-//! One context, one stream, one piece of memory that all buffers are cut from (`arena`); launches are gathered and handed over when
-//! somebody waits (`graph`). The kernels are built in (`sources`): neither a toolkit nor a compiler is needed to build or to run.
+//! One context, one piece of memory that all buffers are cut from (`arena`), and one stream: launches are gathered and handed over when
+//! somebody waits (`graph`). Where weights do not all lie on the card, a second stream brings them (`copies`). The kernels are built in (`sources`): neither a toolkit nor a compiler is needed to build or to run.
 
 mod arena;
+mod copies;
 mod graph;
 mod library;
 mod sources;
@@ -16,10 +17,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cudarc::driver::sys;
 
 use self::arena::Arena;
+use self::copies::Copies;
 use self::graph::{Function, Queue, Work};
 use self::library::{attribute, check};
-use super::driver::{Address, Argument, Driver, Launch};
-use crate::compute::ComputeError;
+use super::driver::{Address, Argument, Driver, Launch, Sent, Source};
+use crate::compute::{ComputeError, Interrupt};
 
 pub use self::library::{CardInfo, Presence, presence};
 pub use self::sources::compiler;
@@ -59,6 +61,8 @@ pub struct Device {
     base: Address,
     arena: Mutex<Arena>,
     queue: Mutex<Queue>,
+    /// None until something is sent.
+    copies: Mutex<Option<Copies>>,
     loaded: Mutex<HashMap<String, Kernel>>,
     /// Most shared memory of a block, in bytes.
     shared: i32,
@@ -127,6 +131,7 @@ impl Device {
             base: 0,
             arena: Mutex::new(Arena::new(0, 0)),
             queue: Mutex::default(),
+            copies: Mutex::default(),
             loaded: Mutex::default(),
         };
         // What has been made when something fails is given back when `device` is dropped.
@@ -384,12 +389,40 @@ impl Driver for Device {
         if is_full { self.flush() } else { Ok(()) }
     }
 
+    fn send(&self, parts: Vec<(Address, Source)>) -> Result<Sent, ComputeError> {
+        self.flush()?;
+        let mut copies = lock(&self.copies);
+        if copies.is_none() {
+            *copies = Some(Copies::start(self.context)?);
+        }
+        copies
+            .as_mut()
+            .expect("they were just started")
+            .send(parts, self.stream)
+    }
+
+    fn arrive(&self, sent: Sent, interrupt: &Interrupt) -> Result<(), ComputeError> {
+        self.flush()?;
+        match &mut *lock(&self.copies) {
+            Some(copies) => copies.arrive(sent, self.stream, interrupt),
+            None => Ok(()),
+        }
+    }
+
+    fn begin(&self) -> Result<(), ComputeError> {
+        self.flush()
+    }
+
     fn synchronise(&self) -> Result<(), ComputeError> {
         self.flush()?;
         // SAFETY: the stream is the device's.
         #[allow(unsafe_code)]
         let answer = unsafe { sys::cuStreamSynchronize(self.stream) };
         check(answer, "waiting for the card")
+    }
+
+    fn memory(&self) -> (u64, u64) {
+        self.memory()
     }
 
     fn multiprocessors(&self) -> usize {
@@ -402,7 +435,13 @@ impl Drop for Device {
         if self.context.is_null() || self.enter().is_err() {
             return;
         }
-        // Graphs first: they are of the module's kernels.
+        // SAFETY: the stream is the device's. What is copied beside it may still be read by what it was asked for.
+        #[allow(unsafe_code)]
+        unsafe {
+            let _ = sys::cuStreamSynchronize(self.stream);
+        }
+        *lock(&self.copies) = None;
+        // Graphs before the module: they are of the module's kernels.
         *lock(&self.queue) = Queue::default();
         // SAFETY: everything was made by `open` and is given back once, after what runs has ended; nothing is used afterwards.
         #[allow(unsafe_code)]
