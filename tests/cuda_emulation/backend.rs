@@ -22,13 +22,13 @@ use crate::device::{self, Device, Order};
 use crate::numbers::{Numbers, close, doubles};
 
 /// The emulated device as a card of eight multiprocessors.
-struct Emulated {
+pub struct Emulated {
     device: Mutex<Device>,
     order: Order,
 }
 
 impl Emulated {
-    fn new(order: Order) -> Self {
+    pub fn new(order: Order) -> Self {
         Self {
             device: Mutex::new(Device::whole()),
             order,

@@ -18,6 +18,7 @@ mod attention;
 mod backend;
 mod device;
 mod driver;
+mod host;
 mod lightning;
 mod mutations;
 mod norm;

@@ -19,12 +19,12 @@ use crate::driver::{passes, with_driver};
 
 /// What a card gives out is a multiple of this.
 const STEP: usize = 64 << 10;
-/// Models with more than one layer of experts.
-const GOLDENS: [&str; 4] = ["m1-bf16", "m1-f32-sharded", "bf16-pre-norm", "bf16-tied"];
-const CUT: Cut = Cut { tile: 7, slab: 18 };
-const CONTEXT: usize = 60;
-/// Tokens that are prefilled; the others are decoded.
-const PROMPT: usize = 36;
+/// Models with more than one layer of experts, the second a small one.
+const GOLDENS: [&str; 2] = ["m1-bf16", "bf16-pre-norm"];
+const CUT: Cut = Cut { tile: 5, slab: 12 };
+const CONTEXT: usize = 36;
+/// Tokens that are prefilled, in two slabs; the others are decoded.
+const PROMPT: usize = 24;
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
@@ -185,21 +185,22 @@ fn a_wait_that_is_left_out_is_a_hazard() {
         .find_map(|line| line.strip_prefix("event_waits "))
         .unwrap();
     let waits: usize = waits.parse().unwrap();
-    assert!(waits > 20, "{record}");
+    assert!(waits >= 12, "{record}");
     let mut caught = 0;
-    for wait in (0..waits).step_by(waits / 10) {
+    for wait in (0..waits).step_by(waits / 6) {
         let done = with_driver("streaming::inside_few", &[("FAKE_CUDA_FORGET", &wait.to_string())]);
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         caught += usize::from(done.status.code() == Some(4) && said.contains("a hazard"));
     }
-    println!("{caught} of the waits left out were caught");
-    assert!(caught >= 5, "{caught}");
+    // A wait for a place that nobody has used yet has nothing to wait for.
+    assert!(caught >= 3, "{caught}");
 }
 
 #[test]
 #[ignore = "in a process of its own"]
 fn inside_few() {
-    let (_, least) = wants(GOLDENS[0]);
-    let (error, _) = off(GOLDENS[0], least, room(GOLDENS[0], least));
+    // Room for four of nine experts, three a layer.
+    let (whole, _) = wants(GOLDENS[1]);
+    let (error, _) = off(GOLDENS[1], whole, Some(4 * 3072));
     assert!(error < 2e-4, "{error:.1e}");
 }
