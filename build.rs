@@ -6,8 +6,9 @@ use std::process::Command;
 use std::{env, fs};
 
 /// Sources that numbers in a state depend on.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "src/compute",
+    "kernels/kernels.fatbin",
     "src/model/quant",
     "src/model/tensor.rs",
     "src/model/config.rs",

@@ -14,7 +14,12 @@ type Weights = ModelWeights<TensorView>;
 
 /// A model with random weights; `kinds` is one letter a layer, `l` lightning, `s` softmax.
 pub fn random_model(seed: u64, kinds: &str, vocab: usize) -> (ModelConfig, Weights) {
-    let (hidden, heads, kv_heads, head_dim, width, experts) = (24, 4, 2, 8, 12, 3);
+    random_model_of(seed, kinds, vocab, 12)
+}
+
+/// The same with experts of another inner width.
+pub fn random_model_of(seed: u64, kinds: &str, vocab: usize, width: usize) -> (ModelConfig, Weights) {
+    let (hidden, heads, kv_heads, head_dim, experts) = (24, 4, 2, 8, 3);
     let config = config(kinds, vocab, hidden, (heads, kv_heads, head_dim), (experts, 2, width));
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut tensor = |shape: &[usize], spread: f32, centre: f32| {

@@ -154,18 +154,18 @@ const HIDDEN: usize = 40;
 const HEADS: usize = 4;
 const D: usize = 16;
 
-fn matrix<B: Backend>(backend: &B, numbers: &mut Numbers, shape: [usize; 2], role: TensorRole) -> B::Tensor {
+pub fn matrix<B: Backend>(backend: &B, numbers: &mut Numbers, shape: [usize; 2], role: TensorRole) -> B::Tensor {
     let values = numbers.values(shape[0] * shape[1], (shape[1] as f32).powf(-0.5));
     let view = TensorView::from_f32_as("w", Dtype::Bf16, shape.to_vec(), &values);
     backend.load(view, role).unwrap()
 }
 
-fn norm<B: Backend>(backend: &B, numbers: &mut Numbers, width: usize) -> B::Tensor {
+pub fn norm<B: Backend>(backend: &B, numbers: &mut Numbers, width: usize) -> B::Tensor {
     let view = TensorView::from_f32("norm", vec![width], &numbers.factors(width));
     backend.load(view, TensorRole::Norm).unwrap()
 }
 
-const RESIDUAL: Residual = Residual {
+pub const RESIDUAL: Residual = Residual {
     alpha: 1.5,
     beta: 0.8,
     from_normed: true,

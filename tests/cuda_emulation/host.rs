@@ -216,7 +216,7 @@ fn wrong_shapes_and_places_are_noticed() {
     assert!(is_noticed("attention_64", |asked| asked.grid[1] -= 1));
     assert!(is_noticed("experts_up_bf16", |asked| asked.block /= 2));
     assert!(is_noticed("experts_down_bf16", shorter));
-    assert!(is_noticed("gemm_bf16_silu", |asked| asked.shared -= 16 << 10));
+    assert!(is_noticed("gemm_bf16_silu", |asked| asked.shared -= 40 << 10));
     assert!(is_noticed("lightning_decode", |asked| asked.block *= 2));
     // The next state in the place of the last one, and a pointer past its buffer.
     assert!(is_noticed("lightning_decode", |asked| asked.arguments.swap(7, 8)));

@@ -16,9 +16,12 @@
 
 mod attention;
 mod backend;
+#[path = "../common/mod.rs"]
+mod common;
 mod device;
 mod driver;
 mod host;
+mod keeping;
 mod lightning;
 mod mutations;
 mod norm;

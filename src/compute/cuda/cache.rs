@@ -4,7 +4,7 @@
 //! come first, so that what attention reads of a head is one run. Or all in f32, as they come, `[positions, kv_heads, dim]`. Room
 //! doubles when it runs out, up to the context that was planned for.
 
-use super::driver::{Argument, Driver};
+use super::driver::{Address, Argument, Driver};
 use super::ensure;
 use super::memory::{Buffer, Card};
 use crate::compute::ComputeError;
@@ -19,7 +19,7 @@ const STEP: usize = 64;
 /// Keys, rotated, and values of one layer.
 #[derive(Debug)]
 pub struct KvCache<D: Driver> {
-    kv_heads: usize,
+    pub(super) kv_heads: usize,
     dim: usize,
     /// All in f32, in the place of what is near; nothing is far.
     pub(super) exact: bool,
@@ -32,6 +32,26 @@ pub struct KvCache<D: Driver> {
     far: usize,
     /// Keys and values.
     parts: [Part<D>; 2],
+}
+
+/// What lies together of each head.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Of the first head.
+    pub address: Address,
+    /// Tokens from one head to the next.
+    pub room: usize,
+    /// Of a token.
+    pub bytes: usize,
+}
+
+/// The first position that is stored in 8 bits.
+pub(super) fn limit(kind: KvType) -> usize {
+    match kind {
+        KvType::Auto => LONG,
+        KvType::F32 | KvType::Bf16 => usize::MAX,
+        KvType::Q8 => 0,
+    }
 }
 
 #[derive(Debug)]
@@ -57,11 +77,7 @@ impl<D: Driver> Part<D> {
 impl<D: Driver> KvCache<D> {
     pub(super) fn new(card: &Card<D>, spec: &Softmax, kind: KvType, context: usize) -> Result<Self, ComputeError> {
         let (kv_heads, dim) = (spec.kv_heads, spec.head_dim);
-        let limit = match kind {
-            KvType::Auto => LONG,
-            KvType::F32 | KvType::Bf16 => usize::MAX,
-            KvType::Q8 => 0,
-        };
+        let limit = limit(kind);
         ensure(limit == usize::MAX || dim.is_multiple_of(16), || {
             format!("keys of {dim} channels in 8 bits: on a graphics card they are a multiple of 16")
         })?;
@@ -136,6 +152,27 @@ impl<D: Driver> KvCache<D> {
                 .copy(from.address(), part.near.at(self.len * row), rows * row)?;
         }
         Ok(())
+    }
+
+    /// Where keys (part 0) or values lie from position `first` on, as far as their type goes: channels, and scales if they have any.
+    pub(super) fn places(&self, part: usize, first: usize) -> Vec<Place> {
+        let part = &self.parts[part];
+        let place = |buffer: &Buffer<D>, room: usize, bytes: usize, first: usize| Place {
+            address: buffer.at(first * bytes),
+            room,
+            bytes,
+        };
+        if self.exact {
+            return vec![place(&part.near, 0, self.row_bytes(), first)];
+        }
+        if first < self.limit {
+            return vec![place(&part.near, self.near, self.dim * size_of::<u16>(), first)];
+        }
+        let first = first - self.near;
+        vec![
+            place(&part.far, self.far, self.dim, first),
+            place(&part.scales, self.far, size_of::<f32>(), first),
+        ]
     }
 
     /// Keys and values of a cache in f32.

@@ -117,6 +117,11 @@ pub trait Driver: Send + Sync + 'static {
     /// Waits for everything before.
     fn synchronise(&self) -> Result<(), ComputeError>;
 
+    /// What the numbers of the card depend on, in words; none if that is not known.
+    fn numerics(&self) -> Option<String> {
+        None
+    }
+
     /// Bytes of its memory, and the most that were in use, where that is counted.
     fn memory(&self) -> (u64, u64) {
         (0, 0)

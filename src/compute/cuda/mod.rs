@@ -21,6 +21,7 @@ mod moe;
 mod products;
 mod rows;
 mod softmax;
+mod stored;
 mod weight;
 
 use std::collections::HashMap;
@@ -34,7 +35,7 @@ pub use rows::Rows;
 pub use weight::{Weight, bytes_on_card};
 
 use super::cpu::KvType;
-use super::{Backend, Block, ComputeError, Expectation, Interrupt, Residency, Tile};
+use super::{BUILD, Backend, Block, ComputeError, Expectation, Interrupt, KV_BLOCK, KvBlock, Residency, Tile};
 use crate::model::{
     Lightning, LightningWeights, Mixer, ModelConfig, Moe, MoeWeights, Residual, Softmax, SoftmaxWeights, TensorRole,
     TensorView,
@@ -269,6 +270,41 @@ impl<D: Driver> Backend for Cuda<D> {
     fn truncate_kv_cache(&self, cache: &mut KvCache<D>, len: usize) -> Result<(), ComputeError> {
         cache.truncate(len);
         Ok(())
+    }
+
+    fn numerics(&self) -> Option<String> {
+        let card = self.card.driver.numerics()?;
+        Some(format!("cuda {card}, keys and values {:?}, build {BUILD}", self.kv))
+    }
+
+    fn upload_lightning_state(&self, spec: &Lightning, values: &[f32]) -> Result<Buffer<D>, ComputeError> {
+        lightning::check(spec)?;
+        ensure(values.len() == spec.heads * spec.head_dim * spec.head_dim, || {
+            format!("a lightning state does not have {} values", values.len())
+        })?;
+        self.card.upload_f32s(values)
+    }
+
+    fn kv_block(&self, cache: &KvCache<D>, block: usize) -> Result<Arc<dyn KvBlock>, ComputeError> {
+        Ok(Arc::from(stored::read(&self.card, cache, block)?))
+    }
+
+    fn kv_block_bytes(&self, spec: &Softmax, block: usize) -> usize {
+        stored::block_bytes(spec, self.kv, block * KV_BLOCK)
+    }
+
+    fn share_kv_cache(&self, spec: &Softmax, cache: &KvCache<D>, blocks: usize) -> Result<KvCache<D>, ComputeError> {
+        stored::copied(&self.card, self.kv_cache(spec)?, cache, blocks)
+    }
+
+    fn extend_kv_cache(
+        &self,
+        _: &Softmax,
+        cache: &mut KvCache<D>,
+        blocks: &[&[u8]],
+        len: usize,
+    ) -> Result<(), ComputeError> {
+        stored::extend(&self.card, cache, blocks, len)
     }
 
     fn embed(&self, table: &Weight<D>, ids: &[u32], x: &mut Rows<D>) -> Result<(), ComputeError> {

@@ -54,6 +54,7 @@ pub struct DeviceOptions {
 #[derive(Debug)]
 pub struct Device {
     info: CardInfo,
+    kernels: Kernels,
     handle: sys::CUdevice,
     context: sys::CUcontext,
     stream: sys::CUstream,
@@ -124,6 +125,7 @@ impl Device {
         let mut device = Self {
             shared: attribute(handle, Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?,
             info,
+            kernels: options.kernels,
             handle,
             context: null_mut(),
             stream: null_mut(),
@@ -419,6 +421,19 @@ impl Driver for Device {
         #[allow(unsafe_code)]
         let answer = unsafe { sys::cuStreamSynchronize(self.stream) };
         check(answer, "waiting for the card")
+    }
+
+    /// How many multiprocessors there are decides what is summed together.
+    fn numerics(&self) -> Option<String> {
+        let CardInfo {
+            capability: (major, minor),
+            multiprocessors,
+            ..
+        } = self.info;
+        let kernels = self.kernels;
+        Some(format!(
+            "compute capability {major}.{minor}, {multiprocessors} multiprocessors, kernels {kernels:?}"
+        ))
     }
 
     fn memory(&self) -> (u64, u64) {
