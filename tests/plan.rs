@@ -63,7 +63,7 @@ fn tables_and_a_chart_for_people() {
 
 #[test]
 fn what_does_not_fit_exits_with_4_and_says_what_would() {
-    let output = thunderhead(&["plan", "MiniMax-M1", "--ram", "16G", "--context", "1M"]);
+    let output = thunderhead(&["plan", "MiniMax-M1", "--gpus", "0", "--ram", "16G", "--context", "1M"]);
     let text = out(&output);
     assert_eq!(output.status.code(), Some(4), "{text}");
     assert!(
@@ -72,7 +72,7 @@ fn what_does_not_fit_exits_with_4_and_says_what_would() {
     );
     // What it says is right.
     let ram = text.split("--ram ").nth(1).unwrap().split([';', '.']).next().unwrap();
-    let again = thunderhead(&["plan", "MiniMax-M1", "--ram", ram, "--context", "1M"]);
+    let again = thunderhead(&["plan", "MiniMax-M1", "--gpus", "0", "--ram", ram, "--context", "1M"]);
     assert_eq!(again.status.code(), Some(0), "{}", out(&again));
 }
 
@@ -140,7 +140,7 @@ fn the_header_of_a_gguf_file_will_do() {
 
     // Less than a header is not enough, and is said to be.
     fs::write(&cut, &bytes[..200]).unwrap();
-    let output = thunderhead(&["plan", cut.to_str().unwrap()]);
+    let output = thunderhead(&["plan", "--gpus", "0", cut.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not a whole GGUF file"));
 }
@@ -164,7 +164,7 @@ fn ling_and_ring_are_planned_from_their_configuration() {
         config.replace("\"hidden_size\": 2048", "\"hidden_size\": 123456789123"),
     )
     .unwrap();
-    let output = thunderhead(&["plan", path.to_str().unwrap()]);
+    let output = thunderhead(&["plan", "--gpus", "0", path.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(3));
     fs::write(
         &path,

@@ -3,8 +3,10 @@
 //! [`shape`] has random models of named shapes, so that a speed can be measured and compared without a checkpoint; [`mod@count`]
 //! says how many operations and bytes a token takes at a position; [`mod@measure`] times prefill and decode; [`report`]
 //! sets the times against the counts and against what the machine can do at most; [`save`] hands a random model to other engines.
+//! [`mod@kernels`] does the same for the kernels of a graphics card, one by one, after it has checked them.
 
 pub mod count;
+pub mod kernels;
 pub mod measure;
 pub mod memory;
 pub mod report;

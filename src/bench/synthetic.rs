@@ -120,7 +120,7 @@ impl Random {
 }
 
 /// One step of splitmix64: a bijection of 64 bits that leaves no pattern of its argument.
-fn mix(x: u64) -> u64 {
+pub(super) fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -128,7 +128,7 @@ fn mix(x: u64) -> u64 {
 }
 
 /// About normal with mean 0 and variance 1: the sum of four uniform numbers of 16 bits, whose variance is `4·(2¹⁶)²/12`.
-fn normal(index: u64) -> f32 {
+pub(super) fn normal(index: u64) -> f32 {
     const SPREAD: f32 = 37_837.2; // 2¹⁶/√3
     let bits = mix(index);
     let sum = (bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48);

@@ -12,9 +12,11 @@ use super::args::BenchArgs;
 use super::error::CliError;
 use super::load::{self, AnyNetwork};
 use super::progress::Progress;
+use crate::bench::kernels::{M1, Sizes, kernels};
 use crate::bench::{Case, Footprint, Plan, Report, measure, report, save, synthetic};
 use crate::compute::cpu::ceilings::Ceilings;
 use crate::compute::cpu::simd::Isa;
+use crate::compute::cuda::device::Device;
 use crate::compute::{Backend, ComputeError, Interrupt};
 use crate::config::{self, Config};
 use crate::engine::Network;
@@ -26,6 +28,9 @@ pub(super) fn run(args: &BenchArgs, config: &Config) -> Result<ExitCode, CliErro
     let isa = load::isa(&config.model).or_best();
     if args.ceilings {
         return all_ceilings(threads, isa, args.json);
+    }
+    if args.kernels {
+        return all_kernels(args, &config.model);
     }
     let Subject {
         name,
@@ -182,6 +187,34 @@ fn all_ceilings(threads: usize, isa: Isa, json: bool) -> Result<ExitCode, CliErr
         out.flush()?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks and times the kernels of a card.
+fn all_kernels(args: &BenchArgs, model: &config::Model) -> Result<ExitCode, CliError> {
+    let device = Device::open(super::card::options(model))?;
+    let name = device.info().name.clone();
+    let sizes = Sizes {
+        shape: args.synthetic.unwrap_or(M1),
+        tokens: args.prompt.iter().copied().max().unwrap_or(0).max(8),
+        depth: args.depth.iter().copied().max().unwrap_or(0),
+    };
+    let mut progress = Progress::new(io::stderr().is_terminal());
+    let report = kernels(device, &name, &sizes, &mut |step| progress.line(|| step.to_owned()));
+    progress.clear();
+    let report = report?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer(&mut out, &report).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        out.write_all(report.text().as_bytes())?;
+    }
+    if report.is_right() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(CliError::Engine(
+        "the card does not compute what it should: use --backend cpu, and report the lines that are WRONG".to_owned(),
+    ))
 }
 
 /// 1, 2, 4 and so on, and `threads` itself.

@@ -74,6 +74,17 @@ impl Reason {
     }
 }
 
+/// How a card is opened.
+pub(super) fn options(model: &config::Model) -> device::DeviceOptions {
+    device::DeviceOptions {
+        kernels: match model.kernels {
+            config::Kernels::BuiltIn => device::Kernels::BuiltIn,
+            config::Kernels::Source => device::Kernels::Source,
+        },
+        ..device::DeviceOptions::default()
+    }
+}
+
 fn try_to_open(
     model: &config::Model,
     config: &ModelConfig,
@@ -89,14 +100,7 @@ fn try_to_open(
         })
     };
     cuda::check(config).map_err(other)?;
-    let options = device::DeviceOptions {
-        kernels: match model.kernels {
-            config::Kernels::BuiltIn => device::Kernels::BuiltIn,
-            config::Kernels::Source => device::Kernels::Source,
-        },
-        ..device::DeviceOptions::default()
-    };
-    let device = device::Device::open(options).map_err(other)?;
+    let device = device::Device::open(options(model)).map_err(other)?;
     let cut = load::cut_of(model, config, weights);
     let (there, _) = device.memory();
     let places = load::PLACES_MEMORY.min((there / OF_PLACES) as usize);

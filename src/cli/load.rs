@@ -15,11 +15,12 @@ use crate::compute::cpu::{Cpu, Isa, KvType};
 use crate::compute::cuda::Cuda;
 use crate::compute::cuda::device::Device;
 use crate::compute::reference::Reference;
-use crate::compute::{Backend, ComputeError};
+use crate::compute::{Backend, ComputeError, Interrupt};
 use crate::config::{self, Config, Count, Reply};
 use crate::conversation::{EngineEvents, Past, QuoteModel, Setup};
 use crate::engine::{
-    Cut, Engine, EngineOptions, GenerateOptions, Identity, Network, Sampling, Snapshots, Speculate, Submit, Vocabulary,
+    Cut, Engine, EngineOptions, GenerateOptions, Identity, Network, Sampling, Snapshots, Speculate, State, Submit,
+    Vocabulary,
 };
 use crate::model::{Checkpoint, ModelConfig, ModelWeights, SamplingDefaults, TensorView, bundled};
 use crate::tui::format;
@@ -65,7 +66,7 @@ pub(super) fn network_on(
         if let Some(bytes) = card.experts {
             cuda = cuda.with_experts_in(bytes);
         }
-        match Network::new(cuda, config.clone(), weights.clone()) {
+        match Network::new(cuda, config.clone(), weights.clone()).and_then(tried) {
             Ok(network) => return Ok(AnyNetwork::Cuda(Box::new(network))),
             // What can fail is the card: the processor has the same weights.
             Err(error) => card::say_once(&error.to_string()),
@@ -77,6 +78,27 @@ pub(super) fn network_on(
             AnyNetwork::Cpu(Box::new(Network::new(cpu(model, &weights)?, config, weights)?))
         }
     })
+}
+
+/// A network that has passed a tile and a token, with numbers at the end. What a card does wrong at all it does at once.
+fn tried<B: Backend>(network: Network<B>) -> Result<Network<B>, ComputeError> {
+    const TILE: usize = 8;
+    let mut state = State::new(&network)?;
+    let ids: Vec<u32> = (0..TILE).map(|i| (i % network.config().vocab) as u32).collect();
+    let mut are_numbers = true;
+    for ids in [&ids[..], &ids[..1]] {
+        network.advance(&mut state, ids, 1, &Interrupt::new(), |_, logits| {
+            are_numbers &= logits.iter().all(|x| x.is_finite());
+        })?;
+    }
+    drop(state);
+    if are_numbers {
+        return Ok(network);
+    }
+    Err(ComputeError::Backend(
+        "the graphics card gives what is no number: `thunderhead bench --kernels` says which of its kernels are wrong"
+            .to_owned(),
+    ))
 }
 
 /// The CPU as it is set up.

@@ -12,6 +12,7 @@ use clap::{Args, ValueHint};
 use super::error::CliError;
 use super::{load, memory};
 use crate::compute::cpu::ceilings::Ceilings;
+use crate::compute::cuda::device::{CardInfo, Presence, presence};
 use crate::config::{self, Config, Size};
 use crate::plan::{CARDS, Card, Host, Machine, Precision, Question, Subject};
 
@@ -24,14 +25,14 @@ pub struct PlanArgs {
     /// Ring-flash-linear-2.0, Ling-2.6-flash.
     #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
     pub subject: String,
-    /// Memory of each card, as 24G [default: that of --card, else no card].
+    /// Memory of each card, as 24G [default: that of --card, else of the cards that are in this machine].
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub vram: Option<Size>,
     /// Which card it is, as "RTX 4090" [default: the commonest with so much memory].
     #[arg(long, value_name = "NAME", value_parser = card)]
     pub card: Option<Card>,
-    /// How many of these cards there are.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    /// How many of these cards there are; 0 plans without one.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(0..=64))]
     pub gpus: u32,
     /// Memory of the machine [default: that of this one].
     #[arg(long, value_name = "SIZE", value_parser = size)]
@@ -86,7 +87,7 @@ pub(super) fn run(args: &PlanArgs, config: &Config) -> Result<ExitCode, CliError
         )));
     }
     let cards = match (args.card, args.vram) {
-        (None, None) => Vec::new(),
+        (None, None) => own_cards(args.gpus as usize),
         (Some(card), None) => vec![card; args.gpus as usize],
         (None, Some(vram)) => vec![Card::with_memory(vram.0 as f64); args.gpus as usize],
         (Some(card), Some(vram)) => {
@@ -118,6 +119,23 @@ pub(super) fn run(args: &PlanArgs, config: &Config) -> Result<ExitCode, CliError
     } else {
         ExitCode::from(4)
     })
+}
+
+/// Cards of this machine.
+fn own_cards(most: usize) -> Vec<Card> {
+    // Without one asked for, no driver is looked for.
+    let Presence::Present { cards, .. } = (if most > 0 { presence() } else { Presence::Missing }) else {
+        return Vec::new();
+    };
+    let card = |info: &CardInfo| {
+        let vram = info.memory as f64;
+        let known = Card::named(&info.name).unwrap_or(Card {
+            name: "card of this machine",
+            ..Card::with_memory(vram)
+        });
+        Card { vram, ..known }
+    };
+    cards.iter().take(most).map(card).collect()
 }
 
 fn host(args: &PlanArgs, model: &config::Model) -> Result<Host, CliError> {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use thunderhead::compute::ComputeError;
 use thunderhead::compute::cpu::KvType;
@@ -157,6 +157,82 @@ fn a_card_that_is_too_small_is_left_alone_and_the_arithmetic_is_said() {
     );
     assert!(off(&run) < 2e-4);
     assert_eq!(run.record.get("left_contexts"), Some(&0));
+}
+
+/// A plan for a machine is for the card that is in it.
+#[test]
+fn plans_are_for_the_card_that_is_there() {
+    let plan = |arguments: &[&str]| -> Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+            .args(["plan", "--json", "MiniMax-M1", "--context", "8K"])
+            .args(arguments)
+            .env("THUNDERHEAD_CONFIG", "")
+            .env("LD_LIBRARY_PATH", emulated())
+            .env("FAKE_CUDA_MEMORY", (24_u64 << 30).to_string())
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let own = plan(&[]);
+    assert_eq!(own["machine"]["cards"][0]["vram"], json!((24_u64 << 30) as f64));
+    assert_eq!(own["machine"]["cards"].as_array().unwrap().len(), 1);
+    assert_eq!(plan(&["--gpus", "0"])["machine"]["cards"], json!([]));
+    assert_eq!(plan(&["--card", "L4"])["machine"]["cards"][0]["name"], "L4");
+}
+
+/// The kernels of a card are checked and timed by one command.
+#[test]
+fn kernels_are_checked_and_timed() {
+    let output = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
+        .args([
+            "bench",
+            "--kernels",
+            "--json",
+            "--synthetic",
+            "tiny",
+            "--prompt",
+            "40",
+            "--depth",
+            "300",
+        ])
+        .env("THUNDERHEAD_CONFIG", "")
+        .env("LD_LIBRARY_PATH", emulated())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 22);
+    let rows = report["rows"].as_array().unwrap();
+    for kernel in [
+        "attention_64",
+        "attention_decode_64",
+        "embed_q8_0",
+        "expert_down_bf16",
+        "expert_up_q8_0",
+        "experts_down_q8_0",
+        "experts_up_bf16",
+        "gated_norm",
+        "gemm_bf16_silu",
+        "gemv4_bf16",
+        "gemv_q8_0",
+        "head_bf16",
+        "lightning_64",
+        "lightning_decode",
+        "place_slots",
+        "residual_norm",
+        "rope_bf16",
+        "rope_f32",
+        "route",
+        "router_logits_32",
+    ] {
+        let row = rows.iter().find(|row| row["kernel"] == kernel);
+        let row = row.unwrap_or_else(|| panic!("{kernel} was not timed"));
+        assert!(
+            row["seconds"].as_f64().unwrap() > 0.0 && row["bytes"].as_f64().unwrap() > 0.0,
+            "{row}"
+        );
+    }
 }
 
 /// A library that lacks what it should have is no reason to end.
