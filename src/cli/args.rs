@@ -811,7 +811,7 @@ pub struct BenchArgs {
     /// Check the kernels of the graphics card, layer by layer, and then time each of them against what the card can do at most: at the
     /// sizes of MiniMax-M1 or of `--synthetic`, with a tile of the longest `--prompt` and single tokens behind the longest `--depth`.
     #[arg(long, conflicts_with_all = ["model", "no_ceilings", "write_gguf", "ceilings"])]
-    pub kernels: bool,
+    pub card: bool,
     /// Only measure what the machine can do at most, with 1 thread to all: memory reads and products in registers.
     #[arg(long, conflicts_with_all = ["model", "synthetic", "no_ceilings"])]
     pub ceilings: bool,

@@ -29,7 +29,7 @@ pub(super) fn run(args: &BenchArgs, config: &Config) -> Result<ExitCode, CliErro
     if args.ceilings {
         return all_ceilings(threads, isa, args.json);
     }
-    if args.kernels {
+    if args.card {
         return all_kernels(args, &config.model);
     }
     let Subject {

@@ -96,7 +96,7 @@ fn tried<B: Backend>(network: Network<B>) -> Result<Network<B>, ComputeError> {
         return Ok(network);
     }
     Err(ComputeError::Backend(
-        "the graphics card gives what is no number: `thunderhead bench --kernels` says which of its kernels are wrong"
+        "the graphics card gives what is no number: `thunderhead bench --card` says which of its kernels are wrong"
             .to_owned(),
     ))
 }

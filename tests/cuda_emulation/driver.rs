@@ -186,7 +186,7 @@ fn kernels_are_checked_and_timed() {
     let output = Command::new(env!("CARGO_BIN_EXE_thunderhead"))
         .args([
             "bench",
-            "--kernels",
+            "--card",
             "--json",
             "--synthetic",
             "tiny",
