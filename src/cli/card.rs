@@ -8,7 +8,7 @@ use crate::compute::ComputeError;
 use crate::compute::cuda::{self, device};
 use crate::config;
 use crate::model::{ModelConfig, ModelWeights, TensorView};
-use crate::plan::{Fit, Run};
+use crate::plan::{Fit, Run, Split};
 use crate::tui::format;
 
 /// Tokens that there must be room for; what a longer context takes is known when it comes.
@@ -16,22 +16,32 @@ const CONTEXT: usize = 32 << 10;
 /// Places in the documents that are kept on a card take this part of it at most.
 const OF_PLACES: u64 = 8;
 
-/// A card that a model is to run on.
+/// Cards that a model is to run on.
 pub(super) struct Card {
     pub device: device::Device,
-    /// Bytes for experts, if not all of them have room.
-    pub experts: Option<usize>,
+    /// Others, and how many weights are loaded before the first that goes to each.
+    pub others: Vec<(device::Device, usize)>,
+    /// Bytes for experts on each, if not all of them have room.
+    pub experts: Option<Vec<usize>>,
     /// Tokens of context that have room.
     pub context: usize,
 }
 
 impl Card {
-    /// What is said of it: its name, and that experts are copied to it.
+    /// What is said of them: their names, and that experts are copied to them.
     pub fn words(&self) -> String {
-        let name = &self.device.info().name;
-        match self.experts {
-            None => name.clone(),
-            Some(bytes) => format!("{name}, {} of experts at a time", format::bytes(bytes as u64)),
+        let others = self.others.iter().map(|(device, _)| device);
+        let names: Vec<&str> = std::iter::once(&self.device)
+            .chain(others)
+            .map(|device| device.info().name.as_str())
+            .collect();
+        let names = names.join(" and ");
+        match &self.experts {
+            None => names,
+            Some(bytes) => {
+                let bytes: usize = bytes.iter().sum();
+                format!("{names}, {} of experts at a time", format::bytes(bytes as u64))
+            }
         }
     }
 
@@ -71,6 +81,42 @@ impl Reason {
             Self::NoDriver => "there is no driver of a graphics card (libcuda.so.1)".to_owned(),
             Self::Other(what) => what.clone(),
         }
+    }
+}
+
+/// Other cards, and bytes for experts on all.
+type Others = (Vec<(device::Device, usize)>, Option<Vec<usize>>);
+
+/// The other cards that the model is to be cut among, if it has not all room on the first; else how it fits there.
+fn several(
+    first: &device::Device,
+    model: &config::Model,
+    (config, weights): (&ModelConfig, &ModelWeights<TensorView>),
+    run: &Run,
+    fit: Fit,
+) -> Result<Others, Fit> {
+    let device::Presence::Present { cards, .. } = device::presence() else {
+        return Err(fit);
+    };
+    // One that cannot be used is as one that is not there.
+    let open = |ordinal| {
+        let options = device::DeviceOptions {
+            ordinal,
+            ..options(model)
+        };
+        device::Device::open(options).ok()
+    };
+    let devices: Vec<device::Device> = (1..cards.len()).filter_map(open).collect();
+    if devices.is_empty() {
+        return Err(fit);
+    }
+    let rooms: Vec<usize> = std::iter::once(first)
+        .chain(&devices)
+        .map(|device| device.memory().0 as usize)
+        .collect();
+    match Split::of(config, weights, run, &rooms) {
+        Some(split) => Ok((devices.into_iter().zip(split.weights).collect(), split.experts)),
+        None => Err(fit),
     }
 }
 
@@ -118,21 +164,33 @@ fn try_to_open(
     };
     let experts = match Fit::of(config, weights, &run, there as usize) {
         Fit::Whole => None,
-        Fit::Experts { bytes } => Some(bytes),
-        Fit::Not { whole, least } => {
-            return Err(Reason::Other(format!(
-                "{} has {} free and the model wants {} with {} tokens, or {} with one layer's experts at a time (`thunderhead plan` says \
-                 what would fit)",
-                device.info().name,
-                format::bytes(there),
-                format::bytes(whole as u64),
-                format::count(run.context),
-                format::bytes(least as u64),
-            )));
-        }
+        fit => match several(&device, model, (config, weights), &run, fit) {
+            Ok((others, experts)) => {
+                return Ok(Card {
+                    device,
+                    others,
+                    experts,
+                    context: run.context,
+                });
+            }
+            Err(Fit::Experts { bytes }) => Some(vec![bytes]),
+            Err(Fit::Whole) => None,
+            Err(Fit::Not { whole, least }) => {
+                return Err(Reason::Other(format!(
+                    "{} has {} free and the model wants {} with {} tokens, or {} with one layer's experts at a time (`thunderhead plan` \
+                     says what would fit)",
+                    device.info().name,
+                    format::bytes(there),
+                    format::bytes(whole as u64),
+                    format::count(run.context),
+                    format::bytes(least as u64),
+                )));
+            }
+        },
     };
     Ok(Card {
         device,
+        others: Vec::new(),
         experts,
         context: run.context,
     })

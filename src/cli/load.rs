@@ -63,7 +63,10 @@ pub(super) fn network_on(
         let mut cuda = Cuda::new(card.device)
             .with_kv_cache(kv_type(model))
             .with_context(card.context);
-        if let Some(bytes) = card.experts {
+        for (device, weights) in card.others {
+            cuda = cuda.with_card(device, weights);
+        }
+        if let Some(bytes) = &card.experts {
             cuda = cuda.with_experts_in(bytes);
         }
         match Network::new(cuda, config.clone(), weights.clone()).and_then(tried) {

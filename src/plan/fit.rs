@@ -2,7 +2,11 @@
 //!
 //! [`Placement`](super::Placement) answers before anything is there, from sizes alone. This counts the same kinds in the same order from
 //! what is there: each weight as it will lie on the card, the context that is to have room, what a prompt passes through; what is left
-//! is for experts. Less than one layer's experts is no use to a prompt.
+//! is for experts. Less than one layer's experts is no use to a prompt. Where one card is too small, layers are cut among several
+//! ([`Split`]).
+
+use std::convert::Infallible;
+use std::ops::Range;
 
 use super::{Anatomy, kv_bytes};
 use crate::compute::cpu::KvType;
@@ -39,34 +43,83 @@ pub struct Run {
     pub marks: usize,
 }
 
-/// Bytes of weights on a card.
-#[derive(Debug, Default)]
+/// Bytes of some weights on a card.
+#[derive(Debug, Clone, Copy, Default)]
 struct Weights {
+    /// How many tensors they are.
+    count: usize,
     fixed: usize,
     experts: usize,
-    /// Of the largest expert, and of a layer's.
+    /// Of the largest expert, and of as many as the largest as a layer has.
     expert: usize,
     layer: usize,
 }
 
-fn weights(weights: &ModelWeights<TensorView>) -> Weights {
-    let mut sum = Weights::default();
-    let mut parts = Vec::new();
-    let counted = weights.clone().try_map(|tensor, role| {
-        let bytes = bytes_on_card(&tensor, role).next_multiple_of(ALIGNMENT);
-        if role == TensorRole::Expert {
-            sum.experts += bytes;
-            parts.push(bytes);
-        } else {
-            sum.fixed += bytes;
+impl Weights {
+    fn of(tensors: &[(usize, TensorRole)]) -> Self {
+        let sum = |is_expert: bool| {
+            let of = tensors
+                .iter()
+                .filter(|(_, role)| (*role == TensorRole::Expert) == is_expert);
+            of.map(|(bytes, _)| bytes).sum()
+        };
+        let parts: Vec<usize> = tensors
+            .iter()
+            .filter(|(_, role)| *role == TensorRole::Expert)
+            .map(|(bytes, _)| *bytes)
+            .collect();
+        let expert = parts.chunks(3).map(|parts| parts.iter().sum()).max().unwrap_or(0);
+        Self {
+            count: tensors.len(),
+            fixed: sum(false),
+            experts: sum(true),
+            expert,
+            layer: expert * (parts.len() / 3),
         }
-        Ok::<_, std::convert::Infallible>(())
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count + other.count,
+            fixed: self.fixed + other.fixed,
+            experts: self.experts + other.experts,
+            expert: self.expert.max(other.expert),
+            layer: self.layer.max(other.layer),
+        }
+    }
+}
+
+/// What is before the layers, each of them, and what is after them, in the order in which weights are loaded.
+fn weights(weights: &ModelWeights<TensorView>) -> (Weights, Vec<Weights>, Weights) {
+    let mut tensors = Vec::new();
+    let Ok(_) = weights.clone().try_map(|tensor, role| {
+        tensors.push((bytes_on_card(&tensor, role).next_multiple_of(ALIGNMENT), role));
+        Ok::<_, Infallible>(())
     });
-    let Ok(_) = counted;
-    sum.expert = parts.chunks(3).map(|parts| parts.iter().sum()).max().unwrap_or(0);
-    let most = weights.layers.iter().filter(|layer| layer.moe.router.is_some());
-    sum.layer = sum.expert * most.map(|layer| layer.moe.experts.len()).max().unwrap_or(0);
-    sum
+    let (table, mut rest) = tensors.split_at(1);
+    let layers = weights.layers.iter().map(|layer| {
+        // Two norms, and what is between and after them.
+        let count = 2 + layer.mixer.tensors().count() + layer.moe.tensors().count();
+        let (of, after) = rest.split_at(count);
+        rest = after;
+        Weights::of(of)
+    });
+    let layers: Vec<Weights> = layers.collect();
+    (Weights::of(table), layers, Weights::of(rest))
+}
+
+/// Bytes of what one layer keeps: keys and values, and the versions of its state.
+fn kept(config: &ModelConfig, run: &Run) -> Vec<(usize, usize)> {
+    let anatomy = Anatomy::of(String::new(), config);
+    let layers = anatomy.layers.iter().zip(&config.layers);
+    let of = layers.map(|(sizes, layer)| {
+        let state = match &layer.mixer {
+            Mixer::Lightning(spec) => spec.heads * spec.head_dim * spec.head_dim * size_of::<f32>(),
+            Mixer::Softmax(_) => 0,
+        };
+        (kv_bytes(&sizes.attention, run.context, run.kv), state)
+    });
+    of.collect()
 }
 
 /// Bytes that a tile of a prompt passes through, and the logits.
@@ -90,6 +143,17 @@ fn passage(config: &ModelConfig, run: &Run) -> usize {
     rows + rows / 8 + HEAD_ROWS.min(tile) * 4 * config.vocab + config.lightning_state_bytes()
 }
 
+/// What a card needs whatever layers it has: the room of a prompt's tile, and what a slab leaves between two halves of a layer.
+fn work(config: &ModelConfig, run: &Run) -> usize {
+    let top_k = config.layers.iter().map(|layer| {
+        let crate::model::FeedForward::Moe(moe) = &layer.feed_forward;
+        moe.top_k
+    });
+    // The stream, and what experts add to it.
+    let between = run.slab.min(run.context) * (1 + top_k.max().unwrap_or(1)) * config.hidden * 4;
+    between + passage(config, run)
+}
+
 impl Fit {
     /// Of a model on a card with so many bytes.
     #[must_use]
@@ -98,21 +162,19 @@ impl Fit {
             context: run.context.min(config.max_positions),
             ..*run
         };
-        let weights = weights(views);
-        let anatomy = Anatomy::of(String::new(), config);
-        let caches = anatomy
-            .softmax_layers()
-            .map(|attention| kv_bytes(attention, run.context, run.kv));
+        let (table, layers, after) = weights(views);
+        let all = layers.iter().fold(table.and(after), |sum, layer| sum.and(*layer));
+        let kept = kept(config, &run);
+        let states: usize = kept.iter().map(|(_, state)| state * (VERSIONS + run.marks)).sum();
+        Self::with(&all, &kept, states + work(config, &run), bytes)
+    }
+
+    /// Of some layers' weights and what they keep, with so many bytes of anything else.
+    fn with(weights: &Weights, kept: &[(usize, usize)], others: usize, bytes: usize) -> Self {
+        let caches: usize = kept.iter().map(|(cache, _)| cache).sum();
         // While a cache grows there are two of it.
-        let (kept, largest) = caches.fold((0, 0), |(sum, most), bytes| (sum + bytes, most.max(bytes)));
-        let states = (VERSIONS + run.marks) * config.lightning_state_bytes();
-        let top_k = config.layers.iter().map(|layer| {
-            let crate::model::FeedForward::Moe(moe) = &layer.feed_forward;
-            moe.top_k
-        });
-        // What each token of a slab leaves between two halves of a layer: the stream, and what its experts add to it.
-        let between = run.slab.min(run.context) * (1 + top_k.max().unwrap_or(1)) * config.hidden * 4;
-        let fixed = weights.fixed + kept + largest + states + between + passage(config, &run);
+        let largest = kept.iter().map(|(cache, _)| *cache).max().unwrap_or(0);
+        let fixed = weights.fixed + caches + largest + others;
         let whole = fixed + weights.experts;
         if whole <= bytes {
             return Self::Whole;
@@ -123,4 +185,91 @@ impl Fit {
         }
         Self::Not { whole, least }
     }
+}
+
+/// A model over several cards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// Layers of each card.
+    pub layers: Vec<Range<usize>>,
+    /// How many weights are loaded before the first that goes to each card but the first.
+    pub weights: Vec<usize>,
+    /// Bytes for experts on each card, if not all of them have room.
+    pub experts: Option<Vec<usize>>,
+}
+
+impl Split {
+    /// Over cards with so many bytes each, of which all have about as much to do for their size; none if that does not fit.
+    #[must_use]
+    pub fn of(config: &ModelConfig, views: &ModelWeights<TensorView>, run: &Run, cards: &[usize]) -> Option<Self> {
+        let run = Run {
+            context: run.context.min(config.max_positions),
+            ..*run
+        };
+        let (table, layers, after) = weights(views);
+        let kept = kept(config, &run);
+        let work = work(config, &run);
+        let all_states: usize = kept.iter().map(|(_, state)| state).sum();
+        let sizes: Vec<usize> = layers
+            .iter()
+            .zip(&kept)
+            .map(|(layer, (cache, state))| layer.fixed + layer.experts + cache + VERSIONS * state)
+            .collect();
+        let ranges = cut(&sizes, cards);
+        let (mut counts, mut count) = (Vec::new(), table.count);
+        let mut fits = Vec::new();
+        for (number, range) in ranges.iter().enumerate() {
+            if number > 0 {
+                counts.push(count);
+            }
+            let mut of = layers[range.clone()]
+                .iter()
+                .fold(Weights::default(), |sum, layer| sum.and(*layer));
+            count += of.count;
+            // All states are made on the first card, and go to that of their layer; marks stay.
+            let mut states = VERSIONS * kept[range.clone()].iter().map(|(_, state)| state).sum::<usize>();
+            if number == 0 {
+                of = of.and(table);
+                states = (VERSIONS + run.marks) * all_states;
+            }
+            if number + 1 == ranges.len() {
+                of = of.and(after);
+            }
+            fits.push((
+                Fit::with(&of, &kept[range.clone()], states + work, cards[number]),
+                of.experts,
+            ));
+        }
+        let mut rooms = Vec::new();
+        for (fit, experts) in &fits {
+            rooms.push(match fit {
+                Fit::Whole => *experts,
+                Fit::Experts { bytes } => *bytes,
+                Fit::Not { .. } => return None,
+            });
+        }
+        let is_whole = fits.iter().all(|(fit, _)| *fit == Fit::Whole);
+        Some(Self {
+            layers: ranges,
+            weights: counts,
+            experts: (!is_whole).then_some(rooms),
+        })
+    }
+}
+
+/// Layers of each card: contiguous, with about as many bytes each as the card has of all.
+fn cut(sizes: &[usize], cards: &[usize]) -> Vec<Range<usize>> {
+    let (all, room): (usize, usize) = (sizes.iter().sum(), cards.iter().sum());
+    let (mut cuts, mut from, mut until, mut sum) = (Vec::new(), 0, 0.0, 0);
+    for (number, card) in cards.iter().enumerate() {
+        until += all as f64 * *card as f64 / room.max(1) as f64;
+        let mut to = from;
+        while to < sizes.len() && (number + 1 == cards.len() || (sum + sizes[to] / 2) as f64 <= until) {
+            sum += sizes[to];
+            to += 1;
+        }
+        cuts.push(from..to);
+        from = to;
+    }
+    cuts
 }

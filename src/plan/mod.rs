@@ -21,7 +21,7 @@ use serde::Serialize;
 pub use anatomy::{Anatomy, Operations};
 pub use cards::{CARDS, Card, Host};
 pub use compare::{AgainstR1, Convention, against_r1};
-pub use fit::{Fit, Run};
+pub use fit::{Fit, Run, Split};
 pub use known::{NAMES, known};
 pub use place::{Held, Home, Machine, Placement, Shares};
 pub use source::Subject;

@@ -58,7 +58,11 @@ fn token(model: &Anatomy, weights: &WeightBytes, machine: &Machine, placement: &
             let hops = [leaves, place.fixed != Home::Card(card), place.kv != Home::Card(card)];
             time += HOP * hops.into_iter().filter(|hop| *hop).count() as f64;
         }
-        time += read(machine, Home::Ram, experts * place.experts.ram);
+        time += match place.fixed {
+            // The rest of the layer is on a card: those that a token goes to are copied to it.
+            Home::Card(card) => experts * place.experts.ram / (machine.cards[card].bus * COPY),
+            _ => read(machine, Home::Ram, experts * place.experts.ram),
+        };
         time += read(machine, Home::Disk, experts * place.experts.disk);
     }
     time

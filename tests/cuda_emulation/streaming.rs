@@ -13,7 +13,7 @@ use thunderhead::compute::cuda::device::{Device, DeviceOptions};
 use thunderhead::compute::{Interrupt, Residency};
 use thunderhead::engine::{Cut, Network, State};
 use thunderhead::model::Checkpoint;
-use thunderhead::plan::{Fit, Run};
+use thunderhead::plan::{Fit, Run, Split};
 
 use crate::driver::{passes, with_driver};
 
@@ -40,22 +40,46 @@ fn run() -> Run {
     }
 }
 
-/// Prefills some of a golden's tokens and decodes the others, on a card with so much memory and so much of it for experts: how far the
-/// log-probabilities are off, and what became of the experts.
+/// Cards with so much memory each, how many weights are loaded before the first of each but the first, and bytes for experts.
+struct Cards<'a> {
+    memory: &'a [usize],
+    weights: &'a [usize],
+    experts: Option<&'a [usize]>,
+}
+
 fn off(name: &str, memory: usize, experts: Option<usize>) -> (f64, Residency) {
+    off_on(
+        name,
+        &Cards {
+            memory: &[memory],
+            weights: &[],
+            experts: experts.as_slice().first().map(std::slice::from_ref),
+        },
+    )
+}
+
+/// Prefills some of a golden's tokens and decodes the others: how far the log-probabilities are off, and what became of the experts.
+fn off_on(name: &str, cards: &Cards<'_>) -> (f64, Residency) {
     let folder = golden(name);
     let golden: Value = serde_json::from_slice(&fs::read(folder.join("golden.json")).unwrap()).unwrap();
     let expected: Vec<f64> = serde_json::from_value(golden["next_logprobs"].clone()).unwrap();
     let tokens: Vec<u32> = serde_json::from_value(golden["tokens"].clone()).unwrap();
     let checkpoint = Checkpoint::open(&folder).unwrap();
-    let device = Device::open(DeviceOptions {
-        memory: Some(memory),
-        ..DeviceOptions::default()
+    let mut devices = cards.memory.iter().enumerate().map(|(ordinal, memory)| {
+        let options = DeviceOptions {
+            ordinal,
+            memory: Some(*memory),
+            ..DeviceOptions::default()
+        };
+        Device::open(options).unwrap()
     });
-    let mut cuda = Cuda::new(device.unwrap())
+    let mut cuda = Cuda::new(devices.next().unwrap())
         .with_kv_cache(KvType::F32)
         .with_context(CONTEXT);
-    if let Some(bytes) = experts {
+    for (device, weights) in devices.zip(cards.weights) {
+        cuda = cuda.with_card(device, *weights);
+    }
+    if let Some(bytes) = cards.experts {
         cuda = cuda.with_experts_in(bytes);
     }
     let network = Network::new(cuda, checkpoint.config, checkpoint.weights).unwrap();
@@ -153,7 +177,7 @@ fn inside_slabs() {
         let cuda = Cuda::new(device.unwrap())
             .with_kv_cache(KvType::F32)
             .with_context(CONTEXT)
-            .with_experts_in(places * expert);
+            .with_experts_in(&[places * expert]);
         let network = Network::new(cuda, checkpoint.config.clone(), checkpoint.weights.clone()).unwrap();
         let mut state = State::new(&network).unwrap();
         let mut done = 0;
@@ -203,4 +227,44 @@ fn inside_few() {
     let (whole, _) = wants(GOLDENS[1]);
     let (error, _) = off(GOLDENS[1], whole, Some(4 * 3072));
     assert!(error < 2e-4, "{error:.1e}");
+}
+
+/// Layers on two cards that are each too small for all of them, and on two that have no room for all experts.
+#[test]
+fn two_cards_have_the_layers_between_them() {
+    let done = with_driver("streaming::inside_two", &[("FAKE_CUDA_CARDS", "2")]);
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "in a process of its own"]
+fn inside_two() {
+    let name = GOLDENS[0];
+    let (whole, _) = wants(name);
+    let checkpoint = Checkpoint::open(&golden(name)).unwrap();
+    let split = |memory: usize| Split::of(&checkpoint.config, &checkpoint.weights, &run(), &[memory; 2]);
+    let sizes = || (1..).map(|n| n * STEP);
+    let least = sizes().find(|memory| split(*memory).is_some()).unwrap();
+    let enough = sizes()
+        .find(|memory| split(*memory).is_some_and(|split| split.experts.is_none()))
+        .unwrap();
+    assert!(least < enough && enough < whole, "{least} {enough} {whole}");
+    for memory in [enough, least] {
+        let split = split(memory).unwrap();
+        assert_eq!(split.layers.len(), 2);
+        assert_eq!((split.layers[0].start, split.layers[1].end), (0, 8));
+        assert!(!split.layers[0].is_empty() && !split.layers[1].is_empty());
+        let (error, card) = off_on(
+            name,
+            &Cards {
+                memory: &[memory; 2],
+                weights: &split.weights,
+                experts: split.experts.as_deref(),
+            },
+        );
+        assert!(error < 2e-4, "in {memory} bytes each it is off by {error:.1e}");
+        assert_eq!(card.memory, 2 * memory as u64);
+        assert_eq!(card.copied > 0, split.experts.is_some(), "{card:?}");
+    }
 }

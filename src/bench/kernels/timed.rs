@@ -8,7 +8,7 @@ use super::work::{Seen, Work};
 use crate::compute::cuda::{Address, Driver, Launch, Sent, Source};
 use crate::compute::{ComputeError, Interrupt};
 
-/// Launches are repeated until they take so long together, or are so many.
+/// Launches are repeated until they take about so long together, or are so many.
 const LONG_ENOUGH: f64 = 0.02;
 const MOST: usize = 256;
 
@@ -129,7 +129,7 @@ impl<D: Driver> Driver for Timed<D> {
         let mut seconds = self.time(launch, 1)?;
         if can_repeat(launch.kernel) {
             // The first is slower: the kernel is looked up, weights come from afar.
-            while count < MOST && seconds * (count as f64) < LONG_ENOUGH {
+            while count < MOST && seconds * (count as f64) < LONG_ENOUGH / 4.0 {
                 count = (count * 4).min(MOST);
                 seconds = self.time(launch, count)?;
             }

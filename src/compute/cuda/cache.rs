@@ -95,6 +95,23 @@ impl<D: Driver> KvCache<D> {
         })
     }
 
+    /// The card that they are on.
+    pub(super) fn card(&self) -> Card<D> {
+        self.parts[0].near.card()
+    }
+
+    /// Keys and values on another card, through the machine's memory.
+    pub(super) fn move_to(&mut self, card: &Card<D>) -> Result<(), ComputeError> {
+        for part in &mut self.parts {
+            for buffer in [&mut part.near, &mut part.far, &mut part.scales] {
+                if !buffer.is_on(card) {
+                    *buffer = buffer.moved_to(card)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Makes room for `len` tokens.
     pub(super) fn reserve(&mut self, card: &Card<D>, len: usize) -> Result<(), ComputeError> {
         let room = self.near + self.far;

@@ -23,6 +23,25 @@ impl<D: Driver> Drop for Buffer<D> {
 }
 
 impl<D: Driver> Buffer<D> {
+    /// The card that it is on.
+    pub(super) fn card(&self) -> Card<D> {
+        Card {
+            driver: Arc::clone(&self.driver),
+        }
+    }
+
+    /// Whether it is on a card.
+    pub(super) fn is_on(&self, card: &Card<D>) -> bool {
+        Arc::ptr_eq(&self.driver, &card.driver)
+    }
+
+    /// The same on another card, through the machine's memory.
+    pub(super) fn moved_to(&self, card: &Card<D>) -> Result<Self, ComputeError> {
+        let mut bytes = vec![0; self.bytes];
+        self.driver.read(self.address, &mut bytes)?;
+        card.upload(&bytes)
+    }
+
     pub(super) fn address(&self) -> Address {
         self.address
     }

@@ -8,6 +8,9 @@
 //! **Order.** Everything is asked of one stream, and a buffer that is dropped is given back behind what uses it, so that no
 //! operation waits. A tile of many tokens waits at its end, so that an interrupt is seen after one block of a layer.
 //!
+//! **Several cards.** Each has some layers, in order; activations go from one to the next through the machine's memory. A state or a cache
+//! comes to the card of its layer when that first meets it. The cards work one after the other.
+//!
 //! **Transactional.** An operation writes buffers of its own and puts them in the place of `x` at its end; a state has two
 //! versions, and a cache is as long as it says.
 
@@ -26,6 +29,7 @@ mod weight;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use cache::KvCache;
@@ -48,31 +52,36 @@ use rows::Pending;
 /// The widest rows that the norm takes.
 const WIDEST: usize = 8192;
 
-/// A graphics card.
+/// Graphics cards.
 #[derive(Debug)]
 pub struct Cuda<D: Driver> {
+    /// The first.
     card: Card<D>,
+    /// The others, and how many weights are loaded before the first that goes to each.
+    others: Vec<(Card<D>, usize)>,
+    loaded: AtomicUsize,
     kv: KvType,
     /// Tokens that keys and values have room for before anything is doubled.
     context: usize,
-    /// Those that do not lie on the card.
-    experts: Option<Mutex<Experts<D>>>,
+    /// Those that do not lie on a card, of each card.
+    experts: Vec<Mutex<Experts<D>>>,
 }
 
-/// Constants on the card, by what they hold: slopes, frequencies, tables of where experts lie.
+/// Constants on the cards, by what they hold: slopes, frequencies, tables of where experts lie.
 #[derive(Debug)]
 pub struct Workspace<D: Driver> {
-    constants: HashMap<Vec<u8>, Buffer<D>>,
+    constants: HashMap<Vec<u8>, Vec<Buffer<D>>>,
 }
 
 impl<D: Driver> Workspace<D> {
     fn constant(&mut self, card: &Card<D>, bytes: Vec<u8>) -> Result<Argument, ComputeError> {
-        if let Some(buffer) = self.constants.get(&bytes) {
+        let there = self.constants.get(&bytes).into_iter().flatten();
+        if let Some(buffer) = there.into_iter().find(|buffer| buffer.is_on(card)) {
             return Ok(Argument::from(buffer));
         }
         let buffer = card.upload(&bytes)?;
         let argument = Argument::from(&buffer);
-        self.constants.insert(bytes, buffer);
+        self.constants.entry(bytes).or_default().push(buffer);
         Ok(argument)
     }
 }
@@ -109,10 +118,21 @@ impl<D: Driver> Cuda<D> {
             card: Card {
                 driver: Arc::new(driver),
             },
+            others: Vec::new(),
+            loaded: AtomicUsize::new(0),
             kv: KvType::Auto,
             context: usize::MAX,
-            experts: None,
+            experts: Vec::new(),
         }
+    }
+
+    /// With another card, which takes the weights that are loaded after the first `weights` and before those of the next card. The
+    /// first of them is the norm that a block begins with, and so is that of every block.
+    #[must_use]
+    pub fn with_card(mut self, driver: D, weights: usize) -> Self {
+        let driver = Arc::new(driver);
+        self.others.push((Card { driver }, weights));
+        self
     }
 
     /// With memory set aside for so many tokens: until then keys and values take no more than those would.
@@ -122,25 +142,38 @@ impl<D: Driver> Cuda<D> {
         self
     }
 
-    /// With room for some experts only, of so many bytes together; the others are copied to the card when they are needed.
+    /// With room for some experts only, of so many bytes together on each card; the others are copied when they are needed.
     #[must_use]
-    pub fn with_experts_in(mut self, bytes: usize) -> Self {
-        self.experts = Some(Mutex::new(Experts::new(bytes)));
+    pub fn with_experts_in(mut self, bytes: &[usize]) -> Self {
+        self.experts = bytes.iter().map(|bytes| Mutex::new(Experts::new(*bytes))).collect();
         self
     }
 
-    /// Those that do not lie on the card. After a panic they are what they were between two steps.
-    fn experts(&self) -> Option<MutexGuard<'_, Experts<D>>> {
-        let experts = self.experts.as_ref()?;
+    /// Those of a card that do not lie on it. After a panic they are what they were between two steps.
+    fn experts(&self, card: usize) -> Option<MutexGuard<'_, Experts<D>>> {
+        let experts = self.experts.get(card)?;
         Some(experts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn cards(&self) -> impl Iterator<Item = &Card<D>> {
+        std::iter::once(&self.card).chain(self.others.iter().map(|(card, _)| card))
     }
 
     /// What a slab needs next is copied beside what comes now.
     fn send_ahead(&self) -> Result<(), ComputeError> {
-        match self.experts() {
-            Some(mut experts) => experts.send_ahead(&self.card),
-            None => Ok(()),
+        for (number, card) in self.cards().enumerate() {
+            if let Some(mut experts) = self.experts(number) {
+                experts.send_ahead(card)?;
+            }
         }
+        Ok(())
+    }
+
+    /// The card of a block, with the activations on it.
+    fn enter(block: Block<'_, Weight<D>>, x: &mut Rows<D>) -> Result<Card<D>, ComputeError> {
+        let card = block.norm.buffer().card();
+        x.move_to(&card)?;
+        Ok(card)
     }
 
     /// How keys and values are stored; with f32 nothing is rounded.
@@ -152,7 +185,6 @@ impl<D: Driver> Cuda<D> {
 
     /// Puts a block's result in the place of `x`.
     fn leave(
-        &self,
         x: &mut Rows<D>,
         count: usize,
         stream: Buffer<D>,
@@ -161,7 +193,7 @@ impl<D: Driver> Cuda<D> {
         residual: Residual,
     ) -> Result<(), ComputeError> {
         if x.count > FEW {
-            self.card.driver.synchronise()?;
+            stream.card().driver.synchronise()?;
         }
         x.count = count;
         x.stream = stream;
@@ -192,30 +224,46 @@ impl<D: Driver> Backend for Cuda<D> {
     type Workspace = Workspace<D>;
 
     fn load(&self, tensor: TensorView, role: TensorRole) -> Result<Weight<D>, ComputeError> {
+        let before = self.loaded.fetch_add(1, Ordering::Relaxed);
+        let number = self.others.iter().filter(|(_, first)| before >= *first).count();
         if role == TensorRole::Expert
-            && let Some(mut experts) = self.experts()
+            && let Some(mut experts) = self.experts(number)
         {
-            let (source, weight) = Weight::elsewhere(&tensor, experts.next())?;
+            let (source, weight) = Weight::elsewhere(&tensor, number, experts.next())?;
             experts.add(source);
             return Ok(weight);
         }
-        let weight = Weight::new(&self.card, &tensor, role)?;
+        let card = self.cards().nth(number).expect("it is one of the cards");
+        let weight = Weight::new(card, &tensor, role)?;
         tensor.release();
         Ok(weight)
     }
 
     fn expect(&self, tensor: &Weight<D>, expectation: Expectation) {
         if expectation == Expectation::Soon
-            && let (Some(number), Some(mut experts)) = (tensor.number(), self.experts())
+            && let Some((card, number)) = tensor.number()
+            && let Some(mut experts) = self.experts(card)
         {
             experts.expect(Experts::<D>::of_part(number));
         }
     }
 
     fn residency(&self) -> Option<Residency> {
-        let (memory, most) = self.card.driver.memory();
-        let tally = self.experts().map(|experts| experts.tally()).unwrap_or_default();
-        Some(Residency { memory, most, ..tally })
+        let mut sum = Residency::default();
+        for (number, card) in self.cards().enumerate() {
+            let (memory, most) = card.driver.memory();
+            let of = self.experts(number).map(|experts| experts.tally()).unwrap_or_default();
+            sum = Residency {
+                memory: sum.memory + memory,
+                most: sum.most + most,
+                experts: sum.experts + of.experts,
+                places: sum.places + of.places,
+                asked: sum.asked + of.asked,
+                there: sum.there + of.there,
+                copied: sum.copied + of.copied,
+            };
+        }
+        Some(sum)
     }
 
     fn workspace(&self) -> Result<Workspace<D>, ComputeError> {
@@ -237,11 +285,11 @@ impl<D: Driver> Backend for Cuda<D> {
     }
 
     fn download(&self, rows: &Rows<D>) -> Result<Vec<f32>, ComputeError> {
-        let ones = Weight::ones(&self.card, rows.width)?;
-        let whole = rows.whole(&self.card, &ones)?;
+        let card = rows.stream.card();
+        let ones = Weight::ones(&card, rows.width)?;
+        let whole = rows.whole(&card, &ones)?;
         let mut values = Vec::new();
-        self.card
-            .download_f32s(whole.address(), &mut values, rows.count * rows.width)?;
+        card.download_f32s(whole.address(), &mut values, rows.count * rows.width)?;
         Ok(values)
     }
 
@@ -252,13 +300,18 @@ impl<D: Driver> Backend for Cuda<D> {
     }
 
     fn copy_lightning_state(&self, from: &Buffer<D>, to: &mut Buffer<D>) -> Result<(), ComputeError> {
-        self.card.driver.copy(from.address(), to.address(), from.bytes())
+        let card = from.card();
+        if to.is_on(&card) {
+            return card.driver.copy(from.address(), to.address(), from.bytes());
+        }
+        *to = from.moved_to(&to.card())?;
+        Ok(())
     }
 
     fn download_lightning_state(&self, state: &Buffer<D>) -> Result<Vec<f32>, ComputeError> {
         let mut values = Vec::new();
-        self.card
-            .download_f32s(state.address(), &mut values, state.bytes() / size_of::<f32>())?;
+        let count = state.bytes() / size_of::<f32>();
+        state.card().download_f32s(state.address(), &mut values, count)?;
         Ok(values)
     }
 
@@ -286,7 +339,7 @@ impl<D: Driver> Backend for Cuda<D> {
     }
 
     fn kv_block(&self, cache: &KvCache<D>, block: usize) -> Result<Arc<dyn KvBlock>, ComputeError> {
-        Ok(Arc::from(stored::read(&self.card, cache, block)?))
+        Ok(Arc::from(stored::read(&cache.card(), cache, block)?))
     }
 
     fn kv_block_bytes(&self, spec: &Softmax, block: usize) -> usize {
@@ -294,7 +347,7 @@ impl<D: Driver> Backend for Cuda<D> {
     }
 
     fn share_kv_cache(&self, spec: &Softmax, cache: &KvCache<D>, blocks: usize) -> Result<KvCache<D>, ComputeError> {
-        stored::copied(&self.card, self.kv_cache(spec)?, cache, blocks)
+        stored::copied(&cache.card(), self.kv_cache(spec)?, cache, blocks)
     }
 
     fn extend_kv_cache(
@@ -304,17 +357,18 @@ impl<D: Driver> Backend for Cuda<D> {
         blocks: &[&[u8]],
         len: usize,
     ) -> Result<(), ComputeError> {
-        stored::extend(&self.card, cache, blocks, len)
+        stored::extend(&cache.card(), cache, blocks, len)
     }
 
     fn embed(&self, table: &Weight<D>, ids: &[u32], x: &mut Rows<D>) -> Result<(), ComputeError> {
         ensure(ids.iter().all(|id| (*id as usize) < table.rows), || {
             format!("an id is outside of the vocabulary of {}", table.rows)
         })?;
-        let stream = self.card.f32s(ids.len() * table.columns)?;
+        let card = table.buffer().card();
+        let stream = card.f32s(ids.len() * table.columns)?;
         if !ids.is_empty() {
-            let ids_buffer = self.card.upload(&bytes_of(ids, u32::to_le_bytes))?;
-            self.card.launch_with(
+            let ids_buffer = card.upload(&bytes_of(ids, u32::to_le_bytes))?;
+            card.launch_with(
                 &format!("embed_{}", table.suffix()),
                 [ids.len(), 1, 1],
                 128,
@@ -349,9 +403,20 @@ impl<D: Driver> Backend for Cuda<D> {
         if x.count == 0 {
             return self.copy_lightning_state(state, next);
         }
-        let h = x.enter(&self.card, block, self.rounds(x.count))?;
-        let f = lightning::forward(&self.card, workspace, spec, weights, (x, &h), (state, next), tile)?;
-        self.leave(x, tile.outputs, h.residual, f, None, block.residual)
+        let card = Self::enter(block, x)?;
+        // Until its layer has met it a state lies anywhere.
+        let here = if state.is_on(&card) {
+            None
+        } else {
+            Some(state.moved_to(&card)?)
+        };
+        if !next.is_on(&card) {
+            *next = card.empty(next.bytes())?;
+        }
+        let h = x.enter(&card, block, self.rounds(x.count))?;
+        let states = (here.as_ref().unwrap_or(state), &*next);
+        let f = lightning::forward(&card, workspace, spec, weights, (x, &h), states, tile)?;
+        Self::leave(x, tile.outputs, h.residual, f, None, block.residual)
     }
 
     fn softmax(
@@ -377,9 +442,11 @@ impl<D: Driver> Backend for Cuda<D> {
         if x.count == 0 {
             return Ok(());
         }
-        let h = x.enter(&self.card, block, self.rounds(x.count))?;
-        let f = softmax::forward(&self.card, workspace, spec, weights, (x, &h), cache, tile)?;
-        self.leave(x, tile.outputs, h.residual, f, None, block.residual)
+        let card = Self::enter(block, x)?;
+        cache.move_to(&card)?;
+        let h = x.enter(&card, block, self.rounds(x.count))?;
+        let f = softmax::forward(&card, workspace, spec, weights, (x, &h), cache, tile)?;
+        Self::leave(x, tile.outputs, h.residual, f, None, block.residual)
     }
 
     fn moe(
@@ -397,10 +464,12 @@ impl<D: Driver> Backend for Cuda<D> {
         if x.count == 0 {
             return Ok(());
         }
-        let h = x.enter(&self.card, block, self.rounds(x.count))?;
-        let experts = self.experts();
-        let (outputs, mix) = moe::forward(&self.card, workspace, spec, weights, (x, &h), experts, interrupt)?;
-        self.leave(x, x.count, h.residual, outputs, mix, block.residual)
+        let card = Self::enter(block, x)?;
+        let h = x.enter(&card, block, self.rounds(x.count))?;
+        let elsewhere = weights.experts[0].gate.number();
+        let experts = elsewhere.and_then(|(card, _)| self.experts(card));
+        let (outputs, mix) = moe::forward(&card, workspace, spec, weights, (x, &h), experts, interrupt)?;
+        Self::leave(x, x.count, h.residual, outputs, mix, block.residual)
     }
 
     fn head(
@@ -421,21 +490,35 @@ impl<D: Driver> Backend for Cuda<D> {
         if rows.is_empty() {
             return Ok(());
         }
-        let whole = x.whole(&self.card, norm)?;
-        let out = self.card.f32s(rows.len() * head.rows)?;
-        self.card.launch(
+        let card = head.buffer().card();
+        // A norm may lie on another card than a head that is the table of the first.
+        let there = norm.buffer().card();
+        let moved = if x.stream.is_on(&card) && norm.buffer().is_on(&card) {
+            None
+        } else {
+            let here = x.stream.card();
+            let ones = Weight::ones(&here, x.width)?;
+            let whole = x.whole(&here, &ones)?.moved_to(&card)?;
+            Some((whole, norm.buffer().moved_to(&card)?))
+        };
+        let (whole, factors) = match &moved {
+            Some((whole, factors)) => (whole, factors),
+            None => (&x.whole(&there, norm)?, norm.buffer()),
+        };
+        let out = card.f32s(rows.len() * head.rows)?;
+        card.launch(
             &format!("head_{}", head.suffix()),
             [head.rows.div_ceil(32), rows.len(), 1],
             arguments![
                 head.buffer(),
                 whole.at(rows.start * x.width * size_of::<f32>()),
-                norm.buffer(),
+                factors,
                 &out,
                 eps as f32,
                 head.rows,
                 head.columns
             ],
         )?;
-        self.card.download_f32s(out.address(), logits, rows.len() * head.rows)
+        card.download_f32s(out.address(), logits, rows.len() * head.rows)
     }
 }

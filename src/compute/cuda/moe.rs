@@ -114,7 +114,7 @@ pub(super) fn forward<D: Driver>(
 ) -> Result<(Buffer<D>, Option<Mix<D>>), ComputeError> {
     let chosen = choose(card, spec, weights.router.as_ref(), x.count, h)?;
     let tables = match (experts, weights.experts[0].gate.number()) {
-        (Some(experts), Some(part)) => {
+        (Some(experts), Some((_, part))) => {
             let first = Experts::<D>::of_part(part);
             let layer = first..first + spec.experts;
             Tables::of_those_there(card, experts, layer, &chosen, x.count * spec.top_k, interrupt)?

@@ -120,6 +120,18 @@ impl<D: Driver> Rows<D> {
         Ok(normed)
     }
 
+    /// The rows on another card, through the machine's memory: with nothing pending.
+    pub(super) fn move_to(&mut self, card: &Card<D>) -> Result<(), ComputeError> {
+        if self.stream.is_on(card) {
+            return Ok(());
+        }
+        let here = self.stream.card();
+        let ones = Weight::ones(&here, self.width)?;
+        self.stream = self.whole(&here, &ones)?.moved_to(card)?;
+        self.pending = None;
+        Ok(())
+    }
+
     /// `x` itself, `[count, width]`. Any norm will do: the launch computes one that nobody reads.
     pub(super) fn whole(&self, card: &Card<D>, norm: &Weight<D>) -> Result<Buffer<D>, ComputeError> {
         let x = card.f32s(self.count * self.width)?;

@@ -18,8 +18,8 @@ pub struct Weight<D: Driver> {
 #[derive(Debug)]
 enum Home<D: Driver> {
     Card(Buffer<D>),
-    /// In the machine's memory or on its disk: a part of an expert, by its number.
-    Machine(usize),
+    /// In the machine's memory or on its disk: a part of an expert, by the card that it goes to and its number there.
+    Machine(usize, usize),
 }
 
 impl<D: Driver> Weight<D> {
@@ -31,9 +31,9 @@ impl<D: Driver> Weight<D> {
     }
 
     /// A part of an expert that is copied to the card when it is needed: what is to be copied, and what stands for it.
-    pub(super) fn elsewhere(view: &TensorView, number: usize) -> Result<(Source, Self), ComputeError> {
+    pub(super) fn elsewhere(view: &TensorView, card: usize, number: usize) -> Result<(Source, Self), ComputeError> {
         let source = stored(view, TensorRole::Expert)?;
-        let weight = Self::of(&source, Home::Machine(number));
+        let weight = Self::of(&source, Home::Machine(card, number));
         Ok((source, weight))
     }
 
@@ -61,15 +61,15 @@ impl<D: Driver> Weight<D> {
     pub(super) fn buffer(&self) -> &Buffer<D> {
         match &self.home {
             Home::Card(buffer) => buffer,
-            Home::Machine(_) => unreachable!("only experts lie elsewhere"),
+            Home::Machine(..) => unreachable!("only experts lie elsewhere"),
         }
     }
 
-    /// Which part of the experts it is, if it does not lie on the card.
-    pub(super) fn number(&self) -> Option<usize> {
+    /// Which part of which card's experts it is, if it does not lie on the card.
+    pub(super) fn number(&self) -> Option<(usize, usize)> {
         match self.home {
             Home::Card(_) => None,
-            Home::Machine(number) => Some(number),
+            Home::Machine(card, number) => Some((card, number)),
         }
     }
 

@@ -7,7 +7,8 @@
 // Streams are held against each other (`hazards.hpp`): each does its work as late as it may, and what two of them touch must have an
 // order, which events and waits give it.
 //
-//   FAKE_CUDA_MEMORY   bytes of the card, 256 MiB if it is not set
+//   FAKE_CUDA_CARDS    how many there are, one if it is not set
+//   FAKE_CUDA_MEMORY   bytes of each card, 256 MiB if it is not set
 //   FAKE_CUDA_VERSION  of the driver, 13000 if it is not set
 //   FAKE_CUDA_FORGET   a wait of this number, from 0, of a stream for an event is not done: as if the program had left it out
 #include <csignal>
@@ -28,6 +29,7 @@ constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED
               INVALID_HANDLE = 400, NOT_FOUND = 500;
 constexpr unsigned char POISON = 0xff;
 constexpr size_t PAGE = emulator::PAGE;
+constexpr int MOST_CARDS = 4;
 constexpr int SHARED_OPT_IN = 99 << 10, SHARED_USUAL = 48 << 10;
 
 using Address = unsigned long long;
@@ -35,6 +37,7 @@ using Address = unsigned long long;
 struct Buffer {
   unsigned char* region;
   size_t region_bytes, bytes;
+  int card;
 };
 
 // A kernel as a function of a module.
@@ -59,7 +62,7 @@ struct Clear {
 
 using Task = std::function<void()>;
 struct Stream {
-  int number;
+  int number, card;
   hazards::Clock knows;
   std::deque<Task> tasks;
 };
@@ -93,8 +96,11 @@ struct Executable {
 std::recursive_mutex lock;
 using Locked = std::lock_guard<std::recursive_mutex>;
 bool started = false;
-int context_held = 0;
-thread_local bool is_current = false;
+int context_held[MOST_CARDS] = {};
+// The card whose context is current.
+thread_local int current = -1;
+// The card that works.
+int at_work = 0;
 std::map<Address, Buffer> buffers;
 std::set<Stream*> streams;
 std::set<Event*> events;
@@ -104,7 +110,7 @@ std::set<void*> modules;
 std::map<std::string, Function> functions;
 std::set<Graph*> graphs;
 std::set<Executable*> executables;
-size_t in_use = 0;
+size_t in_use[MOST_CARDS] = {};
 std::map<std::string, long long> record;
 
 [[noreturn]] void wrong(const char* what, const std::string& where = "") {
@@ -126,7 +132,7 @@ struct AtEnd {
     record["left_pinned"] = (long long)pinned.size();
     record["left_modules"] = (long long)modules.size();
     record["left_graphs"] = (long long)(graphs.size() + executables.size());
-    record["left_contexts"] = context_held;
+    for (int held : context_held) record["left_contexts"] += held;
     if (const char* path = getenv("FAKE_CUDA_RECORD"))
       if (FILE* file = fopen(path, "w")) {
         for (auto& [name, count] : record) fprintf(file, "%s %lld\n", name.c_str(), count);
@@ -135,15 +141,15 @@ struct AtEnd {
   }
 } at_end;
 
-bool lies_in_a_buffer(Address address, size_t bytes) {
+bool lies_in_a_buffer(Address address, size_t bytes, int card) {
   const auto next = buffers.upper_bound(address);
   if (next == buffers.begin()) return false;
   const auto& [begin, b] = *std::prev(next);
-  return address - begin <= b.bytes && bytes <= b.bytes - (address - begin);
+  return b.card == card && address - begin <= b.bytes && bytes <= b.bytes - (address - begin);
 }
 
-void within(Address address, size_t bytes, const char* what) {
-  if (!lies_in_a_buffer(address, bytes)) wrong("a range that lies in no memory of the card:", what);
+void within(Address address, size_t bytes, const char* what, int card) {
+  if (!lies_in_a_buffer(address, bytes, card)) wrong("a range that lies in no memory of the card:", what);
 }
 
 void run(const Launch& launch) {
@@ -152,14 +158,14 @@ void run(const Launch& launch) {
   emulator::kernel_name = running.c_str();
   const auto& types = launch.function->kernel->parameters;
   for (size_t i = 0; i < types.size(); i++)
-    if (types[i] == Type::pointer && launch.words[i] && !lies_in_a_buffer(launch.words[i], 1))
+    if (types[i] == Type::pointer && launch.words[i] && !lies_in_a_buffer(launch.words[i], 1, at_work))
       wrong("a pointer into no memory of the card, for", running + ", parameter " + std::to_string(i));
   emulator::launch(launch.grid, launch.block, launch.shared, [&] { launch.function->kernel->run(launch.words); });
   record["kernels_run"]++;
 }
 
 void run(const Clear& clear) {
-  within(clear.to, clear.bytes, "clear");
+  within(clear.to, clear.bytes, "clear", at_work);
   hazards::access(reinterpret_cast<void*>(clear.to), clear.bytes, true);
   memset(reinterpret_cast<void*>(clear.to), clear.value, clear.bytes);
 }
@@ -167,7 +173,10 @@ void run(const Clear& clear) {
 void step(Stream* stream) {
   Task task = std::move(stream->tasks.front());
   stream->tasks.pop_front();
+  const int before = at_work;
+  at_work = stream->card;
   task();
+  at_work = before;
 }
 
 void drain(Stream* stream) {
@@ -185,6 +194,7 @@ void pass(const Place& place) {
 // Asks a stream for work, which comes after all that the program has waited for.
 template <class Body>
 void push(Stream* stream, const std::string& name, Body body) {
+  if (stream->card != current) wrong("a stream of one card is used in the context of another");
   stream->tasks.push_back([=, asked = hazards::host] {
     hazards::begin(stream->number, stream->knows, asked, name);
     body();
@@ -215,7 +225,7 @@ int check(Launch& launch, void** parameters) {
 
 int entered() {
   if (!started) return NOT_INITIALIZED;
-  return is_current && context_held ? SUCCESS : INVALID_CONTEXT;
+  return current >= 0 && context_held[current] ? SUCCESS : INVALID_CONTEXT;
 }
 
 void out_of_bounds(int, siginfo_t* info, void*) {
@@ -296,8 +306,9 @@ API cuInit(unsigned) {
   return SUCCESS;
 }
 API cuDriverGetVersion(int* version) { return *version = (int)number("FAKE_CUDA_VERSION", 13000), SUCCESS; }
-API cuDeviceGetCount(int* count) { return started ? (*count = 1, SUCCESS) : NOT_INITIALIZED; }
-API cuDeviceGet(int* device, int ordinal) { return ordinal == 0 ? (*device = 0, SUCCESS) : INVALID_VALUE; }
+int cards() { return std::min((int)number("FAKE_CUDA_CARDS", 1), MOST_CARDS); }
+API cuDeviceGetCount(int* count) { return started ? (*count = cards(), SUCCESS) : NOT_INITIALIZED; }
+API cuDeviceGet(int* device, int ordinal) { return ordinal >= 0 && ordinal < cards() ? (*device = ordinal, SUCCESS) : INVALID_VALUE; }
 API cuDeviceGetName(char* name, int length, int) { return snprintf(name, length, "Emulated RTX"), SUCCESS; }
 API cuDeviceTotalMem_v2(size_t* bytes, int) { return *bytes = number("FAKE_CUDA_MEMORY", 256 << 20), SUCCESS; }
 API cuDeviceGetAttribute(int* value, int which, int) {
@@ -310,24 +321,27 @@ API cuDeviceGetAttribute(int* value, int which, int) {
   }
   return SUCCESS;
 }
-API cuDevicePrimaryCtxRetain(void** context, int) {
+API cuDevicePrimaryCtxRetain(void** context, int card) {
   Locked locked(lock);
   if (!started) return NOT_INITIALIZED;
-  context_held++;
-  *context = &context_held;
+  context_held[card]++;
+  *context = &context_held[card];
   return SUCCESS;
 }
-API cuDevicePrimaryCtxRelease_v2(int) {
+API cuDevicePrimaryCtxRelease_v2(int card) {
   Locked locked(lock);
-  if (!context_held) return INVALID_CONTEXT;
-  context_held--;
+  if (!context_held[card]) return INVALID_CONTEXT;
+  context_held[card]--;
   return SUCCESS;
 }
-API cuCtxSetCurrent(void* context) { return is_current = context == &context_held, SUCCESS; }
+API cuCtxSetCurrent(void* context) {
+  for (current = cards() - 1; current >= 0 && context != &context_held[current];) current--;
+  return SUCCESS;
+}
 API cuMemGetInfo_v2(size_t* free, size_t* total) {
   ENTER;
   cuDeviceTotalMem_v2(total, 0);
-  *free = *total - in_use;
+  *free = *total - in_use[current];
   return SUCCESS;
 }
 API cuMemAlloc_v2(Address* address, size_t bytes) {
@@ -335,7 +349,7 @@ API cuMemAlloc_v2(Address* address, size_t bytes) {
   if (!bytes) return INVALID_VALUE;
   size_t total;
   cuDeviceTotalMem_v2(&total, 0);
-  if (bytes > total - in_use) return OUT_OF_MEMORY;
+  if (bytes > total - in_use[current]) return OUT_OF_MEMORY;
   const size_t inner = (bytes + PAGE - 1) / PAGE * PAGE;
   void* p = mmap(nullptr, inner + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) return OUT_OF_MEMORY;
@@ -343,9 +357,9 @@ API cuMemAlloc_v2(Address* address, size_t bytes) {
   mprotect(region + PAGE, inner, PROT_READ | PROT_WRITE);
   memset(region + PAGE, POISON, inner);
   *address = reinterpret_cast<Address>(region + PAGE);
-  buffers[*address] = {region, inner + 2 * PAGE, bytes};
+  buffers[*address] = {region, inner + 2 * PAGE, bytes, current};
   hazards::watch(*address, bytes);
-  in_use += bytes;
+  in_use[current] += bytes;
   record["allocations"]++;
   record["bytes_allocated"] += (long long)bytes;
   return SUCCESS;
@@ -355,7 +369,7 @@ API cuMemFree_v2(Address address) {
   const auto found = buffers.find(address);
   if (found == buffers.end()) return INVALID_VALUE;
   // Work that still comes to it finds no memory there.
-  in_use -= found->second.bytes;
+  in_use[found->second.card] -= found->second.bytes;
   hazards::forget(address);
   munmap(found->second.region, found->second.region_bytes);
   buffers.erase(found);
@@ -364,7 +378,7 @@ API cuMemFree_v2(Address address) {
 API cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, Stream* stream) {
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
-  within(to, bytes, "copy to the card");
+  within(to, bytes, "copy to the card", stream->card);
   // From memory that is not pinned it has been read when this returns; else it is read some time, and must be the same until then.
   const auto* begin = static_cast<const unsigned char*>(from);
   const auto next = pinned.upper_bound(begin);
@@ -382,7 +396,7 @@ API cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, Stream* str
 API cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, Stream* stream) {
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
-  within(from, bytes, "copy from the card");
+  within(from, bytes, "copy from the card", stream->card);
   push(stream, "a copy from the card", [=] { copy(to, reinterpret_cast<void*>(from), bytes); });
   record["copies_from"]++;
   return SUCCESS;
@@ -390,7 +404,7 @@ API cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, Stream* stream) {
 API cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream* stream) {
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
-  within(to, bytes, "copy on the card"), within(from, bytes, "copy on the card");
+  within(to, bytes, "copy on the card", stream->card), within(from, bytes, "copy on the card", stream->card);
   if (from < to + bytes && to < from + bytes) wrong("a copy between places that overlap");
   push(stream, "a copy on the card", [=] { copy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
   return SUCCESS;
@@ -459,7 +473,7 @@ API cuStreamCreate(Stream** stream, unsigned) {
   while (number < hazards::STREAMS && taken[number]) number++;
   if (number == hazards::STREAMS) wrong("more streams than there are clocks for");
   // It goes on counting where the one before it with this number has ended.
-  streams.insert(*stream = new Stream{number, hazards::host, {}});
+  streams.insert(*stream = new Stream{number, current, hazards::host, {}});
   record["streams"]++;
   return SUCCESS;
 }
