@@ -85,6 +85,7 @@ struct Node {
   Node* before;
 };
 struct Graph {
+  int card;
   std::vector<Node*> nodes;
 };
 struct Executable {
@@ -106,7 +107,8 @@ std::set<Stream*> streams;
 std::set<Event*> events;
 // Memory of the machine that the card may read while the program goes on.
 std::map<const unsigned char*, size_t> pinned;
-std::set<void*> modules;
+// With the card of each.
+std::map<void*, int> modules;
 std::map<std::string, Function> functions;
 std::set<Graph*> graphs;
 std::set<Executable*> executables;
@@ -421,14 +423,17 @@ API cuModuleLoadData(void** module, const void* image) {
   const auto* bytes = static_cast<const unsigned char*>(image);
   if (memcmp(bytes, "\x50\xed\x55\xba", 4) && memcmp(bytes, "//", 2)) return INVALID_IMAGE;
   *module = new char;
-  modules.insert(*module);
+  modules[*module] = current;
   for (auto& [name, kernel] : kernels) functions[name] = {name, &kernel};
   return SUCCESS;
 }
 API cuModuleUnload(void* module) {
   ENTER;
-  if (!graphs.empty() || !executables.empty()) wrong("a module is unloaded while there are graphs of its kernels");
-  if (!modules.erase(module)) return INVALID_HANDLE;
+  const auto found = modules.find(module);
+  if (found == modules.end()) return INVALID_HANDLE;
+  for (Graph* graph : graphs)
+    if (graph->card == found->second) wrong("a module is unloaded while there are graphs of its kernels");
+  modules.erase(found);
   delete static_cast<char*>(module);
   return SUCCESS;
 }
@@ -563,7 +568,7 @@ API cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned gz, un
 }
 API cuGraphCreate(Graph** graph, unsigned) {
   ENTER;
-  graphs.insert(*graph = new Graph);
+  graphs.insert(*graph = new Graph{current, {}});
   record["graphs"]++;
   return SUCCESS;
 }
