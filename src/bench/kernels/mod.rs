@@ -1,7 +1,7 @@
 //! A card's kernels, held against the plain implementation and then against what the card can do at most.
 //!
-//! Nothing here launches a kernel: the operations do, on shapes that are given, and a driver in between ([`timed`]) repeats and times
-//! what they launch. So what is timed is what runs, with the grids and arguments that it runs with. [`work`] says what a launch moves and
+//! Nothing here launches a kernel: the operations do, on shapes that are given, and a driver in between (`timed`) repeats and times
+//! what they launch. So what is timed is what runs, with the grids and arguments that it runs with. `work` says what a launch moves and
 //! computes.
 
 mod shapes;
