@@ -16,7 +16,7 @@ use crate::model::{Mixer, ModelConfig, ModelWeights, TensorRole, TensorView};
 /// What places on a card are multiples of.
 const ALIGNMENT: usize = 256;
 /// Rows of logits at once, as the engine asks for them.
-const HEAD_ROWS: usize = 64;
+const LOGITS_AT_ONCE: usize = 64;
 /// Versions of a lightning state: the one that holds, the latest, room for the next.
 const VERSIONS: usize = 3;
 
@@ -140,7 +140,7 @@ fn passage(config: &ModelConfig, run: &Run) -> usize {
     let normed = 10 * hidden;
     let rows = tile * (normed + inside.max().unwrap_or(0) + 4 * hidden);
     // Where lightning attention is cut into chunks each begins with a state.
-    rows + rows / 8 + HEAD_ROWS.min(tile) * 4 * config.vocab + config.lightning_state_bytes()
+    rows + rows / 8 + LOGITS_AT_ONCE.min(tile) * 4 * config.vocab + config.lightning_state_bytes()
 }
 
 /// What a card needs whatever layers it has: the room of a prompt's tile, and what a slab leaves between two halves of a layer.
