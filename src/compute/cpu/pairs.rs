@@ -21,6 +21,7 @@ impl Pair {
     }
 
     /// Of two numbers that bf16 has.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub fn exact(first: f32, second: f32) -> Self {
         Self(first.to_bits() >> 16 | second.to_bits() & 0xffff_0000)
