@@ -16,7 +16,7 @@ use std::time::Duration;
 use common::models::{letters, random_model, table_model};
 use common::talk_with;
 use proptest::prelude::*;
-use thunderhead::compute::cpu::Cpu;
+use thunderhead::compute::cpu::{Cpu, KvType};
 use thunderhead::compute::reference::Reference;
 use thunderhead::compute::{Backend, Interrupt};
 use thunderhead::conversation::{self, Request};
@@ -268,7 +268,9 @@ proptest! {
     ) {
         let (config, weights) = random_model(seed, &kinds, VOCAB);
         let part = part.index(tile.len() + 1);
-        let accepted = Network::new(Cpu::new(2).unwrap(), config.clone(), weights.clone()).unwrap();
+        // Not in bf16: the two sum in another order, and a key that lies between two numbers may be rounded to either.
+        let cpu = Cpu::new(2).unwrap().with_kv_cache(KvType::F32);
+        let accepted = Network::new(cpu, config.clone(), weights.clone()).unwrap();
         accepting_a_part(&accepted, &before, &tile, part, &after);
         accepting_a_part(&Network::new(Reference, config, weights).unwrap(), &before, &tile, part, &after);
     }
