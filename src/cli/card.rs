@@ -28,7 +28,7 @@ pub(super) struct Card {
 }
 
 impl Card {
-    /// What is said of them: their names, and that experts are copied to them.
+    /// What is said of them: their names, and how many bytes of experts have room.
     pub fn words(&self) -> String {
         let others = self.others.iter().map(|(device, _)| device);
         let names: Vec<&str> = std::iter::once(&self.device)

@@ -67,7 +67,7 @@ pub(super) fn network_on(
             cuda = cuda.with_card(device, weights);
         }
         if let Some(bytes) = &card.experts {
-            cuda = cuda.with_experts_in(bytes);
+            cuda = cuda.with_experts_in(bytes, threads(model)?);
         }
         match Network::new(cuda, config.clone(), weights.clone()).and_then(tried) {
             Ok(network) => return Ok(AnyNetwork::Cuda(Box::new(network))),
@@ -106,10 +106,14 @@ fn tried<B: Backend>(network: Network<B>) -> Result<Network<B>, ComputeError> {
 
 /// The CPU as it is set up.
 fn cpu(model: &config::Model, weights: &ModelWeights<TensorView>) -> Result<Cpu, ComputeError> {
-    let cpu = Cpu::new(model.threads.size())?
-        .with_isa(isa(model))
-        .with_kv_cache(kv_type(model));
+    let cpu = threads(model)?;
     Ok(if is_mapped(model, weights) { cpu.in_place() } else { cpu })
+}
+
+/// Its threads, instructions and cache, whatever is said of weights.
+fn threads(model: &config::Model) -> Result<Cpu, ComputeError> {
+    let cpu = Cpu::new(model.threads.size())?;
+    Ok(cpu.with_isa(isa(model)).with_kv_cache(kv_type(model)))
 }
 
 /// How keys and values are stored.

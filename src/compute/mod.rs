@@ -67,7 +67,7 @@ pub struct Residency {
     /// Bytes of its memory, and the most that were in use.
     pub memory: u64,
     pub most: u64,
-    /// Experts that are copied when they are needed, and how many of them have room.
+    /// Experts that do not all have room, and how many of them do.
     pub experts: usize,
     pub places: usize,
     /// How often one was needed by less than a slab, and how often it was there.

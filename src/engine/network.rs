@@ -294,7 +294,11 @@ impl<B: Backend> Network<B> {
                 break;
             }
             if slab.tile == 0 {
-                self.expect(self.next(index, slab.half), Expectation::Soon);
+                let next = self.next(index, slab.half);
+                self.expect(
+                    next.filter(|next| self.is_met(*next, slab.ids.len())),
+                    Expectation::Soon,
+                );
             }
             while let Some(tile) = slab.tiles.get_mut(slab.tile) {
                 match slab.half {
@@ -340,6 +344,12 @@ impl<B: Backend> Network<B> {
     fn next(&self, layer: usize, half: Half) -> Option<(usize, Half)> {
         let last = self.config.layers.len() - 1;
         Some(half.next(layer)).filter(|(layer, half)| *layer < last || (*layer, *half) == (last, Half::Mixer))
+    }
+
+    /// Whether so many tokens meet most of the weights of a half of a layer: a few go to a few experts.
+    fn is_met(&self, (layer, half): (usize, Half), tokens: usize) -> bool {
+        let FeedForward::Moe(spec) = &self.config.layers[layer].feed_forward;
+        half == Half::Mixer || tokens * spec.top_k >= spec.experts
     }
 
     /// Tells the backend about the weights of a half of a layer. A slab is long: that is worth it, and for one token it is not.

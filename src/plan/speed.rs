@@ -52,18 +52,18 @@ fn token(model: &Anatomy, weights: &WeightBytes, machine: &Machine, placement: &
         let kept = kv_bytes(&layer.attention, placement.context, kv) as f64 + 2.0 * layer.attention.state_bytes();
         time += read(machine, place.fixed, bytes.fixed) + read(machine, place.kv, kept);
         let experts = bytes.experts * chosen(model);
+        let on_processor = read(machine, Home::Ram, experts * place.experts.ram)
+            + read(machine, Home::Disk, experts * place.experts.disk);
         if let Some(card) = place.card {
-            time += KERNELS * START + read(machine, Home::Card(card), experts * place.experts.vram);
+            // Both compute what they have at the same time.
+            let on_card = read(machine, Home::Card(card), experts * place.experts.vram);
+            time += KERNELS * START + on_card.max(on_processor);
             let leaves = place.experts.vram < 1.0 && experts > 0.0;
             let hops = [leaves, place.fixed != Home::Card(card), place.kv != Home::Card(card)];
             time += HOP * hops.into_iter().filter(|hop| *hop).count() as f64;
+        } else {
+            time += on_processor;
         }
-        time += match place.fixed {
-            // The rest of the layer is on a card: those that a token goes to are copied to it.
-            Home::Card(card) => experts * place.experts.ram / (machine.cards[card].bus * COPY),
-            _ => read(machine, Home::Ram, experts * place.experts.ram),
-        };
-        time += read(machine, Home::Disk, experts * place.experts.disk);
     }
     time
 }

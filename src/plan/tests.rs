@@ -220,6 +220,24 @@ fn known_cases() {
     assert!(less.placement.ram.experts > 0.0);
 }
 
+/// What has no room on a card passes the bus for a prompt, and is computed where it lies for a token.
+#[test]
+fn tokens_do_not_wait_for_the_bus() {
+    let mut question = question("Ling-2.6-flash", &[24.0], 64.0, 131_072);
+    let speed = |question: &Question| question.clone().answer().rows.last().unwrap().speed.unwrap();
+    let before = speed(&question);
+    question.machine.cards[0].bus /= 10.0;
+    let narrow = speed(&question);
+    assert!(
+        (narrow.decode / before.decode - 1.0).abs() < 1e-9,
+        "{before:?} {narrow:?}"
+    );
+    assert!(narrow.prefill > before.prefill);
+    // The processor is the slower of the two, and is waited for.
+    question.machine.host.memory *= 2.0;
+    assert!(speed(&question).decode > narrow.decode * 1.2);
+}
+
 #[test]
 fn what_does_not_fit_says_what_would() {
     let plan = question("MiniMax-M1", &[], 24.0, 1 << 20).answer();

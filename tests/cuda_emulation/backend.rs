@@ -25,6 +25,8 @@ use crate::numbers::{Numbers, close, doubles};
 pub struct Emulated {
     device: Mutex<Device>,
     order: Order,
+    /// Raised when the card is told to begin.
+    cancel: Interrupt,
 }
 
 impl Emulated {
@@ -32,7 +34,13 @@ impl Emulated {
         Self {
             device: Mutex::new(Device::whole()),
             order,
+            cancel: Interrupt::new(),
         }
+    }
+
+    /// Whoever tells the card to begin finds this raised.
+    pub fn cancelling(self, cancel: Interrupt) -> Self {
+        Self { cancel, ..self }
     }
 }
 
@@ -88,6 +96,15 @@ impl Driver for Emulated {
 
     fn arrive(&self, _: Sent, interrupt: &Interrupt) -> Result<(), ComputeError> {
         Ok(interrupt.check()?)
+    }
+
+    fn begin(&self) -> Result<(), ComputeError> {
+        self.cancel.raise();
+        Ok(())
+    }
+
+    fn has_arrived(&self, _: Sent) -> Result<bool, ComputeError> {
+        Ok(true)
     }
 
     fn synchronise(&self) -> Result<(), ComputeError> {

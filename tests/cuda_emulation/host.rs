@@ -112,6 +112,10 @@ impl Driver for Between {
         self.card()?.arrive(sent, interrupt)
     }
 
+    fn has_arrived(&self, sent: Sent) -> Result<bool, ComputeError> {
+        self.card()?.has_arrived(sent)
+    }
+
     fn synchronise(&self) -> Result<(), ComputeError> {
         self.card()?.synchronise()
     }

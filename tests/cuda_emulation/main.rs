@@ -16,6 +16,7 @@
 
 mod attention;
 mod backend;
+mod beside;
 #[path = "../common/mod.rs"]
 mod common;
 mod device;

@@ -145,6 +145,10 @@ impl<D: Driver> Driver for Timed<D> {
         Ok(())
     }
 
+    fn has_arrived(&self, sent: Sent) -> Result<bool, ComputeError> {
+        self.shared.card.has_arrived(sent)
+    }
+
     fn send(&self, parts: Vec<(Address, Source)>) -> Result<Sent, ComputeError> {
         self.shared.card.send(parts)
     }

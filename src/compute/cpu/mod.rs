@@ -26,14 +26,14 @@ use std::sync::Arc;
 use self::arena::Arena;
 pub use self::kv_cache::{KvCache, KvType};
 pub use self::lightning::LightningState;
+pub(super) use self::moe::Slot;
 use self::pool::Pool;
 use self::project::{Activation, Projection};
-use self::quantised::Quantise;
 pub use self::simd::Isa;
 use self::weight::Input;
 pub use self::weight::Weight;
 pub use self::workspace::Workspace;
-use self::workspace::{Activations, Threads, all};
+use self::workspace::{Threads, all};
 use super::{BUILD, Backend, Block, ComputeError, Expectation, Interrupt, KV_BLOCK, KvBlock, Tile};
 use crate::model::{Lightning, LightningWeights, Moe, MoeWeights, Softmax, SoftmaxWeights, TensorRole, TensorView};
 
@@ -275,17 +275,7 @@ impl Backend for Cpu {
         let (count, width) = (rows.len(), head.columns());
         self.normalise(threads, x, norm, &[], normed, interrupt)?;
         if head.is_quantised() {
-            let Activations { rows, quantised } = &mut *normed;
-            quantised.resize(2 * count, width);
-            let blocks = quantised.writer();
-            for (i, x) in rows.chunks_exact_mut(width).enumerate() {
-                for (row, remainder) in [(i, true), (count + i, false)] {
-                    // SAFETY: this thread alone writes.
-                    #[allow(unsafe_code)]
-                    let to = unsafe { blocks.row(row) };
-                    self.isa.run(Quantise { x, to, remainder });
-                }
-            }
+            normed.quantise_with_rest(self.isa, width, &mut workspace.result);
         }
         logits.resize(count * head.rows(), 0.0);
         let projection = Projection {

@@ -7,29 +7,39 @@ use super::disjoint::Disjoint;
 use super::elementwise::{SiluMul, SoftmaxRow};
 use super::project::{Activation, Projection};
 use super::quantised::Quantise;
-use super::weight::{ROWS, Weight};
+use super::weight::{Input, ROWS, Weight};
 use super::workspace::{Activations, Threads, Workspace, all};
 use super::{Cpu, Rows};
 use crate::compute::{Block, Interrupt, Interrupted};
-use crate::model::{Moe, MoeWeights};
+use crate::model::{ExpertWeights, Moe, MoeWeights};
+
+/// A token that goes to an expert, and the factor of what comes back.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::compute) struct Slot {
+    pub token: u32,
+    pub expert: u32,
+    pub factor: f32,
+}
 
 /// Tokens by expert.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     /// `[tokens, experts]`
     probabilities: Vec<f32>,
-    /// Experts of each token and their weights, `[tokens, top_k]`.
-    chosen: Vec<(u32, f32)>,
+    /// Experts of each token, `[tokens, top_k]`.
+    chosen: Vec<Slot>,
     order: Vec<u32>,
     /// Slots of expert `e` are `first[e]..first[e + 1]`.
     first: Vec<usize>,
-    /// Token and weight of each slot.
+    /// Token and factor of each slot.
     tokens: Vec<u32>,
-    weights: Vec<f32>,
+    factors: Vec<f32>,
     /// Experts that have tokens.
     active: Vec<usize>,
     /// What goes into the down projection, `[slots, width]`.
     inner: Activations,
+    /// What rounding has left of it comes after it.
+    inner_has_rest: bool,
 }
 
 impl Cpu {
@@ -71,10 +81,14 @@ impl Cpu {
             self.choose(spec, buffers);
         } else {
             buffers.chosen.clear();
-            buffers.chosen.resize(tokens, (0, 1.0));
+            buffers.chosen.extend((0..tokens as u32).map(|token| Slot {
+                token,
+                expert: 0,
+                factor: 1.0,
+            }));
         }
-        buffers.group(spec);
-        self.inner(threads, spec, weights, normed, buffers, interrupt)?;
+        buffers.group(spec.experts);
+        self.inner(threads, &weights.experts, (normed.input(), false), buffers, interrupt)?;
 
         let r = if block.residual.from_normed {
             &normed.rows
@@ -83,11 +97,85 @@ impl Cpu {
         };
         let (alpha, beta) = (block.residual.alpha as f32, block.residual.beta as f32);
         workspace.result.resize(tokens * hidden, 0.0);
-        let out = Disjoint::new(&mut workspace.result);
-        let down = &one.down;
         let every = all(&mut workspace.all, buffers.tokens.len());
-        let work = down.rows() * down.columns() * buffers.tokens.len();
-        let buffers = &*buffers;
+        let out = &mut workspace.result;
+        self.outer(
+            threads,
+            &weights.experts,
+            buffers,
+            every,
+            (Some((alpha, r)), beta),
+            out,
+            interrupt,
+        )?;
+        std::mem::swap(&mut x.data, &mut workspace.result);
+        Ok(())
+    }
+
+    /// `Σ factor·expert(h)` over `slots`, for every row of `h` `[rows, hidden]`: what somebody adds who has computed the other experts.
+    /// With quantised weights it is as exact as with others: activations are rounded twice, as before the head.
+    pub(in crate::compute) fn some_experts<'a>(
+        &self,
+        workspace: &'a mut Workspace,
+        experts: &[ExpertWeights<Weight>],
+        h: &[f32],
+        slots: &[Slot],
+        interrupt: &Interrupt,
+    ) -> Result<&'a [f32], Interrupted> {
+        let Workspace {
+            normed,
+            result,
+            all: every,
+            moe: buffers,
+            threads,
+            ..
+        } = workspace;
+        let one = &experts[0];
+        let hidden = one.gate.columns();
+        let rows = h.len() / hidden;
+        normed.rows.clear();
+        normed.rows.extend_from_slice(h);
+        let remainder = [&one.gate, &one.up]
+            .iter()
+            .any(|weight| weight.is_quantised())
+            .then_some(rows as u32);
+        if remainder.is_some() {
+            normed.quantise_with_rest(self.isa, hidden, result);
+        }
+        buffers.chosen.clear();
+        buffers.chosen.extend_from_slice(slots);
+        buffers.group(experts.len());
+        let input = Input {
+            remainder,
+            ..normed.input()
+        };
+        self.inner(threads, experts, (input, true), buffers, interrupt)?;
+        result.resize(h.len(), 0.0);
+        let every = all(every, slots.len());
+        self.outer(threads, experts, buffers, every, (None, 1.0), result, interrupt)?;
+        Ok(result)
+    }
+
+    /// `alpha·r + beta·Σ factor·W_down·inner` over each token's slots.
+    fn outer(
+        &self,
+        threads: &Threads,
+        experts: &[ExpertWeights<Weight>],
+        buffers: &Buffers,
+        every: &[u32],
+        (residual, beta): (Option<(f32, &[f32])>, f32),
+        out: &mut [f32],
+        interrupt: &Interrupt,
+    ) -> Result<(), Interrupted> {
+        let down = &experts[0].down;
+        let hidden = down.rows();
+        let tokens = out.len() / hidden;
+        let work = hidden * down.columns() * buffers.tokens.len();
+        let out = Disjoint::new(out);
+        let input = Input {
+            remainder: buffers.inner_has_rest.then_some(buffers.tokens.len() as u32),
+            ..buffers.inner.input()
+        };
         self.step(threads, down.tasks(), work, interrupt, |task, thread| {
             let width = down.width(task);
             for token in 0..tokens {
@@ -95,8 +183,9 @@ impl Cpu {
                 // SAFETY: these columns belong to this task.
                 #[allow(unsafe_code)]
                 let out = unsafe { out.part(at, width) };
-                for (out, r) in out.iter_mut().zip(&r[at..]) {
-                    *out = alpha * r;
+                match residual {
+                    Some((alpha, r)) => out.iter_mut().zip(&r[at..]).for_each(|(out, r)| *out = alpha * r),
+                    None => out.fill(0.0),
                 }
             }
             for &expert in &buffers.active {
@@ -106,11 +195,10 @@ impl Cpu {
                 let slots = buffers.first[expert]..buffers.first[expert + 1];
                 let part = &mut thread.part;
                 part.resize(slots.len() * ROWS, 0.0);
-                let input = buffers.inner.input();
-                let down = &weights.experts[expert].down;
+                let down = &experts[expert].down;
                 down.multiply(self.isa, input, &every[slots.clone()], task, &mut thread.weight, part);
                 for (slot, part) in slots.zip(part.chunks_exact(ROWS)) {
-                    let weight = beta * buffers.weights[slot];
+                    let weight = beta * buffers.factors[slot];
                     // SAFETY: as above.
                     #[allow(unsafe_code)]
                     let out = unsafe { out.part(buffers.tokens[slot] as usize * hidden + task * ROWS, width) };
@@ -119,60 +207,63 @@ impl Cpu {
                     }
                 }
             }
-        })?;
-        std::mem::swap(&mut x.data, &mut workspace.result);
-        Ok(())
+        })
     }
 
     /// `SiLU(W_gate·h) ⊙ (W_up·h)` for every token of every expert.
+    /// If that is to be `exact`, what is rounded for the down projection is rounded twice.
     fn inner(
         &self,
         threads: &Threads,
-        spec: &Moe,
-        weights: &MoeWeights<Weight>,
-        normed: &Activations,
+        experts: &[ExpertWeights<Weight>],
+        (input, exact): (Input<'_>, bool),
         buffers: &mut Buffers,
         interrupt: &Interrupt,
     ) -> Result<(), Interrupted> {
         let slots = buffers.tokens.len();
-        let one = &weights.experts[0];
-        let quantise = buffers.inner.resize(slots, spec.width, &[&one.down]);
+        let one = &experts[0];
+        let inner = one.gate.rows();
+        buffers.inner_has_rest = exact && one.down.is_quantised();
+        let rounded = if buffers.inner_has_rest { 2 * slots } else { slots };
+        let quantise = buffers.inner.resize(rounded, inner, &[&one.down]);
         let rows = Disjoint::new(&mut buffers.inner.rows);
         let blocks = buffers.inner.quantised.writer();
         let (active, first, tokens) = (&buffers.active, &buffers.first, &buffers.tokens);
+        let rest = buffers.inner_has_rest;
         let tasks = one.gate.tasks();
-        let work = 2 * spec.width * one.gate.columns() * slots;
+        let work = 2 * inner * one.gate.columns() * slots;
         self.step(threads, active.len() * tasks, work, interrupt, |i, thread| {
             let (expert, task) = (active[i / tasks], i % tasks);
-            let slots = first[expert]..first[expert + 1];
-            let tokens = &tokens[slots.clone()];
+            let of_expert = first[expert]..first[expert + 1];
+            let tokens = &tokens[of_expert.clone()];
             let (gate, up) = (&mut thread.part, &mut thread.other);
             gate.resize(tokens.len() * ROWS, 0.0);
             up.resize(tokens.len() * ROWS, 0.0);
-            let expert = &weights.experts[expert];
+            let expert = &experts[expert];
             expert
                 .gate
-                .multiply(self.isa, normed.input(), tokens, task, &mut thread.weight, gate);
+                .multiply(self.isa, input, tokens, task, &mut thread.weight, gate);
             expert
                 .up
-                .multiply(self.isa, normed.input(), tokens, task, &mut thread.weight, up);
+                .multiply(self.isa, input, tokens, task, &mut thread.weight, up);
             self.isa.run(SiluMul(gate, up));
             let width = expert.gate.width(task);
-            for (slot, part) in slots.zip(gate.chunks_exact_mut(ROWS)) {
-                if quantise {
-                    // SAFETY: these channels of the slot belong to this task; 8-bit activations come in whole blocks of 32.
+            for (slot, part) in of_expert.zip(gate.chunks_exact_mut(ROWS)) {
+                if !quantise {
+                    // SAFETY: these channels of the slot belong to this task.
+                    #[allow(unsafe_code)]
+                    let row = unsafe { rows.part(slot * inner + task * ROWS, width) };
+                    row.copy_from_slice(&part[..width]);
+                    continue;
+                }
+                for (slot, remainder) in [(slot, rest), (slot + slots, false)]
+                    .into_iter()
+                    .take(1 + usize::from(rest))
+                {
+                    // SAFETY: as above, and of what is left of it; 8-bit activations come in whole blocks of 32.
                     #[allow(unsafe_code)]
                     let to = unsafe { blocks.blocks(slot, task, 1) };
-                    self.isa.run(Quantise {
-                        x: part,
-                        to,
-                        remainder: false,
-                    });
-                } else {
-                    // SAFETY: as above.
-                    #[allow(unsafe_code)]
-                    let row = unsafe { rows.part(slot * spec.width + task * ROWS, width) };
-                    row.copy_from_slice(&part[..width]);
+                    self.isa.run(Quantise { x: part, to, remainder });
                 }
             }
         })
@@ -182,7 +273,7 @@ impl Cpu {
     fn choose(&self, spec: &Moe, buffers: &mut Buffers) {
         buffers.chosen.clear();
         let order = &mut buffers.order;
-        for p in buffers.probabilities.chunks_exact_mut(spec.experts) {
+        for (token, p) in (0..).zip(buffers.probabilities.chunks_exact_mut(spec.experts)) {
             self.isa.run(SoftmaxRow(p));
             order.clear();
             order.extend(0..spec.experts as u32);
@@ -194,33 +285,37 @@ impl Cpu {
             let order = &mut order[..spec.top_k];
             order.sort_unstable_by(larger);
             let kept: f32 = order.iter().map(|e| p[*e as usize]).sum();
-            buffers.chosen.extend(order.iter().map(|e| (*e, p[*e as usize] / kept)));
+            buffers.chosen.extend(order.iter().map(|expert| Slot {
+                token,
+                expert: *expert,
+                factor: p[*expert as usize] / kept,
+            }));
         }
     }
 }
 
 impl Buffers {
     /// Chosen experts to slots by expert, in the order of the tokens.
-    fn group(&mut self, spec: &Moe) {
+    fn group(&mut self, experts: usize) {
         let slots = self.chosen.len();
         self.first.clear();
-        self.first.resize(spec.experts + 1, 0);
-        for (expert, _) in &self.chosen {
-            self.first[*expert as usize + 1] += 1;
+        self.first.resize(experts + 1, 0);
+        for slot in &self.chosen {
+            self.first[slot.expert as usize + 1] += 1;
         }
         self.active.clear();
-        self.active.extend((0..spec.experts).filter(|e| self.first[e + 1] > 0));
-        for e in 0..spec.experts {
+        self.active.extend((0..experts).filter(|e| self.first[e + 1] > 0));
+        for e in 0..experts {
             self.first[e + 1] += self.first[e];
         }
         self.tokens.resize(slots, 0);
-        self.weights.resize(slots, 0.0);
+        self.factors.resize(slots, 0.0);
         // `first[e]` moves to the end of expert e as its slots are filled, which is where `e + 1` began.
-        for (i, (expert, weight)) in self.chosen.iter().enumerate() {
-            let slot = &mut self.first[*expert as usize];
-            self.tokens[*slot] = (i / spec.top_k) as u32;
-            self.weights[*slot] = *weight;
-            *slot += 1;
+        for slot in &self.chosen {
+            let at = &mut self.first[slot.expert as usize];
+            self.tokens[*at] = slot.token;
+            self.factors[*at] = slot.factor;
+            *at += 1;
         }
         self.first.rotate_right(1);
         self.first[0] = 0;

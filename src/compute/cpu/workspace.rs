@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::attention;
 use super::lightning;
 use super::moe;
-use super::quantised::Quantised;
+use super::quantised::{Quantise, Quantised};
+use super::simd::Isa;
 use super::weight::{self, Input, Weight};
 
 /// Buffers of the operations on one sequence.
@@ -61,6 +62,27 @@ impl Activations {
             self.quantised.resize(rows, columns);
         }
         quantised
+    }
+
+    /// Rounds the rows to 8 bits, and once more what that has left of each: the rest of row `i` is row `count + i`.
+    pub fn quantise_with_rest(&mut self, isa: Isa, columns: usize, spare: &mut Vec<f32>) {
+        let count = self.rows.len() / columns;
+        self.quantised.resize(2 * count, columns);
+        let blocks = self.quantised.writer();
+        for (i, row) in self.rows.chunks_exact(columns).enumerate() {
+            spare.clear();
+            spare.extend_from_slice(row);
+            for (row, remainder) in [(i, true), (count + i, false)] {
+                // SAFETY: this thread alone writes.
+                #[allow(unsafe_code)]
+                let to = unsafe { blocks.row(row) };
+                isa.run(Quantise {
+                    x: spare,
+                    to,
+                    remainder,
+                });
+            }
+        }
     }
 }
 

@@ -94,6 +94,11 @@ pub trait Driver: Send + Sync + 'static {
     /// Waits for everything before.
     fn read(&self, from: Address, bytes: &mut [u8]) -> Result<(), ComputeError>;
 
+    /// Several reads at once.
+    fn read_all(&self, parts: &mut [(Address, &mut [u8])]) -> Result<(), ComputeError> {
+        parts.iter_mut().try_for_each(|(from, bytes)| self.read(*from, bytes))
+    }
+
     /// Between places of the card that do not overlap.
     fn copy(&self, from: Address, to: Address, bytes: usize) -> Result<(), ComputeError>;
 
@@ -108,6 +113,10 @@ pub trait Driver: Send + Sync + 'static {
 
     /// Puts what is asked for from here on behind the copies up to `sent`.
     fn arrive(&self, sent: Sent, interrupt: &Interrupt) -> Result<(), ComputeError>;
+
+    /// Whether the copies up to `sent` have been made. If so, what is asked for from here on comes behind them, as after
+    /// [`arrive`](Self::arrive); if not, nobody has waited.
+    fn has_arrived(&self, sent: Sent) -> Result<bool, ComputeError>;
 
     /// Begins what has been asked for so far, where that is gathered, and waits for nothing.
     fn begin(&self) -> Result<(), ComputeError> {

@@ -14,6 +14,7 @@
 //! **Transactional.** An operation writes buffers of its own and puts them in the place of `x` at its end; a state has two
 //! versions, and a cache is as long as it says.
 
+mod beside;
 mod cache;
 pub mod device;
 mod driver;
@@ -38,7 +39,7 @@ pub use memory::Buffer;
 pub use rows::Rows;
 pub use weight::{Weight, bytes_on_card};
 
-use super::cpu::KvType;
+use super::cpu::{self, Cpu, KvType};
 use super::{BUILD, Backend, Block, ComputeError, Expectation, Interrupt, KV_BLOCK, KvBlock, Residency, Tile};
 use crate::model::{
     Lightning, LightningWeights, Mixer, ModelConfig, Moe, MoeWeights, Residual, Softmax, SoftmaxWeights, TensorRole,
@@ -46,6 +47,7 @@ use crate::model::{
 };
 use experts::Experts;
 use memory::{Card, arguments, bytes_of};
+use moe::Added;
 use products::FEW;
 use rows::Pending;
 
@@ -65,12 +67,16 @@ pub struct Cuda<D: Driver> {
     context: usize,
     /// Those that do not lie on a card, of each card.
     experts: Vec<Mutex<Experts<D>>>,
+    /// What computes them where they lie.
+    processor: Option<Cpu>,
 }
 
 /// Constants on the cards, by what they hold: slopes, frequencies, tables of where experts lie.
 #[derive(Debug)]
 pub struct Workspace<D: Driver> {
     constants: HashMap<Vec<u8>, Vec<Buffer<D>>>,
+    /// Of experts that are computed on the processor.
+    processor: Option<cpu::Workspace>,
 }
 
 impl<D: Driver> Workspace<D> {
@@ -123,6 +129,7 @@ impl<D: Driver> Cuda<D> {
             kv: KvType::Auto,
             context: usize::MAX,
             experts: Vec::new(),
+            processor: None,
         }
     }
 
@@ -142,10 +149,12 @@ impl<D: Driver> Cuda<D> {
         self
     }
 
-    /// With room for some experts only, of so many bytes together on each card; the others are copied when they are needed.
+    /// With room for some experts only, of so many bytes together on each card; the others are copied when a prompt needs them, and are
+    /// computed on the processor for a few tokens.
     #[must_use]
-    pub fn with_experts_in(mut self, bytes: &[usize]) -> Self {
+    pub fn with_experts_in(mut self, bytes: &[usize], processor: Cpu) -> Self {
         self.experts = bytes.iter().map(|bytes| Mutex::new(Experts::new(*bytes))).collect();
+        self.processor = Some(processor.in_place());
         self
     }
 
@@ -188,8 +197,7 @@ impl<D: Driver> Cuda<D> {
         x: &mut Rows<D>,
         count: usize,
         stream: Buffer<D>,
-        outputs: Buffer<D>,
-        mix: Option<rows::Mix<D>>,
+        outputs: Added<D>,
         residual: Residual,
     ) -> Result<(), ComputeError> {
         if x.count > FEW {
@@ -197,7 +205,13 @@ impl<D: Driver> Cuda<D> {
         }
         x.count = count;
         x.stream = stream;
-        x.pending = Some(Pending { outputs, mix, residual });
+        let Added { outputs, mix, shared } = outputs;
+        x.pending = Some(Pending {
+            outputs,
+            mix,
+            shared,
+            residual,
+        });
         Ok(())
     }
 
@@ -227,10 +241,10 @@ impl<D: Driver> Backend for Cuda<D> {
         let before = self.loaded.fetch_add(1, Ordering::Relaxed);
         let number = self.others.iter().filter(|(_, first)| before >= *first).count();
         if role == TensorRole::Expert
-            && let Some(mut experts) = self.experts(number)
+            && let (Some(mut experts), Some(processor)) = (self.experts(number), &self.processor)
         {
             let (source, weight) = Weight::elsewhere(&tensor, number, experts.next())?;
-            experts.add(source);
+            experts.add(source, processor.load(tensor, role)?);
             return Ok(weight);
         }
         let card = self.cards().nth(number).expect("it is one of the cards");
@@ -240,11 +254,14 @@ impl<D: Driver> Backend for Cuda<D> {
     }
 
     fn expect(&self, tensor: &Weight<D>, expectation: Expectation) {
-        if expectation == Expectation::Soon
-            && let Some((card, number)) = tensor.number()
+        if let Some((card, number)) = tensor.number()
             && let Some(mut experts) = self.experts(card)
         {
-            experts.expect(Experts::<D>::of_part(number));
+            let expert = Experts::<D>::of_part(number);
+            match expectation {
+                Expectation::Soon => experts.expect(expert),
+                Expectation::NotForAWhile => experts.passed(expert),
+            }
         }
     }
 
@@ -269,6 +286,7 @@ impl<D: Driver> Backend for Cuda<D> {
     fn workspace(&self) -> Result<Workspace<D>, ComputeError> {
         Ok(Workspace {
             constants: HashMap::new(),
+            processor: None,
         })
     }
 
@@ -327,7 +345,12 @@ impl<D: Driver> Backend for Cuda<D> {
 
     fn numerics(&self) -> Option<String> {
         let card = self.card.driver.numerics()?;
-        Some(format!("cuda {card}, keys and values {:?}, build {BUILD}", self.kv))
+        let processor = self.processor.as_ref().and_then(Backend::numerics);
+        let beside = processor.map_or_else(String::new, |processor| format!(", experts beside it on {processor}"));
+        Some(format!(
+            "cuda {card}, keys and values {:?}, build {BUILD}{beside}",
+            self.kv
+        ))
     }
 
     fn upload_lightning_state(&self, spec: &Lightning, values: &[f32]) -> Result<Buffer<D>, ComputeError> {
@@ -416,7 +439,7 @@ impl<D: Driver> Backend for Cuda<D> {
         let h = x.enter(&card, block, self.rounds(x.count))?;
         let states = (here.as_ref().unwrap_or(state), &*next);
         let f = lightning::forward(&card, workspace, spec, weights, (x, &h), states, tile)?;
-        Self::leave(x, tile.outputs, h.residual, f, None, block.residual)
+        Self::leave(x, tile.outputs, h.residual, Added::whole(f), block.residual)
     }
 
     fn softmax(
@@ -446,7 +469,7 @@ impl<D: Driver> Backend for Cuda<D> {
         cache.move_to(&card)?;
         let h = x.enter(&card, block, self.rounds(x.count))?;
         let f = softmax::forward(&card, workspace, spec, weights, (x, &h), cache, tile)?;
-        Self::leave(x, tile.outputs, h.residual, f, None, block.residual)
+        Self::leave(x, tile.outputs, h.residual, Added::whole(f), block.residual)
     }
 
     fn moe(
@@ -468,8 +491,9 @@ impl<D: Driver> Backend for Cuda<D> {
         let h = x.enter(&card, block, self.rounds(x.count))?;
         let elsewhere = weights.experts[0].gate.number();
         let experts = elsewhere.and_then(|(card, _)| self.experts(card));
-        let (outputs, mix) = moe::forward(&card, workspace, spec, weights, (x, &h), experts, interrupt)?;
-        Self::leave(x, x.count, h.residual, outputs, mix, block.residual)
+        let elsewhere = experts.zip(self.processor.as_ref());
+        let outputs = moe::forward(&card, workspace, spec, weights, (x, &h), elsewhere, interrupt)?;
+        Self::leave(x, x.count, h.residual, outputs, block.residual)
     }
 
     fn head(

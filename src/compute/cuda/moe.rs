@@ -3,14 +3,16 @@
 use std::ops::Range;
 use std::sync::MutexGuard;
 
+use super::beside::{self, Processor};
 use super::driver::{Address, Argument, Driver};
 use super::experts::{Addresses, Experts};
 use super::memory::{Buffer, Card, THREADS, arguments, bytes_of};
-use super::products::{GEMM_SHARED, GEMM_TILE};
+use super::products::{FEW, GEMM_SHARED, GEMM_TILE};
 use super::rows::{Mix, Normed, Rows};
 use super::weight::Weight;
 use super::{Workspace, ensure};
-use crate::compute::{ComputeError, Interrupt};
+use crate::compute::cpu::Cpu;
+use crate::compute::{Backend, ComputeError, Interrupt};
 use crate::model::{ExpertWeights, Moe, MoeWeights};
 
 /// Slots that a warp of the sort has.
@@ -43,25 +45,16 @@ impl<D: Driver> Tables<D> {
         })
     }
 
-    /// Those that a tile needs, brought to the card if they are not there: all for many tokens, and for a few those that were chosen.
+    /// All of them, brought to the card if they are not there.
     fn of_those_there(
         card: &Card<D>,
-        mut experts: MutexGuard<'_, Experts<D>>,
+        experts: &mut Experts<D>,
         layer: Range<usize>,
-        chosen: &Chosen<D>,
-        slots: usize,
         interrupt: &Interrupt,
     ) -> Result<Self, ComputeError> {
-        let Addresses(parts) = if slots < layer.len() {
-            let mut bytes = vec![0; slots * size_of::<i32>()];
-            card.driver.read(chosen.experts.address(), &mut bytes)?;
-            let chosen: Vec<i32> = bytes.as_chunks().0.iter().map(|e| i32::from_le_bytes(*e)).collect();
-            experts.some(card, layer.clone(), &chosen, interrupt)?
-        } else {
-            experts.all(card, layer.clone(), interrupt)?
-        };
-        let held = card.upload(&bytes_of(&parts.concat(), u64::to_le_bytes))?;
         let list = layer.len() * size_of::<Address>();
+        let Addresses(parts) = experts.all(card, layer, interrupt)?;
+        let held = card.upload(&bytes_of(&parts.concat(), u64::to_le_bytes))?;
         Ok(Self {
             arguments: [0, 1, 2].map(|part| Argument::from(held.at(part * list))),
             _held: Some(held),
@@ -70,11 +63,31 @@ impl<D: Driver> Tables<D> {
 }
 
 /// What each token's experts are, and with what factors.
-struct Chosen<D: Driver> {
+pub(super) struct Chosen<D: Driver> {
     /// i32 `[rows, top_k]`
-    experts: Buffer<D>,
+    pub experts: Buffer<D>,
     /// f32 `[rows, top_k]`
-    factors: Buffer<D>,
+    pub factors: Buffer<D>,
+}
+
+/// What comes out, and how a token's part of it is found.
+pub(super) struct Added<D: Driver> {
+    pub outputs: Buffer<D>,
+    /// None if it is the token's own row.
+    pub mix: Option<Mix<D>>,
+    /// What is added to each row.
+    pub shared: Option<Buffer<D>>,
+}
+
+impl<D: Driver> Added<D> {
+    /// Row by row.
+    pub fn whole(outputs: Buffer<D>) -> Self {
+        Self {
+            outputs,
+            mix: None,
+            shared: None,
+        }
+    }
 }
 
 pub(super) fn check<D: Driver>(spec: &Moe, weights: &MoeWeights<Weight<D>>) -> Result<(), ComputeError> {
@@ -102,27 +115,37 @@ pub(super) fn check<D: Driver>(spec: &Moe, weights: &MoeWeights<Weight<D>>) -> R
     })
 }
 
-/// Outputs, and how a token's are mixed of them if they are not its own row.
 pub(super) fn forward<D: Driver>(
     card: &Card<D>,
     workspace: &mut Workspace<D>,
     spec: &Moe,
     weights: &MoeWeights<Weight<D>>,
     (x, h): (&Rows<D>, &Normed<D>),
-    experts: Option<MutexGuard<'_, Experts<D>>>,
+    elsewhere: Option<(MutexGuard<'_, Experts<D>>, &Cpu)>,
     interrupt: &Interrupt,
-) -> Result<(Buffer<D>, Option<Mix<D>>), ComputeError> {
+) -> Result<Added<D>, ComputeError> {
     let chosen = choose(card, spec, weights.router.as_ref(), x.count, h)?;
-    let tables = match (experts, weights.experts[0].gate.number()) {
-        (Some(experts), Some((_, part))) => {
-            let first = Experts::<D>::of_part(part);
-            let layer = first..first + spec.experts;
-            Tables::of_those_there(card, experts, layer, &chosen, x.count * spec.top_k, interrupt)?
+    let first = &weights.experts[0];
+    let tables = match (elsewhere, first.gate.number()) {
+        (Some((mut experts, cpu)), Some((_, part))) => {
+            let number = Experts::<D>::of_part(part);
+            let layer = number..number + spec.experts;
+            // So few that most meet an expert alone.
+            let are_few = x.count <= FEW || x.count * spec.top_k < spec.experts;
+            if are_few && !experts.are_coming(&layer) {
+                let workspace = match &mut workspace.processor {
+                    Some(workspace) => workspace,
+                    none => none.insert(cpu.workspace()?),
+                };
+                let processor = Processor { cpu, workspace };
+                let experts = (&mut *experts, layer);
+                return beside::forward(card, processor, spec, first, (x, h), experts, &chosen, interrupt);
+            }
+            Tables::of_those_there(card, &mut experts, layer, interrupt)?
         }
         _ => Tables::constant(card, workspace, weights)?,
     };
     let [gates, ups, downs] = tables.arguments;
-    let first = &weights.experts[0];
     let (up, down) = (first.gate.suffix(), first.down.suffix());
     let (rows, top_k, inner) = (x.count, spec.top_k, spec.width);
     let slots = rows * top_k;
@@ -149,7 +172,7 @@ pub(super) fn forward<D: Driver>(
                 inner
             ],
         )?;
-        return Ok((y, None));
+        return Ok(Added::whole(y));
     };
 
     let sorted = sort(card, &chosen.experts, slots, spec)?;
@@ -194,7 +217,10 @@ pub(super) fn forward<D: Driver>(
         factors: chosen.factors,
         slots: top_k,
     };
-    Ok((outputs, Some(mix)))
+    Ok(Added {
+        mix: Some(mix),
+        ..Added::whole(outputs)
+    })
 }
 
 fn choose<D: Driver>(

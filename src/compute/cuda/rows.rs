@@ -25,6 +25,8 @@ pub(super) struct Pending<D: Driver> {
     pub outputs: Buffer<D>,
     /// Without it row `i` of the outputs is `f` of row `i`.
     pub mix: Option<Mix<D>>,
+    /// `[count, width]`, a part of `f` that is not among the outputs.
+    pub shared: Option<Buffer<D>>,
     pub residual: Residual,
 }
 
@@ -71,6 +73,7 @@ impl<D: Driver> Rows<D> {
             Some(mix) => (Argument::from(&mix.places), Argument::from(&mix.factors), mix.slots),
             None => (Argument::NULL, Argument::NULL, 0),
         };
+        let shared = self.pending.as_ref().and_then(|pending| pending.shared.as_ref());
         if self.count == 0 {
             return Ok(());
         }
@@ -84,7 +87,7 @@ impl<D: Driver> Rows<D> {
                 places,
                 factors,
                 slots,
-                Argument::NULL,
+                shared.map_or(Argument::NULL, Argument::from),
                 weight.buffer(),
                 normed,
                 normed_f32,

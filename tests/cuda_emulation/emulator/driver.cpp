@@ -10,6 +10,7 @@
 //   FAKE_CUDA_CARDS    how many there are, one if it is not set
 //   FAKE_CUDA_MEMORY   bytes of each card, 256 MiB if it is not set
 //   FAKE_CUDA_VERSION  of the driver, 13000 if it is not set
+//   FAKE_CUDA_SLOW     1: whoever asks whether something has been done hears that it has not; only who waits sees it done
 //   FAKE_CUDA_FORGET   a wait of this number, from 0, of a stream for an event is not done: as if the program had left it out
 #include <csignal>
 #include <cstdio>
@@ -26,7 +27,7 @@
 namespace {
 
 constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, INVALID_IMAGE = 200, INVALID_CONTEXT = 201,
-              INVALID_HANDLE = 400, NOT_FOUND = 500;
+              INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600;
 constexpr unsigned char POISON = 0xff;
 constexpr size_t PAGE = emulator::PAGE;
 constexpr int MOST_CARDS = 4;
@@ -529,6 +530,16 @@ API cuEventSynchronize(Event* event) {
     hazards::host.join(event->place->knows);
   }
   return SUCCESS;
+}
+// A card goes on by itself: whoever asks finds it a piece of work further.
+API cuEventQuery(Event* event) {
+  ENTER;
+  if (!events.count(event)) return INVALID_HANDLE;
+  if (number("FAKE_CUDA_SLOW", 0)) return NOT_READY;
+  if (!event->place) return SUCCESS;
+  Place& place = *event->place;
+  if (!place.passed && !place.stream->tasks.empty()) step(place.stream);
+  return place.passed ? SUCCESS : NOT_READY;
 }
 API cuStreamWaitEvent(Stream* stream, Event* event, unsigned) {
   ENTER;

@@ -83,6 +83,18 @@ impl Event {
         check(answer, "recording an event")
     }
 
+    /// Whether everything before it has been done.
+    fn has_passed(&self) -> Result<bool, ComputeError> {
+        // SAFETY: the event lives.
+        #[allow(unsafe_code)]
+        let answer = unsafe { sys::cuEventQuery(self.0) };
+        if answer == sys::CUresult::CUDA_ERROR_NOT_READY {
+            return Ok(false);
+        }
+        check(answer, "asking for an event")?;
+        Ok(true)
+    }
+
     /// Everything that the stream is asked for from here on comes after it.
     fn hold(&self, stream: sys::CUstream) -> Result<(), ComputeError> {
         // SAFETY: event and stream live.
@@ -137,6 +149,24 @@ impl Copies {
             Some(Ok(())) => Ok(Sent(self.last)),
             _ => Err(ComputeError::Backend("nothing copies to the card any more".to_owned())),
         }
+    }
+
+    /// Whether the copies up to `sent` have been made; if so, what `stream` is asked for from here on lies behind them.
+    pub fn has_arrived(&mut self, sent: Sent, stream: sys::CUstream) -> Result<bool, ComputeError> {
+        if sent.0 <= self.arrived {
+            return Ok(true);
+        }
+        let progress = lock(&self.shared.progress);
+        if let Some(why) = &progress.failed {
+            return Err(ComputeError::Backend(why.clone()));
+        }
+        let event = progress.done.iter().find(|(number, _)| *number == sent.0);
+        if !event.map_or(Ok(false), |(_, event)| event.has_passed())? {
+            return Ok(false);
+        }
+        drop(progress);
+        self.arrive(sent, stream, &Interrupt::new())?;
+        Ok(true)
     }
 
     /// Puts what `stream` is asked for from here on behind the copies up to `sent`.

@@ -10,7 +10,7 @@ use cudarc::driver::sys;
 use crate::compute::ComputeError;
 
 /// Functions of the driver that are used.
-const USED: [&str; 43] = [
+const USED: [&str; 44] = [
     "cuInit",
     "cuDriverGetVersion",
     "cuDeviceGetCount",
@@ -41,6 +41,7 @@ const USED: [&str; 43] = [
     "cuEventDestroy_v2",
     "cuEventRecord",
     "cuEventSynchronize",
+    "cuEventQuery",
     "cuMemHostAlloc",
     "cuMemFreeHost",
     "cuLaunchKernel",

@@ -328,13 +328,17 @@ impl Driver for Device {
     }
 
     fn read(&self, from: Address, bytes: &mut [u8]) -> Result<(), ComputeError> {
+        self.read_all(&mut [(from, bytes)])
+    }
+
+    fn read_all(&self, parts: &mut [(Address, &mut [u8])]) -> Result<(), ComputeError> {
         self.flush()?;
-        if !bytes.is_empty() {
+        for (from, bytes) in parts.iter_mut().filter(|(_, bytes)| !bytes.is_empty()) {
             // SAFETY: `from` is a buffer of the arena of at least so many bytes, and they are there when the stream has been waited for,
             // below.
             #[allow(unsafe_code)]
             let answer =
-                unsafe { sys::cuMemcpyDtoHAsync_v2(bytes.as_mut_ptr().cast(), from, bytes.len(), self.stream) };
+                unsafe { sys::cuMemcpyDtoHAsync_v2(bytes.as_mut_ptr().cast(), *from, bytes.len(), self.stream) };
             check(answer, "copying from the card")?;
         }
         self.synchronise()
@@ -408,6 +412,16 @@ impl Driver for Device {
         match &mut *lock(&self.copies) {
             Some(copies) => copies.arrive(sent, self.stream, interrupt),
             None => Ok(()),
+        }
+    }
+
+    fn has_arrived(&self, sent: Sent) -> Result<bool, ComputeError> {
+        match &mut *lock(&self.copies) {
+            Some(copies) => {
+                self.enter()?;
+                copies.has_arrived(sent, self.stream)
+            }
+            None => Ok(true),
         }
     }
 
