@@ -131,6 +131,29 @@ pub trait Backend: Send + Sync + 'static {
         None
     }
 
+    /// Where a weight lies, of places that work side by side, each what it is asked for one after the other.
+    fn place(&self, _: &Self::Tensor) -> usize {
+        0
+    }
+
+    /// Has rows that meet the weights of another place next set out for it.
+    fn send_rows(&self, x: &mut Self::Rows, place: usize) -> Result<(), ComputeError> {
+        let _ = (x, place);
+        Ok(())
+    }
+
+    /// Moves a state to where its layer is.
+    fn move_lightning_state(&self, state: &mut Self::LightningState, place: usize) -> Result<(), ComputeError> {
+        let _ = (state, place);
+        Ok(())
+    }
+
+    /// Moves a cache to where its layer is.
+    fn move_kv_cache(&self, cache: &mut Self::KvCache, place: usize) -> Result<(), ComputeError> {
+        let _ = (cache, place);
+        Ok(())
+    }
+
     /// Empty buffers.
     fn workspace(&self) -> Result<Self::Workspace, ComputeError>;
 

@@ -7,6 +7,7 @@ mod event;
 mod generate;
 mod guide;
 mod network;
+mod order;
 mod sampler;
 mod score;
 mod slab;
@@ -24,6 +25,7 @@ pub use event::{
 pub use generate::Vocabulary;
 pub use guide::{Allowed, Guide, GuideMaker};
 pub use network::{Cut, Network, Prefilled};
+pub use order::pieces;
 pub use sampler::{Choice, NotANumber, Sampler};
 pub use score::{Score, ScoreError, score};
 pub use snapshot::{Content, Damage, Disk, Entry, Files, Freed, Identity, Kept, Library, Mapped, Snapshots};

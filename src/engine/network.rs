@@ -8,11 +8,14 @@
 //! **Only what is read is computed.** In the last layer a token whose logits nobody asks for needs its state update or
 //! its keys and values, and no output: with softmax last, as in the 7:1 pattern, prefill of one period is linear.
 //!
-//! **Layer by layer.** A prompt passes in slabs: all its tiles through one layer, then through the next (see `slab`).
+//! **Layer by layer.** A prompt passes in slabs: all its tiles through one layer, then through the next (see `slab`, and `order` for
+//! layers that are in several places).
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::order::{self, Step};
 use super::slab::{Half, Slab, SlabTile};
 use super::state::{LayerState, Mark, State};
 use crate::compute::{Backend, Block, ComputeError, Expectation, Interrupt, Residency, Tile};
@@ -20,13 +23,14 @@ use crate::model::{FeedForward, Mixer, MixerWeights, ModelConfig, ModelWeights, 
 
 /// Rows of logits computed at once: 64 of a 200,064-word vocabulary are 51 MB.
 const HEAD_ROWS: usize = 64;
-
 /// A model on a backend: weights and configuration, no state.
 pub struct Network<B: Backend> {
     /// Shared with whatever writes its states to the disk.
     pub(super) backend: Arc<B>,
     pub(super) config: ModelConfig,
     weights: ModelWeights<B::Tensor>,
+    /// Layers that lie together, in order.
+    stages: Vec<Range<usize>>,
 }
 
 /// How a prompt is cut.
@@ -34,7 +38,8 @@ pub struct Network<B: Backend> {
 pub struct Cut {
     /// Tokens that pass a layer together.
     pub tile: usize,
-    /// Tokens that pass all layers together.
+    /// Tokens that pass all layers together, as many as memory holds; where layers are in several places, that pass those of one place
+    /// together if weights are copied there for them.
     pub slab: usize,
 }
 
@@ -49,16 +54,34 @@ impl<B: Backend> Network<B> {
     /// Hands the weights to the backend.
     pub fn new(backend: B, config: ModelConfig, weights: ModelWeights<TensorView>) -> Result<Self, ComputeError> {
         let weights = weights.try_map(|tensor, role| backend.load(tensor, role))?;
+        let places = weights.layers.iter().map(|layer| backend.place(&layer.mixer_norm));
+        let stages = order::stages(&places.collect::<Vec<_>>());
         Ok(Self {
             backend: Arc::new(backend),
             config,
             weights,
+            stages,
         })
     }
 
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Where a layer is.
+    pub(super) fn place(&self, layer: usize) -> usize {
+        self.backend.place(&self.weights.layers[layer].mixer_norm)
+    }
+
+    /// Tokens of a slab at most, and of a piece of it that passes the layers of one place together.
+    pub(super) fn lengths(&self, cut: Cut) -> (usize, usize) {
+        let (tile, slab) = (cut.tile.max(1), cut.slab.max(1));
+        if self.stages.len() == 1 {
+            return (slab, slab);
+        }
+        let are_copied = self.residency().is_some_and(|residency| residency.experts > 0);
+        order::pieces(slab, tile, are_copied)
     }
 
     /// What memory of its own the backend has, and what is in it.
@@ -247,23 +270,25 @@ impl<B: Backend> Network<B> {
             }
             state.roll_back(&self.backend)?;
         }
-        let tokens = ids.len().min(cut.slab.max(1));
+        let (most, piece) = self.lengths(cut);
+        let tokens = ids.len().min(most);
         let marks = within(tokens);
-        let ids = &ids[..tokens];
-        let tiles = Slab::<B>::cut(tokens, cut.tile.max(1), &marks)
+        let tiles: Vec<SlabTile<B>> = Slab::<B>::cut(tokens, cut.tile.max(1), &marks)
             .into_iter()
-            .map(|(start, end, mark)| {
-                let mut x = self.backend.upload(&[], self.config.hidden)?;
-                self.backend.embed(&self.weights.embedding, &ids[start..end], &mut x)?;
-                Ok(SlabTile { start, end, x, mark })
+            .map(|(start, end, mark)| SlabTile {
+                start,
+                end,
+                x: None,
+                mark,
             })
-            .collect::<Result<_, ComputeError>>()?;
+            .collect();
+        let pieces = order::cut(tiles.iter().map(|tile| tile.end - tile.start), piece);
         state.slab = Some(Slab {
-            ids: ids.to_vec(),
+            ids: ids[..tokens].to_vec(),
             tiles,
-            layer: 0,
-            half: Half::Mixer,
-            tile: 0,
+            steps: order::steps(&self.stages, &pieces),
+            next: 0,
+            passed: 0,
             marks: marks.iter().map(|mark| Mark::new(state.position() + mark)).collect(),
         });
         Ok(tokens)
@@ -286,64 +311,94 @@ impl<B: Backend> Network<B> {
         } = state;
         let slab = taken.as_mut().expect("a slab has been taken up");
         let mut done = slab.done(count);
-        while slab.layer < count {
-            let index = slab.layer;
-            let layer = &mut layers[index];
-            let is_last = index + 1 == count;
-            if slab.half == Half::FeedForward && is_last {
-                break;
+        while let Some(step) = slab.steps.get(slab.next).copied() {
+            if step.is_first {
+                let next = self.next(step).filter(|next| self.is_met(*next, slab.ids.len()));
+                self.expect(next, Expectation::Soon);
             }
-            if slab.tile == 0 {
-                let next = self.next(index, slab.half);
-                self.expect(
-                    next.filter(|next| self.is_met(*next, slab.ids.len())),
-                    Expectation::Soon,
-                );
+            self.pass(step, slab, position, &mut layers[step.layer], workspace, interrupt)?;
+            if step.is_last {
+                self.expect(Some((step.layer, step.half)), Expectation::NotForAWhile);
             }
-            while let Some(tile) = slab.tiles.get_mut(slab.tile) {
-                match slab.half {
-                    Half::Mixer => {
-                        let at = Tile {
-                            position: position + tile.start,
-                            outputs: if is_last { 0 } else { tile.end - tile.start },
-                            interrupt,
-                        };
-                        if let Err(error) = self.mixer(index, workspace, layer, &mut tile.x, at) {
-                            if let LayerState::Softmax(cache) = layer {
-                                self.backend.truncate_kv_cache(cache, at.position)?;
-                            }
-                            return Err(error);
-                        }
-                        if let Some(mark) = tile.mark
-                            && let (Mixer::Lightning(spec), LayerState::Lightning(versions)) =
-                                (&self.config.layers[index].mixer, &*layer)
-                        {
-                            let mut copy = self.backend.lightning_state(spec)?;
-                            self.backend.copy_lightning_state(versions.latest(), &mut copy)?;
-                            slab.marks[mark].lightning.push(copy);
-                        }
-                    }
-                    Half::FeedForward => self.feed_forward(index, workspace, &mut tile.x, interrupt)?,
-                }
-                slab.tile += 1;
-                let now = slab.done(count);
-                if now > done {
-                    done = now;
-                    progress(done);
-                }
+            let tile = &slab.tiles[step.tile];
+            slab.next += 1;
+            slab.passed += tile.end - tile.start;
+            let now = slab.done(count);
+            if now > done {
+                done = now;
+                progress(done);
             }
-            self.expect(Some((index, slab.half)), Expectation::NotForAWhile);
-            slab.tile = 0;
-            (slab.layer, slab.half) = slab.half.next(index);
         }
         let slab = taken.take().expect("it was there a moment ago");
         Ok(slab.marks)
     }
 
-    /// What a slab passes after a half of a layer, if anything.
-    fn next(&self, layer: usize, half: Half) -> Option<(usize, Half)> {
+    /// One tile through one half of a layer.
+    fn pass(
+        &self,
+        step: Step,
+        slab: &mut Slab<B>,
+        position: usize,
+        state: &mut LayerState<B>,
+        workspace: &mut B::Workspace,
+        interrupt: &Interrupt,
+    ) -> Result<(), ComputeError> {
+        let Step { layer: index, half, .. } = step;
+        let is_last = index + 1 == self.config.layers.len();
+        let tile = &mut slab.tiles[step.tile];
+        let x = match &mut tile.x {
+            Some(x) => x,
+            none => {
+                let mut x = self.backend.upload(&[], self.config.hidden)?;
+                self.backend
+                    .embed(&self.weights.embedding, &slab.ids[tile.start..tile.end], &mut x)?;
+                none.insert(x)
+            }
+        };
+        match half {
+            Half::Mixer => {
+                let at = Tile {
+                    position: position + tile.start,
+                    outputs: if is_last { 0 } else { tile.end - tile.start },
+                    interrupt,
+                };
+                if let Err(error) = self.mixer(index, workspace, state, x, at) {
+                    if let LayerState::Softmax(cache) = state {
+                        self.backend.truncate_kv_cache(cache, at.position)?;
+                    }
+                    return Err(error);
+                }
+                if let Some(mark) = tile.mark
+                    && let (Mixer::Lightning(spec), LayerState::Lightning(versions)) =
+                        (&self.config.layers[index].mixer, &*state)
+                {
+                    let mut copy = self.backend.lightning_state(spec)?;
+                    self.backend.copy_lightning_state(versions.latest(), &mut copy)?;
+                    slab.marks[mark].lightning.push(copy);
+                }
+            }
+            Half::FeedForward => self.feed_forward(index, workspace, x, interrupt)?,
+        }
+        if is_last {
+            tile.x = None;
+        } else if half == Half::FeedForward && self.stages.iter().any(|stage| stage.start == index + 1) {
+            self.backend.send_rows(x, self.place(index + 1))?;
+        }
+        Ok(())
+    }
+
+    /// What comes after this step's half of a layer in the same place: the next half, or the first for the next piece.
+    fn next(&self, step: Step) -> Option<(usize, Half)> {
+        let stage = self.stages.iter().find(|stage| stage.contains(&step.layer))?;
         let last = self.config.layers.len() - 1;
-        Some(half.next(layer)).filter(|(layer, half)| *layer < last || (*layer, *half) == (last, Half::Mixer))
+        let (layer, half) = step.half.next(step.layer);
+        if stage.contains(&layer) && (layer, half) != (last, Half::FeedForward) {
+            Some((layer, half))
+        } else if self.stages.len() > 1 {
+            Some((stage.start, Half::Mixer))
+        } else {
+            None
+        }
     }
 
     /// Whether so many tokens meet most of the weights of a half of a layer: a few go to a few experts.

@@ -1,22 +1,23 @@
 //! A long run of tokens on its way through the model, layer by layer.
 //!
 //! All tiles of a slab pass one half of a layer, its mixer or its feed-forward, before any passes the next, so that a weight is
-//! read from disk or memory once a slab however long it is. Between two tiles the slab can be left and taken up again: a
-//! cancelled prefill goes on where it was, in whichever layer.
+//! read from disk or memory once a slab however long it is; `order` says how where layers are in several places. Between two tiles
+//! the slab can be left and taken up again: a cancelled prefill goes on where it was, in whichever layer.
 
 use std::fmt;
 
+use super::order::Step;
 use super::state::Mark;
 use crate::compute::Backend;
 
 pub(super) struct Slab<B: Backend> {
     pub ids: Vec<u32>,
     pub tiles: Vec<SlabTile<B>>,
-    /// The layer that the next tile is to pass, and the half of it.
-    pub layer: usize,
-    pub half: Half,
-    /// The next tile.
-    pub tile: usize,
+    pub steps: Vec<Step>,
+    /// The next step.
+    pub next: usize,
+    /// Tokens of the steps that have been made.
+    pub passed: usize,
     /// Places within the slab to remember, as far as the layers have come.
     pub marks: Vec<Mark<B>>,
 }
@@ -42,8 +43,8 @@ pub(super) struct SlabTile<B: Backend> {
     /// Tokens of the slab before it, and those before its end.
     pub start: usize,
     pub end: usize,
-    /// What it has become in the layers it has passed.
-    pub x: B::Rows,
+    /// What it has become in the layers it has passed, from when it meets the first to when it has passed the last.
+    pub x: Option<B::Rows>,
     /// Its end is the mark of this index.
     pub mark: Option<usize>,
 }
@@ -66,9 +67,7 @@ impl<B: Backend> Slab<B> {
 
     /// Tokens of the slab times the share of the layers that has been passed; the last one has no second half.
     pub fn done(&self, layers: usize) -> usize {
-        let within = self.tiles.get(self.tile).map_or(self.ids.len(), |tile| tile.start);
-        let halves = 2 * self.layer + usize::from(self.half == Half::FeedForward);
-        (halves * self.ids.len() + within) / (2 * layers).saturating_sub(1).max(1)
+        self.passed / (2 * layers).saturating_sub(1).max(1)
     }
 }
 
@@ -76,8 +75,7 @@ impl<B: Backend> fmt::Debug for Slab<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slab")
             .field("tokens", &self.ids.len())
-            .field("layer", &self.layer)
-            .field("tile", &self.tile)
+            .field("next", &self.steps.get(self.next))
             .finish_non_exhaustive()
     }
 }

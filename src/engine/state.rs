@@ -38,12 +38,20 @@ impl<B: Backend> State<B> {
             .config
             .layers
             .iter()
-            .map(|layer| {
+            .enumerate()
+            .map(|(index, layer)| {
+                let (backend, place) = (&network.backend, network.place(index));
                 Ok(match &layer.mixer {
-                    Mixer::Lightning(spec) => {
-                        LayerState::Lightning(Versions::new(|| network.backend.lightning_state(spec))?)
+                    Mixer::Lightning(spec) => LayerState::Lightning(Versions::new(|| {
+                        let mut state = backend.lightning_state(spec)?;
+                        backend.move_lightning_state(&mut state, place)?;
+                        Ok::<_, ComputeError>(state)
+                    })?),
+                    Mixer::Softmax(spec) => {
+                        let mut cache = backend.kv_cache(spec)?;
+                        backend.move_kv_cache(&mut cache, place)?;
+                        LayerState::Softmax(cache)
                     }
-                    Mixer::Softmax(spec) => LayerState::Softmax(network.backend.kv_cache(spec)?),
                 })
             })
             .collect::<Result<_, ComputeError>>()?;

@@ -139,7 +139,7 @@ impl<B: Backend> Timeline<B> {
                 progress(report);
             };
             let remembered = marks.after(here);
-            let mut places = self.places_between(here, wanted.len(), self.cut.slab);
+            let mut places = self.places_between(here, wanted.len(), self.network.lengths(self.cut).0);
             for place in &mut places {
                 *place -= here;
             }

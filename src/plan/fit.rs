@@ -143,14 +143,14 @@ fn passage(config: &ModelConfig, run: &Run) -> usize {
     rows + rows / 8 + LOGITS_AT_ONCE.min(tile) * 4 * config.vocab + config.lightning_state_bytes()
 }
 
-/// What a card needs whatever layers it has: the room of a prompt's tile, and what a slab leaves between two halves of a layer.
-fn work(config: &ModelConfig, run: &Run) -> usize {
+/// What a card needs whatever layers it has: the room of a prompt's tile, and what `tokens` leave between two halves of a layer.
+fn work(config: &ModelConfig, run: &Run, tokens: usize) -> usize {
     let top_k = config.layers.iter().map(|layer| {
         let crate::model::FeedForward::Moe(moe) = &layer.feed_forward;
         moe.top_k
     });
     // The stream, and what experts add to it.
-    let between = run.slab.min(run.context) * (1 + top_k.max().unwrap_or(1)) * config.hidden * 4;
+    let between = tokens.min(run.context) * (1 + top_k.max().unwrap_or(1)) * config.hidden * 4;
     between + passage(config, run)
 }
 
@@ -166,7 +166,7 @@ impl Fit {
         let all = layers.iter().fold(table.and(after), |sum, layer| sum.and(*layer));
         let kept = kept(config, &run);
         let states: usize = kept.iter().map(|(_, state)| state * (VERSIONS + run.marks)).sum();
-        Self::with(&all, &kept, states + work(config, &run), bytes)
+        Self::with(&all, &kept, states + work(config, &run, run.slab), bytes)
     }
 
     /// Of some layers' weights and what they keep, with so many bytes of anything else.
@@ -206,10 +206,26 @@ impl Split {
             context: run.context.min(config.max_positions),
             ..*run
         };
+        // Where all experts have room a prompt passes in pieces of a tile, else in pieces of a slab.
+        let whole = Self::in_pieces(config, views, &run, run.tile, cards);
+        let in_tiles = whole.filter(|split| split.experts.is_none());
+        in_tiles.or_else(|| Self::in_pieces(config, views, &run, run.slab, cards))
+    }
+
+    /// The same with pieces of so many tokens.
+    fn in_pieces(
+        config: &ModelConfig,
+        views: &ModelWeights<TensorView>,
+        run: &Run,
+        piece: usize,
+        cards: &[usize],
+    ) -> Option<Self> {
         let (table, layers, after) = weights(views);
-        let kept = kept(config, &run);
-        let work = work(config, &run);
-        let all_states: usize = kept.iter().map(|(_, state)| state).sum();
+        let kept = kept(config, run);
+        // Beside the piece a card has its last tile that has not left it, and as much of the next as has come.
+        let row = config.hidden * size_of::<f32>();
+        let passing = (piece + run.tile.min(piece)).min(2 * run.context) * row;
+        let work = work(config, run, piece) + passing;
         let sizes: Vec<usize> = layers
             .iter()
             .zip(&kept)
@@ -226,11 +242,12 @@ impl Split {
                 .iter()
                 .fold(Weights::default(), |sum, layer| sum.and(*layer));
             count += of.count;
-            // All states are made on the first card, and go to that of their layer; marks stay.
-            let mut states = VERSIONS * kept[range.clone()].iter().map(|(_, state)| state).sum::<usize>();
+            let states = kept[range.clone()].iter().map(|(_, state)| state);
+            let mut states = (VERSIONS + run.marks) * states.sum::<usize>();
             if number == 0 {
                 of = of.and(table);
-                states = (VERSIONS + run.marks) * all_states;
+                // One is made here before it goes to its layer.
+                states += kept.iter().map(|(_, state)| *state).max().unwrap_or(0);
             }
             if number + 1 == ranges.len() {
                 of = of.and(after);

@@ -13,6 +13,7 @@ use super::anatomy::Anatomy;
 use super::cards::{CONTEXT_BYTES, Card, Host};
 use super::storage::{WeightBytes, kv_bytes};
 use crate::compute::cpu::KvType;
+use crate::engine::pieces;
 
 /// Tokens of a tile, as the program cuts a prompt if nothing else is said.
 const TILE: f64 = 2048.0;
@@ -287,6 +288,19 @@ impl Placement {
             head,
             short,
         }
+    }
+
+    /// Tokens of a slab of a prompt, and of a piece of it that passes the layers of one card together, as the engine has them.
+    #[must_use]
+    pub fn lengths(&self) -> (usize, usize) {
+        if self.cut.len() < 2 {
+            return (self.slab, self.slab);
+        }
+        let are_copied = self
+            .layers
+            .iter()
+            .any(|layer| layer.experts.ram + layer.experts.disk > 0.0);
+        pieces(self.slab, TILE as usize, are_copied)
     }
 
     #[must_use]

@@ -1,7 +1,10 @@
 //! How long a prompt and a token take, by what passes memory and what is computed: a prediction from ceilings, not a measurement.
 //!
 //! A token waits for everything that it reads, one after the other, where it lies: what lies in the machine's memory is computed there. A prompt
-//! passes in slabs; weights that do not lie on a card are copied there once a slab, while what was copied before is computed.
+//! passes in slabs; weights that do not lie on a card are copied there once a slab, while what was copied before is computed. Over several
+//! cards a slab passes in pieces that follow one another, as `engine/order` has them.
+
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -68,50 +71,92 @@ fn token(model: &Anatomy, weights: &WeightBytes, machine: &Machine, placement: &
     time
 }
 
-fn prefill(model: &Anatomy, weights: &WeightBytes, machine: &Machine, placement: &Placement, kv: KvType) -> f64 {
-    let (context, slab) = (placement.context, placement.slab);
-    let slabs = context.div_ceil(slab);
-    let host = &machine.host;
-    let (mut sum, hidden) = (0.0, model.hidden as f64);
-    for (index, ((layer, bytes), place)) in model
-        .layers
-        .iter()
-        .zip(&weights.layers)
-        .zip(&placement.layers)
-        .enumerate()
-    {
-        // Nobody reads what the last layer says of a prompt: its keys and values, or its state, are all there is to make.
-        let is_last = index + 1 == model.layers.len();
-        let parameters = if is_last {
-            layer.attention.parameters(hidden) / 2.0
-        } else {
-            model.fixed(layer) + layer.feed_forward.chosen(hidden)
-        };
-        let per_key = if is_last { 0.0 } else { layer.attention.core_a_key() };
-        let experts = if is_last { 0.0 } else { bytes.experts };
-        for number in 0..slabs {
-            let (from, to) = (number * slab, ((number + 1) * slab).min(context));
-            let tokens = (to - from) as f64;
-            let keys = tokens * (from + to) as f64 / 2.0;
-            let operations = tokens * (2.0 * parameters + layer.attention.recurrence()) + per_key * keys;
-            let from_disk = experts * place.experts.disk + if place.fixed == Home::Disk { bytes.fixed } else { 0.0 };
-            let disk = from_disk / (host.disk * COPY);
-            let time = match place.card {
-                Some(card) => {
-                    let card = &machine.cards[card];
-                    let elsewhere = |home: Home, bytes: f64| if matches!(home, Home::Card(_)) { 0.0 } else { bytes };
-                    let copied = experts * (1.0 - place.experts.vram)
-                        + elsewhere(place.fixed, bytes.fixed)
-                        + elsewhere(place.kv, kv_bytes(&layer.attention, to, kv) as f64);
-                    let computed = operations / (card.tensor * card.reached);
-                    computed.max(copied / (card.bus * COPY))
-                }
-                None => operations / (host.compute * CPU_COMPUTE),
-            };
-            sum += time.max(disk);
+/// What a part of a prompt takes in one layer.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    /// Seconds of the card, or of the processor.
+    time: f64,
+    /// Of the disk, which all share.
+    disk: f64,
+}
+
+/// Tokens `part` of a prompt in layer `index`.
+fn cost(
+    (model, weights): (&Anatomy, &WeightBytes),
+    machine: &Machine,
+    placement: &Placement,
+    kv: KvType,
+    index: usize,
+    part: &Range<usize>,
+) -> Cost {
+    let (layer, bytes, place) = (&model.layers[index], &weights.layers[index], &placement.layers[index]);
+    let (host, hidden) = (&machine.host, model.hidden as f64);
+    // Nobody reads what the last layer says of a prompt: its keys and values, or its state, are all there is to make.
+    let is_last = index + 1 == model.layers.len();
+    let parameters = if is_last {
+        layer.attention.parameters(hidden) / 2.0
+    } else {
+        model.fixed(layer) + layer.feed_forward.chosen(hidden)
+    };
+    let per_key = if is_last { 0.0 } else { layer.attention.core_a_key() };
+    let experts = if is_last { 0.0 } else { bytes.experts };
+    let tokens = part.len() as f64;
+    let keys = tokens * (part.start + part.end) as f64 / 2.0;
+    let operations = tokens * (2.0 * parameters + layer.attention.recurrence()) + per_key * keys;
+    let from_disk = experts * place.experts.disk + if place.fixed == Home::Disk { bytes.fixed } else { 0.0 };
+    let time = match place.card {
+        Some(card) => {
+            let card = &machine.cards[card];
+            let elsewhere = |home: Home, bytes: f64| if matches!(home, Home::Card(_)) { 0.0 } else { bytes };
+            let copied = experts * (1.0 - place.experts.vram)
+                + elsewhere(place.fixed, bytes.fixed)
+                + elsewhere(place.kv, kv_bytes(&layer.attention, part.end, kv) as f64);
+            let computed = operations / (card.tensor * card.reached);
+            computed.max(copied / (card.bus * COPY))
         }
+        None => operations / (host.compute * CPU_COMPUTE),
+    };
+    Cost {
+        time,
+        disk: from_disk / (host.disk * COPY),
     }
-    // Cards work on different slabs; the first has to pass them all before the last card has something to do.
-    let cards = machine.cards.len().max(1) as f64;
-    sum / cards * (1.0 + (cards - 1.0) / slabs as f64)
+}
+
+fn prefill(model: &Anatomy, weights: &WeightBytes, machine: &Machine, placement: &Placement, kv: KvType) -> f64 {
+    let context = placement.context;
+    let (slab, piece) = placement.lengths();
+    let parts = |whole: Range<usize>, length: usize| {
+        let end = whole.end;
+        whole.step_by(length).map(move |from| from..(from + length).min(end))
+    };
+    let stages: Vec<Range<usize>> = if placement.cut.is_empty() {
+        vec![0..model.layers.len()]
+    } else {
+        placement.cut.clone()
+    };
+    let mut sum = 0.0;
+    for slab in parts(0..context, slab) {
+        // When each card is done with the pieces so far: it begins with one when it is done with the last, and when that has come
+        // from the card before.
+        let mut done = vec![0.0_f64; stages.len()];
+        let mut disk = 0.0;
+        for piece in parts(slab, piece) {
+            let mut comes = 0.0_f64;
+            for (number, (stage, done)) in stages.iter().zip(&mut done).enumerate() {
+                let costs = stage
+                    .clone()
+                    .map(|index| cost((model, weights), machine, placement, kv, index, &piece));
+                let mut takes = 0.0;
+                for Cost { time, disk: read } in costs {
+                    takes += time.max(read);
+                    disk += read;
+                }
+                *done = done.max(comes) + takes;
+                let bytes = piece.len() as f64 * model.hidden as f64 * size_of::<f32>() as f64;
+                comes = *done + machine.cards.get(number).map_or(0.0, |card| bytes / (card.bus * COPY));
+            }
+        }
+        sum += done.last().copied().unwrap_or(0.0).max(disk);
+    }
+    sum
 }

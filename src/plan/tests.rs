@@ -276,6 +276,26 @@ fn two_cards_decode_as_one_and_read_prompts_faster() {
     assert!(two.prefill < one.prefill * 0.6 && two.prefill > one.prefill * 0.4);
 }
 
+/// Cards wait for the first piece and for the last, and for nothing else: of few pieces that is much.
+#[test]
+fn several_cards_wait_to_be_filled() {
+    let prefill = |name: &str, count: usize, context: usize| {
+        let plan = question(name, &vec![80.0; count], 512.0, context).answer();
+        assert!(plan.placement.ram.experts <= 0.0, "{name} has room on {count}");
+        plan.rows.last().unwrap().speed.unwrap().prefill
+    };
+    for (count, context) in [(2, 1 << 17), (4, 1 << 17), (2, 1 << 13), (4, 1 << 13), (2, 2048)] {
+        let pieces = (context / 2048) as f64;
+        let expected = (pieces + count as f64 - 1.0) / pieces / count as f64;
+        let got = prefill("Ring-mini-linear-2.0", count, context) / prefill("Ring-mini-linear-2.0", 1, context);
+        // Layers are not as long as each other, and the last has half of what others have.
+        assert!(
+            (got / expected - 1.0).abs() < 0.15,
+            "{count} cards, {pieces} pieces: {got}, not {expected}"
+        );
+    }
+}
+
 #[test]
 fn cards_are_found_by_their_names() {
     let name = |text: &str| Card::named(text).map(|card| card.name);

@@ -27,6 +27,7 @@ mod lightning;
 mod mutations;
 mod norm;
 mod numbers;
+mod pipeline;
 mod products;
 mod rope;
 mod router;

@@ -100,7 +100,11 @@ impl<D: Driver> KvCache<D> {
         self.parts[0].near.card()
     }
 
-    /// Keys and values on another card, through the machine's memory.
+    pub(super) fn is_on(&self, card: &Card<D>) -> bool {
+        self.parts[0].near.is_on(card)
+    }
+
+    /// Moves keys and values to another card.
     pub(super) fn move_to(&mut self, card: &Card<D>) -> Result<(), ComputeError> {
         for part in &mut self.parts {
             for buffer in [&mut part.near, &mut part.far, &mut part.scales] {

@@ -1,7 +1,7 @@
 //! What a backend needs of a card: memory, copies, launches by name.
 //!
 //! One card, and what is asked for happens in the order in which it is asked, and whoever reads waits; beside it are copies to the
-//! card, which have no order but the one that is said ([`Driver::send`]). A test puts the emulator of `tests/cuda_emulation` in the
+//! card, which have no order but the one that is said ([`Driver::send`], [`Driver::send_to`]). A test puts the emulator of `tests/cuda_emulation` in the
 //! card's place, which runs the same kernels and checks every launch against their signatures.
 
 use crate::compute::{ComputeError, Interrupt};
@@ -120,6 +120,30 @@ pub trait Driver: Send + Sync + 'static {
 
     /// Begins what has been asked for so far, where that is gathered, and waits for nothing.
     fn begin(&self) -> Result<(), ComputeError> {
+        Ok(())
+    }
+
+    /// What has been asked for since the last is a step of a prompt, and begins.
+    fn end_step(&self) -> Result<(), ComputeError> {
+        self.synchronise()
+    }
+
+    /// Waits until no more than a few steps are unfinished.
+    fn keep_pace(&self, interrupt: &Interrupt) -> Result<(), ComputeError> {
+        Ok(interrupt.check()?)
+    }
+
+    /// Begins to copy to another card, after everything that either has been asked for so far and beside what they are asked for from here
+    /// on. `from` may be given back at once; `to` is not used before it has been [received](Self::receive).
+    fn send_to(&self, other: &Self, from: Address, to: Address, bytes: usize) -> Result<(), ComputeError> {
+        let mut held = vec![0; bytes];
+        self.read(from, &mut held)?;
+        other.write(to, &held)
+    }
+
+    /// Puts what is asked for from here on behind what another card has sent to a place.
+    fn receive(&self, place: Address) -> Result<(), ComputeError> {
+        let _ = place;
         Ok(())
     }
 

@@ -35,11 +35,21 @@ impl<D: Driver> Buffer<D> {
         Arc::ptr_eq(&self.driver, &card.driver)
     }
 
-    /// The same on another card, through the machine's memory.
+    /// The same on another card, on its way there.
+    pub(super) fn sent_to(&self, card: &Card<D>) -> Result<Self, ComputeError> {
+        let there = card.empty(self.bytes)?;
+        if self.bytes > 0 {
+            self.driver
+                .send_to(&card.driver, self.address, there.address, self.bytes)?;
+        }
+        Ok(there)
+    }
+
+    /// The same on another card, before everything that is asked for from here on.
     pub(super) fn moved_to(&self, card: &Card<D>) -> Result<Self, ComputeError> {
-        let mut bytes = vec![0; self.bytes];
-        self.driver.read(self.address, &mut bytes)?;
-        card.upload(&bytes)
+        let there = self.sent_to(card)?;
+        card.driver.receive(there.address)?;
+        Ok(there)
     }
 
     pub(super) fn address(&self) -> Address {

@@ -6,10 +6,11 @@
 //! computed as tokens are and nothing is rounded, 1e-4, at a fraction of the speed: what the others are measured against.
 //!
 //! **Order.** Everything is asked of one stream, and a buffer that is dropped is given back behind what uses it, so that no
-//! operation waits. A tile of many tokens waits at its end, so that an interrupt is seen after one block of a layer.
+//! operation waits. A block of a tile of many tokens waits, before it begins, until only a few before it are unfinished, so that
+//! little is computed after an interrupt.
 //!
-//! **Several cards.** Each has some layers, in order; activations go from one to the next through the machine's memory. A state or a cache
-//! comes to the card of its layer when that first meets it. The cards work one after the other.
+//! **Several cards.** Each has some layers, in order, with their states and caches. Activations are copied from one to the next beside
+//! what both compute, so that the cards work side by side on pieces of a prompt that follow one another.
 //!
 //! **Transactional.** An operation writes buffers of its own and puts them in the place of `x` at its end; a state has two
 //! versions, and a cache is as long as it says.
@@ -178,11 +179,18 @@ impl<D: Driver> Cuda<D> {
         Ok(())
     }
 
-    /// The card of a block, with the activations on it.
-    fn enter(block: Block<'_, Weight<D>>, x: &mut Rows<D>) -> Result<Card<D>, ComputeError> {
+    /// The card of a block, with the activations on it or on their way, when it is not far behind.
+    fn enter(block: Block<'_, Weight<D>>, x: &mut Rows<D>, interrupt: &Interrupt) -> Result<Card<D>, ComputeError> {
         let card = block.norm.buffer().card();
-        x.move_to(&card)?;
+        if x.count > FEW {
+            card.driver.keep_pace(interrupt)?;
+        }
+        x.send_to(&card)?;
         Ok(card)
+    }
+
+    fn card_at(&self, place: usize) -> &Card<D> {
+        self.cards().nth(place).expect("places are numbers of cards")
     }
 
     /// How keys and values are stored; with f32 nothing is rounded.
@@ -201,7 +209,7 @@ impl<D: Driver> Cuda<D> {
         residual: Residual,
     ) -> Result<(), ComputeError> {
         if x.count > FEW {
-            stream.card().driver.synchronise()?;
+            stream.card().driver.end_step()?;
         }
         x.count = count;
         x.stream = stream;
@@ -247,7 +255,7 @@ impl<D: Driver> Backend for Cuda<D> {
             experts.add(source, processor.load(tensor, role)?);
             return Ok(weight);
         }
-        let card = self.cards().nth(number).expect("it is one of the cards");
+        let card = self.card_at(number);
         let weight = Weight::new(card, &tensor, role)?;
         tensor.release();
         Ok(weight)
@@ -283,6 +291,30 @@ impl<D: Driver> Backend for Cuda<D> {
         Some(sum)
     }
 
+    fn place(&self, weight: &Weight<D>) -> usize {
+        let card = match weight.number() {
+            Some((card, _)) => Some(card),
+            None => self.cards().position(|card| weight.buffer().is_on(card)),
+        };
+        card.expect("weights lie on the cards that they are loaded to")
+    }
+
+    fn send_rows(&self, x: &mut Rows<D>, place: usize) -> Result<(), ComputeError> {
+        x.send_to(self.card_at(place))
+    }
+
+    fn move_lightning_state(&self, state: &mut Buffer<D>, place: usize) -> Result<(), ComputeError> {
+        let card = self.card_at(place);
+        if !state.is_on(card) {
+            *state = state.moved_to(card)?;
+        }
+        Ok(())
+    }
+
+    fn move_kv_cache(&self, cache: &mut KvCache<D>, place: usize) -> Result<(), ComputeError> {
+        cache.move_to(self.card_at(place))
+    }
+
     fn workspace(&self) -> Result<Workspace<D>, ComputeError> {
         Ok(Workspace {
             constants: HashMap::new(),
@@ -304,8 +336,7 @@ impl<D: Driver> Backend for Cuda<D> {
 
     fn download(&self, rows: &Rows<D>) -> Result<Vec<f32>, ComputeError> {
         let card = rows.stream.card();
-        let ones = Weight::ones(&card, rows.width)?;
-        let whole = rows.whole(&card, &ones)?;
+        let whole = rows.whole(&card)?;
         let mut values = Vec::new();
         card.download_f32s(whole.address(), &mut values, rows.count * rows.width)?;
         Ok(values)
@@ -319,11 +350,10 @@ impl<D: Driver> Backend for Cuda<D> {
 
     fn copy_lightning_state(&self, from: &Buffer<D>, to: &mut Buffer<D>) -> Result<(), ComputeError> {
         let card = from.card();
-        if to.is_on(&card) {
-            return card.driver.copy(from.address(), to.address(), from.bytes());
+        if !to.is_on(&card) {
+            *to = card.empty(from.bytes())?;
         }
-        *to = from.moved_to(&to.card())?;
-        Ok(())
+        card.driver.copy(from.address(), to.address(), from.bytes())
     }
 
     fn download_lightning_state(&self, state: &Buffer<D>) -> Result<Vec<f32>, ComputeError> {
@@ -426,19 +456,12 @@ impl<D: Driver> Backend for Cuda<D> {
         if x.count == 0 {
             return self.copy_lightning_state(state, next);
         }
-        let card = Self::enter(block, x)?;
-        // Until its layer has met it a state lies anywhere.
-        let here = if state.is_on(&card) {
-            None
-        } else {
-            Some(state.moved_to(&card)?)
-        };
-        if !next.is_on(&card) {
-            *next = card.empty(next.bytes())?;
-        }
+        let card = Self::enter(block, x, tile.interrupt)?;
+        ensure(state.is_on(&card) && next.is_on(&card), || {
+            "a state met a layer of another card".to_owned()
+        })?;
         let h = x.enter(&card, block, self.rounds(x.count))?;
-        let states = (here.as_ref().unwrap_or(state), &*next);
-        let f = lightning::forward(&card, workspace, spec, weights, (x, &h), states, tile)?;
+        let f = lightning::forward(&card, workspace, spec, weights, (x, &h), (state, next), tile)?;
         Self::leave(x, tile.outputs, h.residual, Added::whole(f), block.residual)
     }
 
@@ -465,8 +488,10 @@ impl<D: Driver> Backend for Cuda<D> {
         if x.count == 0 {
             return Ok(());
         }
-        let card = Self::enter(block, x)?;
-        cache.move_to(&card)?;
+        let card = Self::enter(block, x, tile.interrupt)?;
+        ensure(cache.is_on(&card), || {
+            "keys and values met a layer of another card".to_owned()
+        })?;
         let h = x.enter(&card, block, self.rounds(x.count))?;
         let f = softmax::forward(&card, workspace, spec, weights, (x, &h), cache, tile)?;
         Self::leave(x, tile.outputs, h.residual, Added::whole(f), block.residual)
@@ -487,7 +512,7 @@ impl<D: Driver> Backend for Cuda<D> {
         if x.count == 0 {
             return Ok(());
         }
-        let card = Self::enter(block, x)?;
+        let card = Self::enter(block, x, interrupt)?;
         let h = x.enter(&card, block, self.rounds(x.count))?;
         let elsewhere = weights.experts[0].gate.number();
         let experts = elsewhere.and_then(|(card, _)| self.experts(card));
@@ -515,20 +540,16 @@ impl<D: Driver> Backend for Cuda<D> {
             return Ok(());
         }
         let card = head.buffer().card();
+        let whole = x.whole(&x.stream.card())?;
         // A norm may lie on another card than a head that is the table of the first.
-        let there = norm.buffer().card();
         let moved = if x.stream.is_on(&card) && norm.buffer().is_on(&card) {
             None
         } else {
-            let here = x.stream.card();
-            let ones = Weight::ones(&here, x.width)?;
-            let whole = x.whole(&here, &ones)?.moved_to(&card)?;
-            Some((whole, norm.buffer().moved_to(&card)?))
+            Some((whole.moved_to(&card)?, norm.buffer().moved_to(&card)?))
         };
-        let (whole, factors) = match &moved {
-            Some((whole, factors)) => (whole, factors),
-            None => (&x.whole(&there, norm)?, norm.buffer()),
-        };
+        let (whole, factors) = moved
+            .as_ref()
+            .map_or((&whole, norm.buffer()), |(whole, factors)| (whole, factors));
         let out = card.f32s(rows.len() * head.rows)?;
         card.launch(
             &format!("head_{}", head.suffix()),

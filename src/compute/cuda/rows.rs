@@ -57,7 +57,7 @@ impl<D: Driver> Rows<D> {
     fn norm(
         &self,
         card: &Card<D>,
-        (weight, eps): (&Weight<D>, f64),
+        (weight, eps): (Argument, f64),
         from_normed: bool,
         [next, normed, normed_f32]: [Argument; 3],
     ) -> Result<(), ComputeError> {
@@ -77,6 +77,7 @@ impl<D: Driver> Rows<D> {
         if self.count == 0 {
             return Ok(());
         }
+        card.driver.receive(self.stream.address())?;
         card.launch(
             "residual_norm",
             [self.count, 1, 1],
@@ -88,7 +89,7 @@ impl<D: Driver> Rows<D> {
                 factors,
                 slots,
                 shared.map_or(Argument::NULL, Argument::from),
-                weight.buffer(),
+                weight,
                 normed,
                 normed_f32,
                 alpha,
@@ -116,31 +117,30 @@ impl<D: Driver> Rows<D> {
         let bf16 = normed.bf16.as_ref().map_or(Argument::NULL, Argument::from);
         self.norm(
             card,
-            (block.norm, block.eps),
+            (Argument::from(block.norm.buffer()), block.eps),
             block.residual.from_normed,
             [Argument::from(&normed.residual), bf16, Argument::from(&normed.f32)],
         )?;
         Ok(normed)
     }
 
-    /// The rows on another card, through the machine's memory: with nothing pending.
-    pub(super) fn move_to(&mut self, card: &Card<D>) -> Result<(), ComputeError> {
+    /// The rows on their way to another card, with nothing pending.
+    pub(super) fn send_to(&mut self, card: &Card<D>) -> Result<(), ComputeError> {
         if self.stream.is_on(card) {
             return Ok(());
         }
-        let here = self.stream.card();
-        let ones = Weight::ones(&here, self.width)?;
-        self.stream = self.whole(&here, &ones)?.moved_to(card)?;
+        self.stream = self.whole(&self.stream.card())?.sent_to(card)?;
         self.pending = None;
         Ok(())
     }
 
-    /// `x` itself, `[count, width]`. Any norm will do: the launch computes one that nobody reads.
-    pub(super) fn whole(&self, card: &Card<D>, norm: &Weight<D>) -> Result<Buffer<D>, ComputeError> {
+    /// `x` itself, `[count, width]`, on the card that it is on.
+    pub(super) fn whole(&self, card: &Card<D>) -> Result<Buffer<D>, ComputeError> {
         let x = card.f32s(self.count * self.width)?;
+        // Nobody reads what is normed, so that the rows themselves will do for its weight.
         self.norm(
             card,
-            (norm, 1.0),
+            (Argument::from(self.first()), 1.0),
             false,
             [Argument::from(&x), Argument::NULL, Argument::NULL],
         )?;

@@ -50,12 +50,6 @@ impl<D: Driver> Weight<D> {
         }
     }
 
-    /// A norm that changes no channel.
-    pub(super) fn ones(card: &Card<D>, columns: usize) -> Result<Self, ComputeError> {
-        let ones = TensorView::from_f32("ones", vec![columns], &vec![1.0; columns]);
-        Self::new(card, &ones, TensorRole::Norm)
-    }
-
     /// # Panics
     /// Of experts: whether they are on the card is asked before ([`number`](Self::number)).
     pub(super) fn buffer(&self) -> &Buffer<D> {

@@ -210,12 +210,15 @@ impl<B: Backend> Timeline<B> {
         let place = shelf.read(&found.place)?;
         let mut rest = (*place).as_ref();
         let mut lightning = Vec::new();
-        for spec in self.lightning_layers() {
+        for (index, spec) in self.lightning_layers() {
             let bytes = spec.heads * spec.head_dim * spec.head_dim * size_of::<f32>();
             let (state, after) = rest.split_at_checked(bytes).ok_or(Failure::Unusable)?;
             let values: Vec<f32> = state.as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect();
             let state = backend.upload_lightning_state(spec, &values);
-            lightning.push(state.map_err(Failure::Stopped)?);
+            let mut state = state.map_err(Failure::Stopped)?;
+            let moved = backend.move_lightning_state(&mut state, self.network.place(index));
+            moved.map_err(Failure::Stopped)?;
+            lightning.push(state);
             rest = after;
         }
         let specs: Vec<&Softmax> = self.softmax_layers().collect();
@@ -418,15 +421,13 @@ impl<B: Backend> Timeline<B> {
             })
     }
 
-    fn lightning_layers(&self) -> impl Iterator<Item = &Lightning> {
-        self.network
-            .config
-            .layers
-            .iter()
-            .filter_map(|layer| match &layer.mixer {
-                Mixer::Lightning(spec) => Some(spec),
-                Mixer::Softmax(_) => None,
-            })
+    /// With their numbers among all layers.
+    fn lightning_layers(&self) -> impl Iterator<Item = (usize, &Lightning)> {
+        let layers = self.network.config.layers.iter().enumerate();
+        layers.filter_map(|(index, layer)| match &layer.mixer {
+            Mixer::Lightning(spec) => Some((index, spec)),
+            Mixer::Softmax(_) => None,
+        })
     }
 }
 

@@ -10,7 +10,10 @@
 //   FAKE_CUDA_CARDS    how many there are, one if it is not set
 //   FAKE_CUDA_MEMORY   bytes of each card, 256 MiB if it is not set
 //   FAKE_CUDA_VERSION  of the driver, 13000 if it is not set
-//   FAKE_CUDA_SLOW     1: whoever asks whether something has been done hears that it has not; only who waits sees it done
+//   FAKE_CUDA_SLOW     1: whoever asks whether a copy has been made hears that it has not; only who waits sees it made
+//   FAKE_CUDA_PEERS    1 if cards can read each other's memory
+//   FAKE_CUDA_TRACE    a file that gets a line for all work in an order in which it can be done: its stream and number there, the card, what
+//                      it costs (threads of a launch, bytes of a copy), its name, and of each stream how much lies before it
 //   FAKE_CUDA_FORGET   a wait of this number, from 0, of a stream for an event is not done: as if the program had left it out
 #include <csignal>
 #include <cstdio>
@@ -27,7 +30,7 @@
 namespace {
 
 constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, INVALID_IMAGE = 200, INVALID_CONTEXT = 201,
-              INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600;
+              INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, PEER_ACCESS_UNSUPPORTED = 217, PEER_ACCESS_ALREADY_ENABLED = 704;
 constexpr unsigned char POISON = 0xff;
 constexpr size_t PAGE = emulator::PAGE;
 constexpr int MOST_CARDS = 4;
@@ -66,6 +69,8 @@ struct Stream {
   int number, card;
   hazards::Clock knows;
   std::deque<Task> tasks;
+  int launches = 0;
+  bool computes = false;
 };
 
 // A place on a stream that others may wait for: what the stream has done when it comes there.
@@ -108,6 +113,10 @@ std::set<Stream*> streams;
 std::set<Event*> events;
 // Memory of the machine that the card may read while the program goes on.
 std::map<const unsigned char*, size_t> pinned;
+// That of it which cards write.
+std::set<const unsigned char*> written_by_cards;
+// Whose memory each card reads.
+bool reads_of[MOST_CARDS][MOST_CARDS] = {};
 // With the card of each.
 std::map<void*, int> modules;
 std::map<std::string, Function> functions;
@@ -194,12 +203,23 @@ void pass(const Place& place) {
   }
 }
 
+void trace(const Stream& stream, size_t cost, const std::string& name) {
+  static const char* path = getenv("FAKE_CUDA_TRACE");
+  static FILE* file = path ? fopen(path, "w") : nullptr;
+  if (!file) return;
+  fprintf(file, "%d %u %d %zu %s", stream.number, stream.knows.of[stream.number], stream.card, cost, name.c_str());
+  for (uint32_t before : stream.knows.of) fprintf(file, " %u", before);
+  fputc('\n', file);
+  fflush(file);
+}
+
 // Asks a stream for work, which comes after all that the program has waited for.
 template <class Body>
-void push(Stream* stream, const std::string& name, Body body) {
+void push(Stream* stream, size_t cost, const std::string& name, Body body) {
   if (stream->card != current) wrong("a stream of one card is used in the context of another");
   stream->tasks.push_back([=, asked = hazards::host] {
     hazards::begin(stream->number, stream->knows, asked, name);
+    trace(*stream, cost, name);
     body();
     hazards::end();
   });
@@ -209,6 +229,20 @@ void copy(void* to, const void* from, size_t bytes) {
   hazards::access(from, bytes, false);
   hazards::access(to, bytes, true);
   memcpy(to, from, bytes);
+}
+
+// The piece of pinned memory that has all of a range.
+const unsigned char* pinned_piece(const void* at, size_t bytes) {
+  const auto* begin = static_cast<const unsigned char*>(at);
+  const auto next = pinned.upper_bound(begin);
+  if (next == pinned.begin()) return nullptr;
+  const auto& [piece, length] = *std::prev(next);
+  return begin + bytes <= piece + length ? piece : nullptr;
+}
+
+size_t threads(const Launch& launch) {
+  const dim3 &g = launch.grid, &b = launch.block;
+  return size_t(g.x) * g.y * g.z * b.x * b.y * b.z;
 }
 
 // As a driver checks a launch, and the arguments beside: how many there are it cannot know, and no more can this one.
@@ -382,16 +416,24 @@ API cuMemcpyHtoDAsync_v2(Address to, const void* from, size_t bytes, Stream* str
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
   within(to, bytes, "copy to the card", stream->card);
-  // From memory that is not pinned it has been read when this returns; else it is read some time, and must be the same until then.
+  // From memory that is not pinned it has been read when this returns; else it is read some time, and must be the same until then
+  // unless cards write there.
+  const auto* piece = pinned_piece(from, bytes);
+  const bool is_pinned = piece;
   const auto* begin = static_cast<const unsigned char*>(from);
-  const auto next = pinned.upper_bound(begin);
-  const auto* piece = next == pinned.begin() ? nullptr : std::prev(next)->first;
-  const bool is_pinned = piece && begin + bytes <= piece + pinned[piece];
-  push(stream, "a copy to the card", [=, held = std::vector<unsigned char>(begin, begin + bytes)] {
-    if (is_pinned && !pinned.count(piece)) wrong("pinned memory was given back before it was copied");
-    if (is_pinned && memcmp(held.data(), begin, bytes)) wrong("pinned memory has changed before it was copied");
-    copy(reinterpret_cast<void*>(to), held.data(), bytes);
-  });
+  if (is_pinned && written_by_cards.count(piece)) {
+    push(stream, bytes, "a_copy_to_the_card", [=] {
+      if (!pinned.count(piece)) wrong("pinned memory was given back before it was copied");
+      hazards::access_pinned(from, bytes, false);
+      copy(reinterpret_cast<void*>(to), from, bytes);
+    });
+  } else {
+    push(stream, bytes, "a_copy_to_the_card", [=, held = std::vector<unsigned char>(begin, begin + bytes)] {
+      if (is_pinned && !pinned.count(piece)) wrong("pinned memory was given back before it was copied");
+      if (is_pinned && memcmp(held.data(), begin, bytes)) wrong("pinned memory has changed before it was copied");
+      copy(reinterpret_cast<void*>(to), held.data(), bytes);
+    });
+  }
   record[is_pinned ? "copies_from_pinned" : "copies_to"]++;
   record["bytes_to"] += (long long)bytes;
   return SUCCESS;
@@ -400,8 +442,16 @@ API cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, Stream* stream) {
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
   within(from, bytes, "copy from the card", stream->card);
-  push(stream, "a copy from the card", [=] { copy(to, reinterpret_cast<void*>(from), bytes); });
-  record["copies_from"]++;
+  const auto* piece = pinned_piece(to, bytes);
+  if (piece) written_by_cards.insert(piece);
+  push(stream, bytes, "a_copy_from_the_card", [=] {
+    if (piece) {
+      if (!pinned.count(piece)) wrong("pinned memory was given back before it was written");
+      hazards::access_pinned(to, bytes, true);
+    }
+    copy(to, reinterpret_cast<void*>(from), bytes);
+  });
+  record[piece ? "copies_to_pinned" : "copies_from"]++;
   return SUCCESS;
 }
 API cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream* stream) {
@@ -409,13 +459,36 @@ API cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, Stream* stream)
   if (!streams.count(stream)) return INVALID_HANDLE;
   within(to, bytes, "copy on the card", stream->card), within(from, bytes, "copy on the card", stream->card);
   if (from < to + bytes && to < from + bytes) wrong("a copy between places that overlap");
-  push(stream, "a copy on the card", [=] { copy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
+  push(stream, bytes, "a_copy_on_the_card", [=] { copy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
+  return SUCCESS;
+}
+API cuDeviceCanAccessPeer(int* can, int device, int other) {
+  if (device < 0 || other < 0 || device >= cards() || other >= cards()) return INVALID_VALUE;
+  return *can = device != other && number("FAKE_CUDA_PEERS", 0), SUCCESS;
+}
+API cuCtxEnablePeerAccess(void* other, unsigned) {
+  ENTER;
+  const int card = int(static_cast<int*>(other) - context_held);
+  int can = 0;
+  if (card < 0 || card >= MOST_CARDS || cuDeviceCanAccessPeer(&can, current, card) || !can) return PEER_ACCESS_UNSUPPORTED;
+  if (reads_of[current][card]) return PEER_ACCESS_ALREADY_ENABLED;
+  reads_of[current][card] = true;
+  return SUCCESS;
+}
+API cuMemcpyPeerAsync(Address to, void* to_context, Address from, void* from_context, size_t bytes, Stream* stream) {
+  ENTER;
+  if (!streams.count(stream)) return INVALID_HANDLE;
+  const int to_card = int(static_cast<int*>(to_context) - context_held), from_card = int(static_cast<int*>(from_context) - context_held);
+  within(to, bytes, "copy from card to card", to_card), within(from, bytes, "copy from card to card", from_card);
+  if (!reads_of[to_card][from_card]) wrong("a copy between cards of which one does not read the other's memory");
+  push(stream, bytes, "a_copy_from_card_to_card", [=] { copy(reinterpret_cast<void*>(to), reinterpret_cast<void*>(from), bytes); });
+  record["copies_between_cards"]++;
   return SUCCESS;
 }
 API cuMemsetD8Async(Address to, unsigned char value, size_t bytes, Stream* stream) {
   ENTER;
   if (!streams.count(stream)) return INVALID_HANDLE;
-  push(stream, "a clear", [=] { run(Clear{to, value, bytes}); });
+  push(stream, bytes, "a_clear", [=] { run(Clear{to, value, bytes}); });
   return SUCCESS;
 }
 API cuModuleLoadData(void** module, const void* image) {
@@ -535,11 +608,13 @@ API cuEventSynchronize(Event* event) {
 API cuEventQuery(Event* event) {
   ENTER;
   if (!events.count(event)) return INVALID_HANDLE;
-  if (number("FAKE_CUDA_SLOW", 0)) return NOT_READY;
   if (!event->place) return SUCCESS;
   Place& place = *event->place;
+  if (number("FAKE_CUDA_SLOW", 0) && !place.stream->computes) return NOT_READY;
   if (!place.passed && !place.stream->tasks.empty()) step(place.stream);
-  return place.passed ? SUCCESS : NOT_READY;
+  if (!place.passed) return NOT_READY;
+  hazards::host.join(place.knows);
+  return SUCCESS;
 }
 API cuStreamWaitEvent(Stream* stream, Event* event, unsigned) {
   ENTER;
@@ -558,11 +633,14 @@ API cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
   *memory = aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
   if (!*memory) return OUT_OF_MEMORY;
   pinned[static_cast<unsigned char*>(*memory)] = bytes;
+  hazards::watch_pinned(reinterpret_cast<uintptr_t>(*memory), bytes);
   return SUCCESS;
 }
 API cuMemFreeHost(void* memory) {
   ENTER;
   if (!pinned.erase(static_cast<unsigned char*>(memory))) return INVALID_VALUE;
+  written_by_cards.erase(static_cast<unsigned char*>(memory));
+  hazards::forget_pinned(reinterpret_cast<uintptr_t>(memory));
   free(memory);
   return SUCCESS;
 }
@@ -573,7 +651,13 @@ API cuLaunchKernel(Function* function, unsigned gx, unsigned gy, unsigned gz, un
   if (extra) return INVALID_VALUE;
   Launch launch{function, {gx, gy, gz}, {bx, by, bz}, shared, {}};
   if (const int error = check(launch, parameters)) return error;
-  push(stream, function->name, [launch] { run(launch); });
+  push(stream, threads(launch), function->name, [=] {
+    stream->launches--;
+    run(launch);
+  });
+  stream->computes = true;
+  auto& most = record["most_launches_waiting"];
+  most = std::max(most, (long long)++stream->launches);
   record["launches"]++;
   return SUCCESS;
 }
@@ -626,7 +710,10 @@ API cuGraphLaunch(Executable* executable, Stream* stream) {
   std::vector<Node> work;
   for (Node* node : executable->order) work.push_back(executable->now[node]);
   for (const Node& node : work)
-    push(stream, node.is_launch ? node.launch.function->name : "a clear", [node] { node.is_launch ? run(node.launch) : run(node.clear); });
+    if (node.is_launch)
+      push(stream, threads(node.launch), node.launch.function->name, [node] { run(node.launch); });
+    else
+      push(stream, node.clear.bytes, "a_clear", [node] { run(node.clear); });
   record["graph_launches"]++;
   record["graph_nodes"] += (long long)work.size();
   return SUCCESS;

@@ -15,7 +15,7 @@
 
 namespace hazards {
 
-constexpr int STREAMS = 6;
+constexpr int STREAMS = 16;
 
 // How far each stream has come, as far as somebody knows.
 struct Clock {
@@ -38,6 +38,8 @@ struct Region {
 
 constexpr int REGIONS = 16;
 inline Region regions[REGIONS];
+// Memory of the machine that cards write and read: no kernel touches it.
+inline std::vector<Region> pinned;
 // Where regions lie at all: nearly everything that a kernel touches is its own.
 inline uintptr_t lowest = ~uintptr_t(0), highest = 0;
 // What the program has waited for.
@@ -48,13 +50,16 @@ inline std::vector<std::string> names[STREAMS];
 inline int stream = -1;
 inline Clock* knows;
 
+inline Region region(uintptr_t begin, size_t bytes) {
+  const size_t mapped = (bytes / 4 + 1) * sizeof(Word);
+  void* p = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) abort();
+  return {begin, bytes, static_cast<Word*>(p), mapped};
+}
 inline void watch(uintptr_t begin, size_t bytes) {
   for (Region& r : regions) {
     if (r.bytes) continue;
-    const size_t mapped = (bytes / 4 + 1) * sizeof(Word);
-    void* p = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) abort();
-    r = {begin, bytes, static_cast<Word*>(p), mapped};
+    r = region(begin, bytes);
     if (begin < lowest) lowest = begin;
     if (begin + bytes > highest) highest = begin + bytes;
     return;
@@ -64,6 +69,11 @@ inline void watch(uintptr_t begin, size_t bytes) {
 inline void forget(uintptr_t begin) {
   for (Region& r : regions)
     if (r.begin == begin && r.bytes) munmap(r.words, r.mapped), r = {};
+}
+inline void watch_pinned(uintptr_t begin, size_t bytes) { pinned.push_back(region(begin, bytes)); }
+inline void forget_pinned(uintptr_t begin) {
+  for (size_t i = 0; i < pinned.size(); i++)
+    if (pinned[i].begin == begin) munmap(pinned[i].words, pinned[i].mapped), pinned.erase(pinned.begin() + i--);
 }
 
 inline void begin(int of, Clock& clock, const Clock& asked, const std::string& name) {
@@ -77,7 +87,7 @@ inline void begin(int of, Clock& clock, const Clock& asked, const std::string& n
 inline void end() { stream = -1; }
 
 [[noreturn]] inline void found(const Region& r, uintptr_t at, const char* how, int other, uint32_t number) {
-  fprintf(stderr, "the driver that is none: a hazard: byte %zu of the card's memory is %s by %s of stream %d, and nothing says that %s of stream %d comes before\n",
+  fprintf(stderr, "the driver that is none: a hazard: byte %zu of a memory is %s by %s of stream %d, and nothing says that %s of stream %d comes before\n",
           size_t(at - r.begin), how, names[stream].back().c_str(), stream, names[other][number].c_str(), other);
   fflush(stderr);
   _exit(4);
@@ -98,13 +108,20 @@ NOT_WATCHED inline void word(const Region& r, uintptr_t at, bool writes) {
   w.wrote = now;
 }
 
+NOT_WATCHED inline bool access(const Region& r, uintptr_t at, size_t bytes, bool writes) {
+  if (at - r.begin >= r.bytes) return false;
+  for (uintptr_t i = at & ~uintptr_t(3); i < at + bytes; i += 4) word(r, i < r.begin ? r.begin : i, writes);
+  return true;
+}
 NOT_WATCHED inline void access(uintptr_t at, size_t bytes, bool writes) {
   if (at < lowest || at >= highest || stream < 0) return;
-  for (const Region& r : regions) {
-    if (at - r.begin >= r.bytes) continue;
-    for (uintptr_t i = at & ~uintptr_t(3); i < at + bytes; i += 4) word(r, i < r.begin ? r.begin : i, writes);
-    return;
-  }
+  for (const Region& r : regions)
+    if (access(r, at, bytes, writes)) return;
+}
+// Of the machine's memory, by a copy.
+inline void access_pinned(const void* at, size_t bytes, bool writes) {
+  for (const Region& r : pinned)
+    if (access(r, reinterpret_cast<uintptr_t>(at), bytes, writes)) return;
 }
 inline void access(const void* at, size_t bytes, bool writes) { access(reinterpret_cast<uintptr_t>(at), bytes, writes); }
 

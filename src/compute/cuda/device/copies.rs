@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use cudarc::driver::sys;
 
+use super::event::Event;
 use super::library::check;
 use super::lock;
 use crate::compute::cuda::driver::{Address, Sent, Source};
@@ -54,64 +55,6 @@ struct Progress {
     done: VecDeque<(u64, Event)>,
     spare: Vec<Event>,
     failed: Option<String>,
-}
-
-/// A place on a stream.
-#[derive(Debug)]
-struct Event(sys::CUevent);
-
-// SAFETY: a handle of the driver, which can be used from any thread that has entered the context.
-#[allow(unsafe_code)]
-unsafe impl Send for Event {}
-
-impl Event {
-    fn new() -> Result<Self, ComputeError> {
-        let mut event = null_mut();
-        let flags = sys::CUevent_flags_enum::CU_EVENT_DISABLE_TIMING as u32;
-        // SAFETY: a handle is written to a place of its type.
-        #[allow(unsafe_code)]
-        let answer = unsafe { sys::cuEventCreate(&raw mut event, flags) };
-        check(answer, "making an event")?;
-        Ok(Self(event))
-    }
-
-    /// Is after everything that the stream has been asked for.
-    fn record(&self, stream: sys::CUstream) -> Result<(), ComputeError> {
-        // SAFETY: event and stream live.
-        #[allow(unsafe_code)]
-        let answer = unsafe { sys::cuEventRecord(self.0, stream) };
-        check(answer, "recording an event")
-    }
-
-    /// Whether everything before it has been done.
-    fn has_passed(&self) -> Result<bool, ComputeError> {
-        // SAFETY: the event lives.
-        #[allow(unsafe_code)]
-        let answer = unsafe { sys::cuEventQuery(self.0) };
-        if answer == sys::CUresult::CUDA_ERROR_NOT_READY {
-            return Ok(false);
-        }
-        check(answer, "asking for an event")?;
-        Ok(true)
-    }
-
-    /// Everything that the stream is asked for from here on comes after it.
-    fn hold(&self, stream: sys::CUstream) -> Result<(), ComputeError> {
-        // SAFETY: event and stream live.
-        #[allow(unsafe_code)]
-        let answer = unsafe { sys::cuStreamWaitEvent(stream, self.0, 0) };
-        check(answer, "waiting for an event")
-    }
-}
-
-impl Drop for Event {
-    fn drop(&mut self) {
-        // SAFETY: it was made by `new` and is destroyed once.
-        #[allow(unsafe_code)]
-        unsafe {
-            let _ = sys::cuEventDestroy_v2(self.0);
-        }
-    }
 }
 
 impl Copies {
@@ -284,11 +227,11 @@ impl Stage {
             for bytes in source.bytes().chunks(PIECE) {
                 self.pieces.rotate_left(1);
                 let Piece { memory, free } = &self.pieces[0];
+                free.wait()?;
                 // SAFETY: the piece is as long as the longest chunk and nothing reads it once its event has passed; the place on the
                 // card is of a buffer that lives until the copy has arrived.
                 #[allow(unsafe_code)]
                 unsafe {
-                    check(sys::cuEventSynchronize(free.0), "waiting for a copy")?;
                     std::ptr::copy_nonoverlapping(bytes.as_ptr(), memory.cast(), bytes.len());
                     check(
                         sys::cuMemcpyHtoDAsync_v2(to, *memory, bytes.len(), self.stream),

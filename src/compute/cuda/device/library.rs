@@ -10,7 +10,7 @@ use cudarc::driver::sys;
 use crate::compute::ComputeError;
 
 /// Functions of the driver that are used.
-const USED: [&str; 44] = [
+const USED: [&str; 47] = [
     "cuInit",
     "cuDriverGetVersion",
     "cuDeviceGetCount",
@@ -42,6 +42,9 @@ const USED: [&str; 44] = [
     "cuEventRecord",
     "cuEventSynchronize",
     "cuEventQuery",
+    "cuDeviceCanAccessPeer",
+    "cuCtxEnablePeerAccess",
+    "cuMemcpyPeerAsync",
     "cuMemHostAlloc",
     "cuMemFreeHost",
     "cuLaunchKernel",

@@ -1,12 +1,17 @@
 //! A card through its driver, which is found when the program runs and may not be there.
 //!
 //! One context, one piece of memory that all buffers are cut from (`arena`), and one stream: launches are gathered and handed over when
-//! somebody waits (`graph`). Where weights do not all lie on the card, a second stream brings them (`copies`). The kernels are built in (`sources`): neither a toolkit nor a compiler is needed to build or to run.
+//! somebody waits or a tile of a prompt ends (`graph`), of which a few may be unfinished (`pace`). Where weights do not all lie on the
+//! card, a second stream brings them (`copies`); between several cards there are streams too (`passage`). The kernels are built in
+//! (`sources`): neither a toolkit nor a compiler is needed to build or to run.
 
 mod arena;
 mod copies;
+mod event;
 mod graph;
 mod library;
+mod pace;
+mod passage;
 mod sources;
 
 use std::collections::HashMap;
@@ -20,6 +25,8 @@ use self::arena::Arena;
 use self::copies::Copies;
 use self::graph::{Function, Queue, Work};
 use self::library::{attribute, check};
+use self::pace::Pace;
+use self::passage::{Incoming, Outgoing, Side};
 use super::driver::{Address, Argument, Driver, Launch, Sent, Source};
 use crate::compute::{ComputeError, Interrupt};
 
@@ -64,6 +71,10 @@ pub struct Device {
     queue: Mutex<Queue>,
     /// None until something is sent.
     copies: Mutex<Option<Copies>>,
+    pace: Mutex<Pace>,
+    /// None until something is sent to another card, and from one.
+    outgoing: Mutex<Option<Outgoing>>,
+    incoming: Mutex<Option<Incoming>>,
     loaded: Mutex<HashMap<String, Kernel>>,
     /// Most shared memory of a block, in bytes.
     shared: i32,
@@ -134,6 +145,9 @@ impl Device {
             arena: Mutex::new(Arena::new(0, 0)),
             queue: Mutex::default(),
             copies: Mutex::default(),
+            pace: Mutex::default(),
+            outgoing: Mutex::default(),
+            incoming: Mutex::default(),
             loaded: Mutex::default(),
         };
         // What has been made when something fails is given back when `device` is dropped.
@@ -203,6 +217,22 @@ impl Device {
         #[allow(unsafe_code)]
         let answer = unsafe { sys::cuCtxSetCurrent(self.context) };
         check(answer, "entering the card's context")
+    }
+
+    fn side(&self) -> Side {
+        Side {
+            device: self.handle,
+            context: self.context,
+            stream: self.stream,
+        }
+    }
+
+    /// Puts what is asked for from here on behind all that other cards read of this one.
+    fn settle(&self) -> Result<(), ComputeError> {
+        match &mut *lock(&self.outgoing) {
+            Some(outgoing) => outgoing.settle(|address| lock(&self.arena).release(address)),
+            None => Ok(()),
+        }
     }
 
     /// Hands over everything that was asked for.
@@ -312,7 +342,14 @@ impl Driver for Device {
     }
 
     fn free(&self, address: Address) {
-        lock(&self.arena).release(address);
+        // What nobody has received comes before what is next in its place.
+        let _ = self.receive(address);
+        let is_kept = lock(&self.outgoing)
+            .as_mut()
+            .is_some_and(|outgoing| outgoing.keep(address));
+        if !is_kept {
+            lock(&self.arena).release(address);
+        }
     }
 
     fn write(&self, to: Address, bytes: &[u8]) -> Result<(), ComputeError> {
@@ -429,8 +466,45 @@ impl Driver for Device {
         self.flush()
     }
 
+    fn end_step(&self) -> Result<(), ComputeError> {
+        self.flush()?;
+        lock(&self.pace).end(self.stream)
+    }
+
+    fn keep_pace(&self, interrupt: &Interrupt) -> Result<(), ComputeError> {
+        interrupt.check()?;
+        self.enter()?;
+        lock(&self.pace).keep(interrupt)
+    }
+
+    fn send_to(&self, other: &Self, from: Address, to: Address, bytes: usize) -> Result<(), ComputeError> {
+        other.flush()?;
+        self.flush()?;
+        self.settle()?;
+        let (mut outgoing, mut incoming) = (lock(&self.outgoing), lock(&other.incoming));
+        if outgoing.is_none() {
+            *outgoing = Some(Outgoing::new(self.side())?);
+        }
+        if incoming.is_none() {
+            *incoming = Some(Incoming::new(other.side())?);
+        }
+        let outgoing = outgoing.as_mut().expect("it was just made");
+        let incoming = incoming.as_mut().expect("it was just made");
+        incoming.copy((outgoing, from), to, bytes)
+    }
+
+    fn receive(&self, place: Address) -> Result<(), ComputeError> {
+        let mut incoming = lock(&self.incoming);
+        if let Some(incoming) = incoming.as_mut().filter(|incoming| incoming.is_coming(place)) {
+            self.flush()?;
+            incoming.receive(place)?;
+        }
+        Ok(())
+    }
+
     fn synchronise(&self) -> Result<(), ComputeError> {
         self.flush()?;
+        self.settle()?;
         // SAFETY: the stream is the device's.
         #[allow(unsafe_code)]
         let answer = unsafe { sys::cuStreamSynchronize(self.stream) };
@@ -470,6 +544,12 @@ impl Drop for Device {
             let _ = sys::cuStreamSynchronize(self.stream);
         }
         *lock(&self.copies) = None;
+        *lock(&self.outgoing) = None;
+        *lock(&self.incoming) = None;
+        *lock(&self.pace) = Pace::default();
+        if self.enter().is_err() {
+            return;
+        }
         // Graphs before the module: they are of the module's kernels.
         *lock(&self.queue) = Queue::default();
         // SAFETY: everything was made by `open` and is given back once, after what runs has ended; nothing is used afterwards.

@@ -1,0 +1,360 @@
+//! Layers on several cards: they work side by side on pieces of a prompt that follow one another, and say what one card says.
+//!
+//! The cards are those of `driver`. What lies before what is written down by them (FAKE_CUDA_TRACE), so that it can be told which work has to
+//! wait for which, and how long all of it would take if each launch took a time of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Output;
+
+use thunderhead::compute::cpu::KvType;
+use thunderhead::compute::cuda::Cuda;
+use thunderhead::compute::cuda::device::{Device, DeviceOptions};
+use thunderhead::compute::{ComputeError, Interrupt};
+use thunderhead::engine::{Cut, Network, State};
+use thunderhead::model::{ModelConfig, ModelWeights, TensorView};
+use thunderhead::plan::{Run, Split};
+
+use crate::common::models::random_model_of;
+use crate::driver::with_driver;
+use crate::numbers::Numbers;
+
+const VOCAB: usize = 30;
+/// Bytes of a card that has more than enough.
+const MEMORY: usize = 4 << 20;
+/// Bytes of an expert of the models here.
+const EXPERT: usize = 3 * 16 * 24 * 4;
+
+type Weights = ModelWeights<TensorView>;
+
+/// How a model lies on cards.
+struct Cards {
+    count: usize,
+    /// Bytes for experts on each, if they are copied there.
+    experts: Option<usize>,
+    kv: KvType,
+}
+
+fn network((config, weights): &(ModelConfig, Weights), cards: &Cards) -> Network<Cuda<Device>> {
+    let device = |ordinal| {
+        let options = DeviceOptions {
+            ordinal,
+            memory: Some(MEMORY),
+            ..DeviceOptions::default()
+        };
+        Device::open(options).unwrap()
+    };
+    let mut cuda = Cuda::new(device(0)).with_kv_cache(cards.kv);
+    if cards.count > 1 {
+        let run = Run {
+            kv: cards.kv,
+            context: 256,
+            tile: 16,
+            slab: 64,
+            marks: 4,
+        };
+        let split = Split::of(config, weights, &run, &vec![MEMORY; cards.count]).unwrap();
+        assert!(split.layers.iter().all(|layers| !layers.is_empty()), "{split:?}");
+        for (ordinal, weights) in (1..).zip(split.weights) {
+            cuda = cuda.with_card(device(ordinal), weights);
+        }
+    }
+    if let Some(bytes) = cards.experts {
+        cuda = cuda.with_experts_in(&vec![bytes; cards.count]);
+    }
+    Network::new(cuda, config.clone(), weights.clone()).unwrap()
+}
+
+/// What a sequence says at a place: the bits of the logits of some more tokens.
+fn says(network: &Network<Cuda<Device>>, state: &mut State<Cuda<Device>>, tokens: &[u32]) -> Vec<u32> {
+    let mut bits = Vec::new();
+    for token in tokens {
+        network
+            .advance(state, &[*token], 1, &Interrupt::new(), |_, row| {
+                bits.extend(row.iter().map(|x| x.to_bits()));
+            })
+            .unwrap();
+    }
+    bits
+}
+
+/// Prefills a prompt, stopping and going on after each of `stops` reports, and says what comes of it: at its end, and at each mark.
+fn read(network: &Network<Cuda<Device>>, prompt: &[u32], cut: Cut, marks: &[usize], stops: &[usize]) -> Vec<Vec<u32>> {
+    let mut state = State::new(network).unwrap();
+    let (mut made, mut stops) = (Vec::new(), stops.iter());
+    while state.position() < prompt.len() {
+        let here = state.position();
+        let ahead: Vec<usize> = marks.iter().filter(|m| **m > here).map(|m| m - here).collect();
+        let interrupt = Interrupt::new();
+        let mut left = stops.next().copied().unwrap_or(usize::MAX);
+        let begun = network.begun(&state, &prompt[here..]);
+        let mut last = begun;
+        let mut progress = |done: usize| {
+            assert!(done > last, "progress goes back from {last} to {done}");
+            last = done;
+            left -= 1;
+            if left == 0 {
+                interrupt.raise();
+            }
+        };
+        match network.prefill(&mut state, &prompt[here..], cut, &ahead, &interrupt, &mut progress) {
+            Ok(done) => made.extend(done.marks),
+            Err(ComputeError::Interrupted(_)) => {
+                assert_eq!(
+                    network.begun(&state, &prompt[here..]),
+                    last,
+                    "what was done is still there"
+                );
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let next = [3, 1, 4];
+    let mut said = vec![says(network, &mut state, &next)];
+    assert_eq!(made.len(), marks.len());
+    for mark in made.iter().rev() {
+        state.rewind(mark, network).unwrap();
+        said.push(says(network, &mut state, &next));
+    }
+    said
+}
+
+#[track_caller]
+fn passes_on(cards: usize, test: &str, variables: &[(&str, &str)]) -> Output {
+    let count = cards.to_string();
+    let done = with_driver(test, &[&[("FAKE_CUDA_CARDS", &*count)], variables].concat());
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success() && said.contains("1 passed"), "{said}");
+    done
+}
+
+#[test]
+fn several_cards_say_what_one_says() {
+    passes_on(3, "pipeline::inside_bits", &[]);
+}
+
+/// Cards that read each other's memory need no other.
+#[test]
+fn cards_that_reach_each_other_say_it_too() {
+    let counted = tempfile::NamedTempFile::new().unwrap();
+    let path = counted.path().to_str().unwrap();
+    passes_on(
+        3,
+        "pipeline::inside_bits",
+        &[("FAKE_CUDA_PEERS", "1"), ("FAKE_CUDA_RECORD", path)],
+    );
+    let record = fs::read_to_string(path).unwrap();
+    assert!(
+        record.contains("copies_between_cards") && !record.contains("copies_to_pinned"),
+        "{record}"
+    );
+}
+
+/// Whatever the tiles, the marks and the places where a prompt is left: bit for bit.
+#[test]
+#[ignore = "in a process of its own"]
+fn inside_bits() {
+    let numbers = &mut Numbers(71);
+    // The copies differ only.
+    let cases = if std::env::var("FAKE_CUDA_PEERS").is_ok() { 1 } else { 4 };
+    for case in 0..cases {
+        let kinds = ["llsl", "slsll", "lslslls"][case % 3];
+        let model = random_model_of(case as u64, kinds, VOCAB, 16);
+        let kv = [KvType::Bf16, KvType::F32][case % 2];
+        let length = numbers.below(30) + 10;
+        let prompt: Vec<u32> = (0..length).map(|_| numbers.below(VOCAB) as u32).collect();
+        let mut marks: Vec<usize> = (0..numbers.below(4)).map(|_| numbers.below(length) + 1).collect();
+        marks.sort_unstable();
+        marks.dedup();
+        let stops: Vec<usize> = (0..numbers.below(8)).map(|_| numbers.below(12) + 1).collect();
+        let tile = numbers.below(14) + 1;
+        let cut = Cut { tile, slab: 1000 };
+        let one = Cards {
+            count: 1,
+            experts: None,
+            kv,
+        };
+        let expected = read(&network(&model, &one), &prompt, cut, &marks, &[]);
+        for count in [2, 3] {
+            // Everything on the cards, tile by tile; and experts in room for one or two layers, a few tiles at a time.
+            let room = (1 + case % 2) * 3 * EXPERT;
+            for (experts, slab) in [(None, 1000), (Some(room), 2 * tile)] {
+                let cards = Cards { count, experts, kv };
+                let got = read(&network(&model, &cards), &prompt, Cut { tile, slab }, &marks, &stops);
+                assert!(
+                    got == expected,
+                    "case {case}: {kinds} on {count} cards, experts {experts:?}, {length} tokens in tiles of {tile}, marks {marks:?}, stops {stops:?}"
+                );
+            }
+        }
+    }
+}
+
+/// One piece of work of a trace.
+struct Work {
+    stream: usize,
+    number: usize,
+    card: usize,
+    cost: f64,
+    name: String,
+    /// How much of each stream lies before it.
+    before: Vec<usize>,
+}
+
+impl Work {
+    /// Whether other work lies before it.
+    fn is_after(&self, other: &Self) -> bool {
+        self.before[other.stream] >= other.number && (self.stream, self.number) != (other.stream, other.number)
+    }
+}
+
+const LAYERS: usize = 3;
+const TILES: usize = 12;
+const TILE: usize = 6;
+
+/// What cards of [`LAYERS`] layers each did for a prompt of [`TILES`] tiles, and what was counted.
+fn traced(cards: usize) -> (Vec<Work>, BTreeMap<String, usize>) {
+    let folder = tempfile::tempdir().unwrap();
+    let [trace, record] = ["trace", "record"].map(|name| folder.path().join(name));
+    passes_on(
+        cards,
+        "pipeline::inside_traced",
+        &[
+            ("FAKE_CUDA_TRACE", trace.to_str().unwrap()),
+            ("FAKE_CUDA_RECORD", record.to_str().unwrap()),
+        ],
+    );
+    let text = fs::read_to_string(trace).unwrap();
+    let work = text.lines().map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let number = |at: usize| words[at].parse::<usize>().unwrap();
+        let is_kernel = !words[4].starts_with("a_");
+        Work {
+            stream: number(0),
+            number: number(1),
+            card: number(2),
+            cost: if is_kernel { 1e4 + number(3) as f64 } else { 1.0 },
+            name: words[4].to_owned(),
+            before: (5..words.len()).map(number).collect(),
+        }
+    });
+    let counted = fs::read_to_string(record).unwrap();
+    let counted = counted.lines().filter_map(|line| line.split_once(' '));
+    let counted = counted.map(|(name, count)| (name.to_owned(), count.parse().unwrap()));
+    (work.collect(), counted.collect())
+}
+
+#[test]
+#[ignore = "in a process of its own"]
+fn inside_traced() {
+    let count: usize = std::env::var("FAKE_CUDA_CARDS").unwrap().parse().unwrap();
+    let model = random_model_of(5, &"l".repeat(LAYERS * count), VOCAB, 16);
+    let cards = Cards {
+        count,
+        experts: None,
+        kv: KvType::Bf16,
+    };
+    let network = network(&model, &cards);
+    let mut state = State::new(&network).unwrap();
+    let prompt: Vec<u32> = (0..TILES * TILE).map(|i| (i % VOCAB) as u32).collect();
+    let cut = Cut { tile: TILE, slab: 1000 };
+    let done = network.prefill(&mut state, &prompt, cut, &[], &Interrupt::new(), &mut |_| {});
+    assert_eq!(done.unwrap().tokens, prompt.len());
+}
+
+/// When all of it is done, if every launch takes what it costs and begins when what lies before it is done.
+fn makespan(work: &[Work]) -> f64 {
+    let streams = work.iter().map(|work| work.stream).max().unwrap() + 1;
+    let mut ends: Vec<Vec<f64>> = vec![vec![0.0]; streams];
+    for work in work {
+        let begin = (0..streams).map(|stream| match stream == work.stream {
+            true => ends[stream][work.number - 1],
+            false => ends[stream][work.before[stream]],
+        });
+        let end = begin.fold(0.0, f64::max) + work.cost;
+        assert_eq!(ends[work.stream].len(), work.number, "a trace without a piece of work");
+        ends[work.stream].push(end);
+    }
+    ends.iter().flatten().copied().fold(0.0, f64::max)
+}
+
+/// A card is not held up by what another does for the piece before or after: neither lies before the other.
+#[test]
+fn pieces_pass_side_by_side() {
+    for cards in [2, 3] {
+        let (work, counted) = traced(cards);
+        // The mixer of a tile, by card, tile and layer of the card.
+        let mixers: Vec<Vec<&Work>> = (0..cards)
+            .map(|card| {
+                let of = |work: &&Work| work.card == card && work.name == "lightning_64";
+                work.iter().filter(of).collect()
+            })
+            .collect();
+        for mixers in &mixers {
+            assert_eq!(mixers.len(), LAYERS * TILES);
+        }
+        for (first, second) in mixers.iter().zip(&mixers[1..]) {
+            for tile in 0..TILES {
+                for layer in 0..LAYERS {
+                    let here = second[tile * LAYERS + layer];
+                    // What the tile was on the card before lies before it.
+                    assert!(here.is_after(first[tile * LAYERS + LAYERS - 1]), "tile {tile}");
+                    if tile + 1 < TILES {
+                        let next = first[(tile + 1) * LAYERS + layer];
+                        assert!(
+                            !here.is_after(next) && !next.is_after(here),
+                            "tile {tile}, layer {layer}"
+                        );
+                    }
+                }
+            }
+        }
+        // Together they take as long as one of them, and what it takes to fill them all.
+        let shares = (0..cards).map(|card| work.iter().filter(|w| w.card == card).map(|w| w.cost).sum::<f64>());
+        let share = shares.fold(0.0, f64::max);
+        let expected = share * (TILES + cards - 1) as f64 / TILES as f64;
+        let took = makespan(&work);
+        assert!(
+            took < expected * 1.1,
+            "{cards} cards take {took} where one takes {share}, not {expected}"
+        );
+        // Nobody waits for a card but to keep pace: a few times in all, when it is opened and when it is left.
+        assert!(counted["waits"] <= 8 * cards, "{counted:?}");
+        // Of what is asked for only a few steps are not done: a step is some seven launches.
+        let most = counted["most_launches_waiting"];
+        assert!((14..=48).contains(&most), "{counted:?}");
+    }
+}
+
+/// Each wait of a stream, left out in turn: most are seen to be missed.
+#[test]
+fn a_card_that_does_not_wait_for_another_is_a_hazard() {
+    for peers in ["0", "1"] {
+        let counted = tempfile::NamedTempFile::new().unwrap();
+        let path = counted.path().to_str().unwrap();
+        passes_on(
+            2,
+            "pipeline::inside_traced",
+            &[("FAKE_CUDA_RECORD", path), ("FAKE_CUDA_PEERS", peers)],
+        );
+        let record = fs::read_to_string(path).unwrap();
+        let waits = record.lines().find_map(|line| line.strip_prefix("event_waits "));
+        let waits: usize = waits.unwrap().parse().unwrap();
+        assert!(waits >= 4 * TILES, "{record}");
+        let mut caught = 0;
+        // From the middle, where everything has been used before.
+        for wait in waits / 2..waits / 2 + 8 {
+            let done = with_driver(
+                "pipeline::inside_traced",
+                &[
+                    ("FAKE_CUDA_CARDS", "2"),
+                    ("FAKE_CUDA_PEERS", peers),
+                    ("FAKE_CUDA_FORGET", &wait.to_string()),
+                ],
+            );
+            let said = String::from_utf8_lossy(&done.stderr).into_owned();
+            caught += usize::from(done.status.code() == Some(4) && said.contains("a hazard"));
+        }
+        assert!(caught >= 4, "{caught} of 8, peers {peers}");
+    }
+}
