@@ -129,10 +129,10 @@ fn prefill(model: &Anatomy, weights: &WeightBytes, machine: &Machine, placement:
         let end = whole.end;
         whole.step_by(length).map(move |from| from..(from + length).min(end))
     };
-    let stages: Vec<Range<usize>> = if placement.cut.is_empty() {
-        vec![0..model.layers.len()]
-    } else {
-        placement.cut.clone()
+    let all = 0..model.layers.len();
+    let stages = match &placement.cut[..] {
+        [] => std::slice::from_ref(&all),
+        cut => cut,
     };
     let mut sum = 0.0;
     for slab in parts(0..context, slab) {

@@ -1,6 +1,6 @@
 //! Layers on several cards: they work side by side on pieces of a prompt that follow one another, and say what one card says.
 //!
-//! The cards are those of `driver`. What lies before what is written down by them (FAKE_CUDA_TRACE), so that it can be told which work has to
+//! The cards are those of `driver`. They write down what lies before what (`FAKE_CUDA_TRACE`), so that it can be told which work has to
 //! wait for which, and how long all of it would take if each launch took a time of its own.
 
 use std::collections::BTreeMap;
@@ -267,10 +267,9 @@ fn makespan(work: &[Work]) -> f64 {
     let streams = work.iter().map(|work| work.stream).max().unwrap() + 1;
     let mut ends: Vec<Vec<f64>> = vec![vec![0.0]; streams];
     for work in work {
-        let begin = (0..streams).map(|stream| match stream == work.stream {
-            true => ends[stream][work.number - 1],
-            false => ends[stream][work.before[stream]],
-        });
+        // Of its own stream it knows itself.
+        let before = |stream: usize| work.before[stream] - usize::from(stream == work.stream);
+        let begin = (0..streams).map(|stream| ends[stream][before(stream)]);
         let end = begin.fold(0.0, f64::max) + work.cost;
         assert_eq!(ends[work.stream].len(), work.number, "a trace without a piece of work");
         ends[work.stream].push(end);
