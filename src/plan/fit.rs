@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::{Anatomy, kv_bytes};
 use crate::compute::cpu::KvType;
 use crate::compute::cuda::bytes_on_card;
+use crate::compute::cuda::device::INPUTS;
 use crate::model::{Mixer, ModelConfig, ModelWeights, TensorRole, TensorView};
 
 /// What places on a card are multiples of.
@@ -151,7 +152,7 @@ fn work(config: &ModelConfig, run: &Run, tokens: usize) -> usize {
     });
     // The stream, and what experts add to it.
     let between = tokens.min(run.context) * (1 + top_k.max().unwrap_or(1)) * config.hidden * 4;
-    between + passage(config, run)
+    between + passage(config, run) + INPUTS
 }
 
 impl Fit {

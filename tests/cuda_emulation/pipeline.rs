@@ -343,28 +343,50 @@ fn pieces_pass_side_by_side() {
     }
 }
 
+/// What a tile is made of crosses the bus while the one before it is computed.
+#[test]
+fn inputs_come_beside_what_is_computed() {
+    let (work, counted) = traced(1);
+    let mixers: Vec<&Work> = work.iter().filter(|work| work.name == "lightning_64").collect();
+    let embedded: Vec<&Work> = work.iter().filter(|work| work.name.starts_with("embed_")).collect();
+    assert_eq!((mixers.len(), embedded.len()), (LAYERS * TILES, TILES));
+    let computes = mixers[0].stream;
+    let copies: Vec<&Work> = work
+        .iter()
+        .filter(|work| work.name == "a_copy_to_the_card" && work.stream != computes)
+        .collect();
+    // Of the first layer, which all tiles pass first.
+    for (tile, (embedded, before)) in embedded[1..].iter().zip(&mixers).enumerate() {
+        let of_it = copies.iter().rfind(|copy| embedded.is_after(copy));
+        let of_it = of_it.expect("a tile is made of something");
+        assert!(!of_it.is_after(before), "tile {}", tile + 1);
+    }
+    assert!(counted["copies_from_pinned"] >= TILES, "{counted:?}");
+    assert!(counted["waits"] <= 8, "{counted:?}");
+}
+
 /// Each wait of a stream, left out in turn: most are seen to be missed.
 #[test]
 fn a_card_that_does_not_wait_for_another_is_a_hazard() {
-    for peers in ["0", "1"] {
+    for (cards, peers) in [("1", "0"), ("2", "0"), ("2", "1")] {
         let counted = tempfile::NamedTempFile::new().unwrap();
         let path = counted.path().to_str().unwrap();
         passes_on(
-            2,
+            cards.parse().unwrap(),
             "pipeline::inside_traced",
             &[("FAKE_CUDA_RECORD", path), ("FAKE_CUDA_PEERS", peers)],
         );
         let record = fs::read_to_string(path).unwrap();
         let waits = record.lines().find_map(|line| line.strip_prefix("event_waits "));
         let waits: usize = waits.unwrap().parse().unwrap();
-        assert!(waits >= 4 * TILES, "{record}");
+        assert!(waits >= 2 * TILES, "{record}");
         let mut caught = 0;
-        // From the middle, where everything has been used before.
-        for wait in waits / 2..waits / 2 + 8 {
+        // Of the last, where everything has been used before.
+        for wait in waits - 16..waits - 8 {
             let done = with_driver(
                 "pipeline::inside_traced",
                 &[
-                    ("FAKE_CUDA_CARDS", "2"),
+                    ("FAKE_CUDA_CARDS", cards),
                     ("FAKE_CUDA_PEERS", peers),
                     ("FAKE_CUDA_FORGET", &wait.to_string()),
                 ],
@@ -372,6 +394,7 @@ fn a_card_that_does_not_wait_for_another_is_a_hazard() {
             let said = String::from_utf8_lossy(&done.stderr).into_owned();
             caught += usize::from(done.status.code() == Some(4) && said.contains("a hazard"));
         }
-        assert!(caught >= 4, "{caught} of 8, peers {peers}");
+        // What the program has waited for to keep pace needs no other wait.
+        assert!(caught >= 3, "{caught} of 8, {cards} cards, peers {peers}");
     }
 }

@@ -91,6 +91,11 @@ pub trait Driver: Send + Sync + 'static {
 
     fn write(&self, to: Address, bytes: &[u8]) -> Result<(), ComputeError>;
 
+    /// The same for what a tile of a prompt needs: crosses the bus beside what has been asked for before.
+    fn bring(&self, to: Address, bytes: &[u8]) -> Result<(), ComputeError> {
+        self.write(to, bytes)
+    }
+
     /// Waits for everything before.
     fn read(&self, from: Address, bytes: &mut [u8]) -> Result<(), ComputeError>;
 

@@ -35,7 +35,7 @@ pub(super) fn forward<D: Driver>(
     tile: Tile<'_>,
 ) -> Result<Buffer<D>, ComputeError> {
     let slopes: Vec<f32> = spec.slopes.iter().map(|slope| *slope as f32).collect();
-    let slopes = workspace.constant(card, bytes_of(&slopes, f32::to_le_bytes))?;
+    let slopes = workspace.constant(card, x.count, bytes_of(&slopes, f32::to_le_bytes))?;
     let skipped = (x.count - tile.outputs) * x.width;
     let Some(bf16) = &h.bf16 else {
         let qkv = card.gemv(&weights.qkv, h.f32.address(), x.count)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::driver::{Address, Argument, Driver, Launch};
+use super::products::FEW;
 use crate::compute::ComputeError;
 
 /// Threads a block of nearly all kernels.
@@ -119,6 +120,17 @@ impl<D: Driver> Card<D> {
     pub fn upload(&self, bytes: &[u8]) -> Result<Buffer<D>, ComputeError> {
         let buffer = self.empty(bytes.len())?;
         self.driver.write(buffer.address, bytes)?;
+        Ok(buffer)
+    }
+
+    /// What a tile of so many rows needs.
+    pub fn upload_for(&self, rows: usize, bytes: &[u8]) -> Result<Buffer<D>, ComputeError> {
+        let buffer = self.empty(bytes.len())?;
+        if rows > FEW {
+            self.driver.bring(buffer.address, bytes)?;
+        } else {
+            self.driver.write(buffer.address, bytes)?;
+        }
         Ok(buffer)
     }
 

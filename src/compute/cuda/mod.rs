@@ -81,12 +81,13 @@ pub struct Workspace<D: Driver> {
 }
 
 impl<D: Driver> Workspace<D> {
-    fn constant(&mut self, card: &Card<D>, bytes: Vec<u8>) -> Result<Argument, ComputeError> {
+    /// For a tile of so many rows.
+    fn constant(&mut self, card: &Card<D>, rows: usize, bytes: Vec<u8>) -> Result<Argument, ComputeError> {
         let there = self.constants.get(&bytes).into_iter().flatten();
         if let Some(buffer) = there.into_iter().find(|buffer| buffer.is_on(card)) {
             return Ok(Argument::from(buffer));
         }
-        let buffer = card.upload(&bytes)?;
+        let buffer = card.upload_for(rows, &bytes)?;
         let argument = Argument::from(&buffer);
         self.constants.entry(bytes).or_default().push(buffer);
         Ok(argument)
@@ -420,7 +421,7 @@ impl<D: Driver> Backend for Cuda<D> {
         let card = table.buffer().card();
         let stream = card.f32s(ids.len() * table.columns)?;
         if !ids.is_empty() {
-            let ids_buffer = card.upload(&bytes_of(ids, u32::to_le_bytes))?;
+            let ids_buffer = card.upload_for(ids.len(), &bytes_of(ids, u32::to_le_bytes))?;
             card.launch_with(
                 &format!("embed_{}", table.suffix()),
                 [ids.len(), 1, 1],

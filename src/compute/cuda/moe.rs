@@ -34,10 +34,11 @@ impl<D: Driver> Tables<D> {
         card: &Card<D>,
         workspace: &mut Workspace<D>,
         weights: &MoeWeights<Weight<D>>,
+        rows: usize,
     ) -> Result<Self, ComputeError> {
         let mut table = |of: fn(&ExpertWeights<Weight<D>>) -> &Weight<D>| {
             let addresses: Vec<Address> = weights.experts.iter().map(|e| of(e).buffer().address()).collect();
-            workspace.constant(card, bytes_of(&addresses, u64::to_le_bytes))
+            workspace.constant(card, rows, bytes_of(&addresses, u64::to_le_bytes))
         };
         Ok(Self {
             arguments: [table(|e| &e.gate)?, table(|e| &e.up)?, table(|e| &e.down)?],
@@ -50,11 +51,12 @@ impl<D: Driver> Tables<D> {
         card: &Card<D>,
         experts: &mut Experts<D>,
         layer: Range<usize>,
+        rows: usize,
         interrupt: &Interrupt,
     ) -> Result<Self, ComputeError> {
         let list = layer.len() * size_of::<Address>();
         let Addresses(parts) = experts.all(card, layer, interrupt)?;
-        let held = card.upload(&bytes_of(&parts.concat(), u64::to_le_bytes))?;
+        let held = card.upload_for(rows, &bytes_of(&parts.concat(), u64::to_le_bytes))?;
         Ok(Self {
             arguments: [0, 1, 2].map(|part| Argument::from(held.at(part * list))),
             _held: Some(held),
@@ -141,9 +143,9 @@ pub(super) fn forward<D: Driver>(
                 let experts = (&mut *experts, layer);
                 return beside::forward(card, processor, spec, first, (x, h), experts, &chosen, interrupt);
             }
-            Tables::of_those_there(card, &mut experts, layer, interrupt)?
+            Tables::of_those_there(card, &mut experts, layer, x.count, interrupt)?
         }
-        _ => Tables::constant(card, workspace, weights)?,
+        _ => Tables::constant(card, workspace, weights, x.count)?,
     };
     let [gates, ups, downs] = tables.arguments;
     let (up, down) = (first.gate.suffix(), first.down.suffix());
@@ -234,7 +236,7 @@ fn choose<D: Driver>(
     let Some(router) = router else {
         return Ok(Chosen {
             experts: card.zeros(rows * size_of::<i32>())?,
-            factors: card.upload_f32s(&vec![1.0; rows])?,
+            factors: card.upload_for(rows, &bytes_of(&vec![1.0; rows], f32::to_le_bytes))?,
         });
     };
     let logits = if h.bf16.is_none() {

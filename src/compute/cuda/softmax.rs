@@ -39,7 +39,7 @@ pub(super) fn forward<D: Driver>(
     let (heads, kv_heads, d) = (spec.heads, spec.kv_heads, spec.head_dim);
     let (rows, outputs) = (x.count, tile.outputs);
     cache.reserve(card, tile.position + rows)?;
-    let frequencies = frequencies(card, workspace, spec.rope)?;
+    let frequencies = frequencies(card, workspace, rows, spec.rope)?;
     let (read, first_read) = (rows - outputs, tile.position + rows - outputs);
 
     // Keys and values of all tokens, queries of those that are read.
@@ -167,10 +167,15 @@ pub(super) fn forward<D: Driver>(
 }
 
 /// `theta^(-2j/dim)` of each pair, f64.
-fn frequencies<D: Driver>(card: &Card<D>, workspace: &mut Workspace<D>, rope: Rope) -> Result<Argument, ComputeError> {
+fn frequencies<D: Driver>(
+    card: &Card<D>,
+    workspace: &mut Workspace<D>,
+    rows: usize,
+    rope: Rope,
+) -> Result<Argument, ComputeError> {
     let pairs = 0..rope.dim / 2;
     let values: Vec<f64> = pairs
         .map(|j| rope.theta.powf(-2.0 * j as f64 / rope.dim as f64))
         .collect();
-    workspace.constant(card, bytes_of(&values, f64::to_le_bytes))
+    workspace.constant(card, rows, bytes_of(&values, f64::to_le_bytes))
 }

@@ -52,6 +52,33 @@ impl Work {
 
     /// On a stream.
     fn submit(&self, stream: sys::CUstream) -> Result<(), ComputeError> {
+        // SAFETY: the function is of a module that is loaded, and the number and sizes of its parameters were compared with the
+        // arguments when the launch was asked for; the driver copies them before it returns. A place that is cleared is a buffer of the
+        // arena, of so many bytes.
+        #[allow(unsafe_code)]
+        let answer = self.with(|parameters| unsafe {
+            match parameters {
+                Parameters::Kernel(kernel) => sys::cuLaunchKernel(
+                    kernel.func,
+                    kernel.gridDimX,
+                    kernel.gridDimY,
+                    kernel.gridDimZ,
+                    kernel.blockDimX,
+                    kernel.blockDimY,
+                    kernel.blockDimZ,
+                    kernel.sharedMemBytes,
+                    stream,
+                    kernel.kernelParams,
+                    kernel.extra,
+                ),
+                Parameters::Clear(clear) => sys::cuMemsetD8Async(clear.dst, 0, clear.width, stream),
+            }
+        });
+        check(answer, "starting what was asked for")
+    }
+
+    /// As the driver takes it, for as long as `f` takes.
+    fn with(&self, f: impl FnOnce(Parameters<'_>) -> sys::CUresult) -> sys::CUresult {
         match self {
             Self::Launch {
                 function,
@@ -61,34 +88,37 @@ impl Work {
                 arguments,
             } => {
                 let mut pointers = pointers(arguments);
-                // SAFETY: the function is of a module that is loaded, and the number and sizes of its parameters were compared
-                // with the arguments when the launch was asked for; the driver copies them before it returns.
-                #[allow(unsafe_code)]
-                let answer = unsafe {
-                    sys::cuLaunchKernel(
-                        function.0,
-                        *x,
-                        *y,
-                        *z,
-                        *block,
-                        1,
-                        1,
-                        *shared,
-                        stream,
-                        pointers.as_mut_ptr(),
-                        null_mut(),
-                    )
-                };
-                check(answer, "starting a kernel")
+                f(Parameters::Kernel(&sys::CUDA_KERNEL_NODE_PARAMS_v2 {
+                    func: function.0,
+                    gridDimX: *x,
+                    gridDimY: *y,
+                    gridDimZ: *z,
+                    blockDimX: *block,
+                    blockDimY: 1,
+                    blockDimZ: 1,
+                    sharedMemBytes: *shared,
+                    kernelParams: pointers.as_mut_ptr(),
+                    extra: null_mut(),
+                    kern: null_mut(),
+                    ctx: null_mut(),
+                }))
             }
-            Self::Clear { address, bytes } => {
-                // SAFETY: the place is a buffer of the arena, of so many bytes.
-                #[allow(unsafe_code)]
-                let answer = unsafe { sys::cuMemsetD8Async(*address, 0, *bytes, stream) };
-                check(answer, "clearing a buffer")
-            }
+            Self::Clear { address, bytes } => f(Parameters::Clear(&sys::CUDA_MEMSET_NODE_PARAMS {
+                dst: *address,
+                pitch: 0,
+                value: 0,
+                elementSize: 1,
+                width: *bytes,
+                height: 1,
+            })),
         }
     }
+}
+
+/// What the driver takes for a piece of work.
+enum Parameters<'a> {
+    Kernel(&'a sys::CUDA_KERNEL_NODE_PARAMS_v2),
+    Clear(&'a sys::CUDA_MEMSET_NODE_PARAMS),
 }
 
 /// Pointers to words: a parameter of four bytes is the first four of its word.
@@ -200,7 +230,7 @@ impl Graph {
             let mut node = null_mut();
             // SAFETY: as in `Work::submit`; the node before is of this graph, and all parameters are copied.
             #[allow(unsafe_code)]
-            let answer = with(work, |parameters| unsafe {
+            let answer = work.with(|parameters| unsafe {
                 match parameters {
                     Parameters::Kernel(kernel) => {
                         sys::cuGraphAddKernelNode_v2(&raw mut node, raw, before.as_ptr(), before.len(), kernel)
@@ -228,7 +258,7 @@ impl Graph {
             }
             // SAFETY: as in `new`; the node is of the graph that the executable is of, and of the same kernel.
             #[allow(unsafe_code)]
-            let answer = with(new, |parameters| unsafe {
+            let answer = new.with(|parameters| unsafe {
                 match parameters {
                     Parameters::Kernel(kernel) => {
                         sys::cuGraphExecKernelNodeSetParams_v2(self.executable, *node, kernel)
@@ -242,47 +272,5 @@ impl Graph {
         }
         self.work = work;
         Ok(())
-    }
-}
-
-/// What the driver takes for a piece of work.
-enum Parameters<'a> {
-    Kernel(&'a sys::CUDA_KERNEL_NODE_PARAMS_v2),
-    Clear(&'a sys::CUDA_MEMSET_NODE_PARAMS),
-}
-
-fn with(work: &Work, f: impl FnOnce(Parameters<'_>) -> sys::CUresult) -> sys::CUresult {
-    match work {
-        Work::Launch {
-            function,
-            grid: [x, y, z],
-            block,
-            shared,
-            arguments,
-        } => {
-            let mut pointers = pointers(arguments);
-            f(Parameters::Kernel(&sys::CUDA_KERNEL_NODE_PARAMS_v2 {
-                func: function.0,
-                gridDimX: *x,
-                gridDimY: *y,
-                gridDimZ: *z,
-                blockDimX: *block,
-                blockDimY: 1,
-                blockDimZ: 1,
-                sharedMemBytes: *shared,
-                kernelParams: pointers.as_mut_ptr(),
-                extra: null_mut(),
-                kern: null_mut(),
-                ctx: null_mut(),
-            }))
-        }
-        Work::Clear { address, bytes } => f(Parameters::Clear(&sys::CUDA_MEMSET_NODE_PARAMS {
-            dst: *address,
-            pitch: 0,
-            value: 0,
-            elementSize: 1,
-            width: *bytes,
-            height: 1,
-        })),
     }
 }

@@ -1,14 +1,15 @@
 //! A card through its driver, which is found when the program runs and may not be there.
 //!
 //! One context, one piece of memory that all buffers are cut from (`arena`), and one stream: launches are gathered and handed over when
-//! somebody waits or a tile of a prompt ends (`graph`), of which a few may be unfinished (`pace`). Where weights do not all lie on the
-//! card, a second stream brings them (`copies`); between several cards there are streams too (`passage`). The kernels are built in
-//! (`sources`): neither a toolkit nor a compiler is needed to build or to run.
+//! somebody waits or a tile of a prompt ends (`graph`), of which a few may be unfinished (`pace`). What tiles are made of comes on
+//! a second stream (`inputs`), weights that do not lie on the card on a third (`copies`); between several cards there are streams too
+//! (`passage`). The kernels are built in (`sources`): neither a toolkit nor a compiler is needed to build or to run.
 
 mod arena;
 mod copies;
 mod event;
 mod graph;
+mod inputs;
 mod library;
 mod pace;
 mod passage;
@@ -24,12 +25,14 @@ use cudarc::driver::sys;
 use self::arena::Arena;
 use self::copies::Copies;
 use self::graph::{Function, Queue, Work};
+use self::inputs::Inputs;
 use self::library::{attribute, check};
 use self::pace::Pace;
 use self::passage::{Incoming, Outgoing, Side};
 use super::driver::{Address, Argument, Driver, Launch, Sent, Source};
 use crate::compute::{ComputeError, Interrupt};
 
+pub use self::inputs::INPUTS;
 pub use self::library::{CardInfo, Presence, presence};
 pub use self::sources::compiler;
 
@@ -72,6 +75,9 @@ pub struct Device {
     /// None until something is sent.
     copies: Mutex<Option<Copies>>,
     pace: Mutex<Pace>,
+    /// None until a tile comes, and where they have room.
+    inputs: Mutex<Option<Inputs>>,
+    inputs_at: Address,
     /// None until something is sent to another card, and from one.
     outgoing: Mutex<Option<Outgoing>>,
     incoming: Mutex<Option<Incoming>>,
@@ -146,6 +152,8 @@ impl Device {
             queue: Mutex::default(),
             copies: Mutex::default(),
             pace: Mutex::default(),
+            inputs: Mutex::default(),
+            inputs_at: 0,
             outgoing: Mutex::default(),
             incoming: Mutex::default(),
             loaded: Mutex::default(),
@@ -188,7 +196,11 @@ impl Device {
                 return failed(format!("{} has no free memory", device.info.name));
             }
             check(sys::cuMemAlloc_v2(&raw mut device.base, bytes), "taking its memory")?;
-            device.arena = Mutex::new(Arena::new(device.base, bytes as u64));
+            let mut arena = Arena::new(device.base, bytes as u64);
+            let Ok(inputs_at) = arena.allocate(INPUTS) else {
+                return failed(format!("{} has too little free memory", device.info.name));
+            };
+            (device.arena, device.inputs_at) = (Mutex::new(arena), inputs_at);
         }
         Ok(device)
     }
@@ -362,6 +374,18 @@ impl Driver for Device {
         #[allow(unsafe_code)]
         let answer = unsafe { sys::cuMemcpyHtoDAsync_v2(to, bytes.as_ptr().cast(), bytes.len(), self.stream) };
         check(answer, "copying to the card")
+    }
+
+    fn bring(&self, to: Address, bytes: &[u8]) -> Result<(), ComputeError> {
+        self.flush()?;
+        let mut inputs = lock(&self.inputs);
+        if inputs.is_none() {
+            *inputs = Some(Inputs::new(self.inputs_at)?);
+        }
+        inputs
+            .as_mut()
+            .expect("they were just made")
+            .bring(to, bytes, self.stream)
     }
 
     fn read(&self, from: Address, bytes: &mut [u8]) -> Result<(), ComputeError> {
@@ -544,6 +568,7 @@ impl Drop for Device {
             let _ = sys::cuStreamSynchronize(self.stream);
         }
         *lock(&self.copies) = None;
+        *lock(&self.inputs) = None;
         *lock(&self.outgoing) = None;
         *lock(&self.incoming) = None;
         *lock(&self.pace) = Pace::default();
