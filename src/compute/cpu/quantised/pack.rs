@@ -112,19 +112,22 @@ impl Place {
 /// The same for a format whose bits and scales are constants.
 #[inline(always)]
 pub(super) const fn place<const BITS: u8, const SCALES: u8>(block: usize) -> Place {
-    let bits = match BITS {
-        b if b == Bits::Eight as u8 => Bits::Eight,
-        b if b == Bits::Four as u8 => Bits::Four,
-        b if b == Bits::Five as u8 => Bits::Five,
-        _ => Bits::Six,
-    };
     let scales = match SCALES {
         s if s == Scales::Half as u8 => Scales::Half,
         s if s == Scales::HalfMin as u8 => Scales::HalfMin,
         s if s == Scales::Super as u8 => Scales::Super,
         _ => Scales::Sixteenths,
     };
-    Place::of(bits, scales, block)
+    Place::of(bits_of(BITS), scales, block)
+}
+
+const fn bits_of(number: u8) -> Bits {
+    match number {
+        b if b == Bits::Eight as u8 => Bits::Eight,
+        b if b == Bits::Four as u8 => Bits::Four,
+        b if b == Bits::Five as u8 => Bits::Five,
+        _ => Bits::Six,
+    }
 }
 
 pub(super) const fn has_minimum(scales: u8) -> bool {
@@ -246,14 +249,69 @@ impl Transient {
     }
 }
 
+/// Into zeroed lines.
 fn pack_panel(matrix: &TensorView, panel: usize, lines: &mut [Line]) {
-    let mut packer = Packer {
-        format: Shape::of(matrix).format,
-        panel: as_bytes_mut(lines),
-    };
-    let rows = matrix.shape()[0];
-    for (lane, row) in (panel * ROWS..rows.min((panel + 1) * ROWS)).enumerate() {
-        packer.row(lane, matrix.dtype(), matrix.row(row));
+    const EIGHT: u8 = Bits::Eight as u8;
+    const FOUR: u8 = Bits::Four as u8;
+    const FIVE: u8 = Bits::Five as u8;
+    const SIX: u8 = Bits::Six as u8;
+    const HALF: u8 = Scales::Half as u8;
+    const HALF_MIN: u8 = Scales::HalfMin as u8;
+    const SUPERS: u8 = Scales::Super as u8;
+    const SIXTEENTHS: u8 = Scales::Sixteenths as u8;
+    let rows = Rows { matrix, panel };
+    let to = as_bytes_mut(lines);
+    // Sizes are constants in each: so short runs of bytes are then moved without being counted.
+    match matrix.dtype() {
+        Dtype::Q8_0 => rows.pack::<EIGHT, HALF, 34>(to, |to, at, lane, bytes| {
+            to.halves(at, lane, [bytes, &[]]);
+            to.integers(at, lane, from_fn(|i| bytes[2 + i] ^ 0x80));
+        }),
+        Dtype::Q4_0 => rows.pack::<FOUR, HALF, 18>(to, |to, at, lane, bytes| {
+            to.halves(at, lane, [bytes, &[]]);
+            to.integers(at, lane, from_fn(|i| nibble(&bytes[2..], i)));
+        }),
+        Dtype::Q4_1 => rows.pack::<FOUR, HALF_MIN, 20>(to, |to, at, lane, bytes| {
+            to.halves(at, lane, [bytes, &bytes[2..]]);
+            to.integers(at, lane, from_fn(|i| nibble(&bytes[4..], i)));
+        }),
+        Dtype::Q5_0 => rows.pack::<FIVE, HALF, 22>(to, |to, at, lane, bytes| {
+            to.halves(at, lane, [bytes, &[]]);
+            to.integers(at, lane, from_fn(|i| nibble(&bytes[6..], i) | fifth(&bytes[2..], i)));
+        }),
+        Dtype::Q5_1 => rows.pack::<FIVE, HALF_MIN, 24>(to, |to, at, lane, bytes| {
+            to.halves(at, lane, [bytes, &bytes[2..]]);
+            to.integers(at, lane, from_fn(|i| nibble(&bytes[8..], i) | fifth(&bytes[4..], i)));
+        }),
+        Dtype::Q4K => rows.pack::<FOUR, SUPERS, 144>(to, |to, at, lane, bytes| to.k_with_minimum(at, lane, bytes)),
+        Dtype::Q5K => rows.pack::<FIVE, SUPERS, 176>(to, |to, at, lane, bytes| to.k_with_minimum(at, lane, bytes)),
+        Dtype::Q6K => rows.pack::<SIX, SIXTEENTHS, 210>(to, |to, at, lane, bytes| to.k_six(at, lane, bytes)),
+        Dtype::F32 | Dtype::F16 | Dtype::Bf16 => unreachable!("not a quantised type"),
+    }
+}
+
+/// The rows of a panel.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    matrix: &'a TensorView,
+    panel: usize,
+}
+
+impl Rows<'_> {
+    /// `one` for each block of `BYTES` bytes, with its number and its row in the panel.
+    #[inline(always)]
+    fn pack<const BITS: u8, const SCALES: u8, const BYTES: usize>(
+        self,
+        to: &mut [u8],
+        one: impl Fn(&mut Packer<'_, BITS, SCALES>, usize, usize, &[u8; BYTES]),
+    ) {
+        let mut packer = Packer { panel: to };
+        let all = self.matrix.shape()[0];
+        for (lane, row) in (self.panel * ROWS..all.min((self.panel + 1) * ROWS)).enumerate() {
+            for (at, bytes) in self.matrix.row(row).as_chunks().0.iter().enumerate() {
+                one(&mut packer, at, lane, bytes);
+            }
+        }
     }
 }
 
@@ -274,90 +332,49 @@ fn as_bytes_mut(lines: &mut [Line]) -> &mut [u8] {
 }
 
 /// Writes rows into a zeroed panel.
-struct Packer<'a> {
-    format: Format,
+struct Packer<'a, const BITS: u8, const SCALES: u8> {
     panel: &'a mut [u8],
 }
 
-impl Packer<'_> {
-    fn row(&mut self, lane: usize, dtype: Dtype, row: &[u8]) {
-        let block_bytes = match dtype {
-            Dtype::Q8_0 => 34,
-            Dtype::Q4_0 => 18,
-            Dtype::Q4_1 => 20,
-            Dtype::Q5_0 => 22,
-            Dtype::Q5_1 => 24,
-            Dtype::Q4K => 144,
-            Dtype::Q5K => 176,
-            Dtype::Q6K => 210,
-            Dtype::F32 | Dtype::F16 | Dtype::Bf16 => unreachable!("not a quantised type"),
-        };
-        for (at, bytes) in row.chunks_exact(block_bytes).enumerate() {
-            match dtype {
-                Dtype::Q8_0 => {
-                    self.halves(at, lane, [bytes, &[]]);
-                    self.integers(at, lane, from_fn(|i| bytes[2 + i] ^ 0x80));
-                }
-                Dtype::Q4_0 => {
-                    self.halves(at, lane, [bytes, &[]]);
-                    self.integers(at, lane, from_fn(|i| nibble(&bytes[2..], i)));
-                }
-                Dtype::Q4_1 => {
-                    self.halves(at, lane, [bytes, &bytes[2..]]);
-                    self.integers(at, lane, from_fn(|i| nibble(&bytes[4..], i)));
-                }
-                Dtype::Q5_0 => {
-                    self.halves(at, lane, [bytes, &[]]);
-                    self.integers(at, lane, from_fn(|i| nibble(&bytes[6..], i) | fifth(&bytes[2..], i)));
-                }
-                Dtype::Q5_1 => {
-                    self.halves(at, lane, [bytes, &bytes[2..]]);
-                    self.integers(at, lane, from_fn(|i| nibble(&bytes[8..], i) | fifth(&bytes[4..], i)));
-                }
-                Dtype::Q4K | Dtype::Q5K => self.k_with_minimum(at, lane, bytes),
-                Dtype::Q6K => self.k_six(at, lane, bytes),
-                Dtype::F32 | Dtype::F16 | Dtype::Bf16 => unreachable!("not a quantised type"),
-            }
-        }
-    }
-
-    fn place(&self, block: usize) -> Place {
-        Place::of(self.format.bits, self.format.scales, block)
-    }
-
+impl<const BITS: u8, const SCALES: u8> Packer<'_, BITS, SCALES> {
     /// The f16 scale of a block, and its minimum if there is one.
+    #[inline(always)]
     fn halves(&mut self, block: usize, lane: usize, halves: [&[u8]; 2]) {
-        let at = self.place(block).scales;
+        let at = place::<BITS, SCALES>(block).scales;
         for (i, half) in halves.into_iter().enumerate().filter(|(_, half)| !half.is_empty()) {
             self.panel[at + (i * ROWS + lane) * 2..][..2].copy_from_slice(&half[..2]);
         }
     }
 
     /// The bytes of a block's scales.
+    #[inline(always)]
     fn scale_bytes(&mut self, block: usize, lane: usize, bytes: [u8; 2]) {
-        let at = self.place(block).scales;
+        let at = place::<BITS, SCALES>(block).scales;
         self.panel[at + lane] = bytes[0];
         self.panel[at + ROWS + lane] = bytes[1];
     }
 
     /// The f16 scales of superblock `at`.
+    #[inline(always)]
     fn super_halves(&mut self, at: usize, lane: usize, index: usize, half: &[u8]) {
-        let at = self.place(at * BLOCKS_A_SUPER).super_scales;
+        let at = place::<BITS, SCALES>(at * BLOCKS_A_SUPER).super_scales;
         self.panel[at + (index * ROWS + lane) * 2..][..2].copy_from_slice(&half[..2]);
     }
 
     /// The integers of a block, in the order of its columns.
+    #[inline(always)]
     fn integers(&mut self, block: usize, lane: usize, u: [u8; BLOCK]) {
-        let at = self.place(block).integers;
-        let block = &mut self.panel[at..][..self.format.bits.bytes()];
+        let bits = bits_of(BITS);
+        let at = place::<BITS, SCALES>(block).integers;
+        let block = self.panel[at..][..bits.bytes()].as_chunks_mut::<64>().0;
         let mut groups = [0u32; BLOCK / 4];
         for (group, u) in groups.iter_mut().zip(u.as_chunks::<4>().0) {
             *group = u32::from_le_bytes(*u);
         }
         let mut put = |vector: usize, four: u32| {
-            block[vector * 64 + lane * 4..][..4].copy_from_slice(&four.to_le_bytes());
+            block[vector].as_chunks_mut().0[lane] = four.to_le_bytes();
         };
-        if self.format.bits == Bits::Eight {
+        if bits == Bits::Eight {
             for (g, group) in groups.into_iter().enumerate() {
                 put(g, group);
             }
@@ -366,7 +383,7 @@ impl Packer<'_> {
         for v in 0..4 {
             put(v, groups[v] & 0x0f0f_0f0f | (groups[v + 4] & 0x0f0f_0f0f) << 4);
         }
-        match self.format.bits {
+        match bits {
             Bits::Five => put(
                 4,
                 (0..8)
@@ -385,6 +402,7 @@ impl Packer<'_> {
 
     /// `d`, `dmin`, 8 pairs of 6-bit scales and minima in 12 bytes, 256 integers: block `2j` in the low halves of
     /// 32 bytes, block `2j + 1` in the high ones; with five bits, bit `b` of 32 more bytes belongs to block `b`.
+    #[inline(always)]
     fn k_with_minimum(&mut self, at: usize, lane: usize, bytes: &[u8]) {
         self.super_halves(at, lane, 0, bytes);
         self.super_halves(at, lane, 1, &bytes[2..]);
@@ -401,7 +419,7 @@ impl Packer<'_> {
             };
             let block = at * BLOCKS_A_SUPER + b;
             self.scale_bytes(block, lane, [scale, minimum]);
-            let low = &low[b / 2 * BLOCK..][..BLOCK];
+            let low: &[u8; BLOCK] = &low.as_chunks().0[b / 2];
             let four = |i: usize| low[i] >> (b % 2 * 4) & 15;
             let u = match high.first_chunk::<BLOCK>() {
                 Some(high) => from_fn(|i| four(i) | (high[i] >> b & 1) << 4),
@@ -413,6 +431,7 @@ impl Packer<'_> {
 
     /// 256 low halves, 256 upper two bits, 16 signed scales, `d`. Columns come in two runs of 128; in each, column
     /// `32j + i` has its low bits in byte `i + 32·(j mod 2)`, half `j / 2`, and its upper ones in byte `i`, bits `2j`.
+    #[inline(always)]
     fn k_six(&mut self, at: usize, lane: usize, bytes: &[u8]) {
         let (low, rest) = bytes.split_at(128);
         let (high, rest) = rest.split_at(64);
@@ -422,8 +441,8 @@ impl Packer<'_> {
             let (run, j) = (b / 4, b % 4);
             let block = at * BLOCKS_A_SUPER + b;
             self.scale_bytes(block, lane, [scales[2 * b], scales[2 * b + 1]]);
-            let low = &low[run * 64 + j % 2 * BLOCK..][..BLOCK];
-            let high = &high[run * BLOCK..][..BLOCK];
+            let low: &[u8; BLOCK] = &low.as_chunks().0[run * 2 + j % 2];
+            let high: &[u8; BLOCK] = &high.as_chunks().0[run];
             let u = from_fn(|i| low[i] >> (j / 2 * 4) & 15 | (high[i] >> (2 * j) & 3) << 4);
             self.integers(block, lane, u);
         }
@@ -431,11 +450,13 @@ impl Packer<'_> {
 }
 
 /// Column `i` of 16 bytes: the low halves are the first 16 columns, the high ones the rest.
+#[inline(always)]
 fn nibble(bytes: &[u8], i: usize) -> u8 {
     bytes[i % 16] >> (i / 16 * 4) & 15
 }
 
 /// Bit 4 of column `i`, from 32 bits.
+#[inline(always)]
 fn fifth(bytes: &[u8], i: usize) -> u8 {
     (bytes[i / 8] >> (i % 8) & 1) << 4
 }
