@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Drafts, GuideMaker, Speculate};
+use crate::compute::Residency;
 use crate::trace::{Channel, Piece};
 
 /// Identifies one command and every event that answers it.
@@ -193,6 +194,40 @@ pub struct Finished {
     pub decode: Duration,
     #[serde(default, skip_serializing_if = "Drafts::is_none")]
     pub drafts: Drafts,
+    #[serde(default, skip_serializing_if = "CardExperts::is_none")]
+    pub experts: CardExperts,
+}
+
+/// How a reply fared with experts that do not all have room on the card.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CardExperts {
+    /// How often one was needed, and how often it was on the card; else the processor computed it.
+    pub asked: u64,
+    pub there: u64,
+    /// How many have room, and how many there are.
+    pub places: usize,
+    pub all: usize,
+}
+
+impl CardExperts {
+    /// What has been since `before`.
+    pub(super) fn since(before: Option<Residency>, now: Option<Residency>) -> Self {
+        let (Some(before), Some(now)) = (before, now) else {
+            return Self::default();
+        };
+        Self {
+            asked: now.asked - before.asked,
+            there: now.there - before.there,
+            places: now.places,
+            all: now.experts,
+        }
+    }
+
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.all == 0
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

@@ -7,7 +7,9 @@ use super::sampler::{Choice, Sampler};
 use super::speculation::Ahead;
 use super::timeline::Timeline;
 use super::worker::{EngineError, EventSink};
-use super::{Allowed, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker, StopReason, Ticket, Token};
+use super::{
+    Allowed, CardExperts, Event, EventKind, Finished, GenerateOptions, Guide, GuideMaker, StopReason, Ticket, Token,
+};
 use crate::compute::{Backend, ComputeError};
 use crate::model::Tokenizer;
 use crate::trace::{CERTAIN, CLOSE_TAG, Channel, ThinkSplitter};
@@ -44,10 +46,12 @@ impl<B: Backend> Generation<'_, B> {
     pub fn run(mut self, start: Start, resumed: &[u32], finished: Finished) -> Result<Finished, EngineError> {
         self.timeline.begin_reply();
         let _first = self.timeline.decoding();
+        let before = self.timeline.network.residency();
         let decoded = self.decode(start, resumed, finished);
         self.timeline.settle()?;
         Ok(Finished {
             drafts: self.timeline.drafts(),
+            experts: CardExperts::since(before, self.timeline.network.residency()),
             ..decoded?
         })
     }

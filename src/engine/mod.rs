@@ -20,7 +20,8 @@ mod versions;
 mod worker;
 
 pub use event::{
-    Command, Estimate, Event, EventKind, Finished, GenerateOptions, Prefill, RequestId, Sampling, StopReason, Token,
+    CardExperts, Command, Estimate, Event, EventKind, Finished, GenerateOptions, Prefill, RequestId, Sampling,
+    StopReason, Token,
 };
 pub use generate::Vocabulary;
 pub use guide::{Allowed, Guide, GuideMaker};

@@ -13,7 +13,7 @@ use ratatui::layout::{Position, Rect};
 
 pub use draw::draw;
 
-use super::transcript::{BlockId, Transcript};
+use super::transcript::{BlockId, Thought, Transcript};
 use crate::trace::Trace;
 
 /// Rows of the numbers, and of the map.
@@ -56,6 +56,8 @@ pub struct Inspector {
     /// Of how many segments the filter has been applied, and those that it leaves.
     applied: usize,
     found: Vec<usize>,
+    /// Whether there is a row about experts.
+    has_experts: bool,
     /// The row of the outline that its view begins with, and the rows of that.
     top: usize,
     height: usize,
@@ -82,7 +84,8 @@ impl Inspector {
         };
         let all = area.height >= ALL_FROM;
         let title = take(u16::from(area.height > 1));
-        let numbers = take(if all { NUMBERS } else { 0 });
+        let numbers = NUMBERS + u16::from(self.has_experts);
+        let numbers = take(if all { numbers } else { 0 });
         let map = take(if all { MAP } else { 0 });
         let filter = u16::from(self.has_filter() && left.height > 1);
         left.height -= filter;
@@ -101,7 +104,9 @@ impl Inspector {
     }
 
     /// Takes in what is read now; another thought has another outline.
-    pub fn see(&mut self, reading: &Reading, trace: &Trace, area: Rect) {
+    pub fn see(&mut self, reading: &Reading, thought: &Thought, area: Rect) {
+        let trace = &thought.trace;
+        self.has_experts = !thought.experts.is_none();
         if self.block != Some(reading.block) {
             self.block = Some(reading.block);
             self.cursor = None;

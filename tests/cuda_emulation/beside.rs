@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 use thunderhead::compute::cpu::{Cpu, KvType};
 use thunderhead::compute::cuda::Cuda;
 use thunderhead::compute::{Backend, Block, ComputeError, Interrupt};
-use thunderhead::model::{Dtype, ExpertWeights, Moe, MoeWeights, TensorRole, TensorView};
+use thunderhead::engine::{
+    Command, Cut, Engine, EngineOptions, Event, EventKind, GenerateOptions, Network, Speculate, Submit, Vocabulary,
+};
+use thunderhead::model::{Checkpoint, Dtype, ExpertWeights, Moe, MoeWeights, TensorRole, TensorView, bundled};
 
 use crate::backend::{Emulated, RESIDUAL, norm};
 use crate::device::Order;
 use crate::driver::{passes, with_driver};
 use crate::numbers::{Numbers, close, doubles};
-use crate::streaming::{Cards, network, off_after, wants};
+use crate::streaming::{Cards, golden, network, off_after, wants};
 
 /// A layer of experts on a backend, from a seed.
 struct Layer<B: Backend> {
@@ -268,4 +273,46 @@ fn inside_steady() {
 #[test]
 fn experts_come_while_tokens_are_decoded() {
     passes("beside::inside_steady");
+}
+
+/// A reply says at its end how it fared.
+#[test]
+fn a_reply_says_how_often_experts_were_there() {
+    let checkpoint = Checkpoint::open(&golden(GOLDEN)).unwrap();
+    let cuda = Cuda::new(Emulated::new(Order::Forward))
+        .with_kv_cache(KvType::F32)
+        .with_experts_in(&[ROOM], Cpu::new(1).unwrap());
+    let network = Network::new(cuda, checkpoint.config, checkpoint.weights).unwrap();
+    let vocabulary = Vocabulary {
+        tokenizer: bundled().unwrap().tokenizer().unwrap(),
+        eos: Vec::new(),
+        unused: Vec::new(),
+    };
+    let options = EngineOptions {
+        cut: Cut { tile: 8, slab: 8 },
+        context_limit: 40,
+    };
+    let (events, received) = channel();
+    let sink = Box::new(move |event: Event| drop(events.send(event.kind)));
+    let engine = Engine::start(network, vocabulary, &options, sink).unwrap();
+    engine.submit(Command::Generate {
+        prompt: Arc::from([1, 2, 3, 4, 5]),
+        marks: Arc::from([]),
+        options: GenerateOptions {
+            max_tokens: 6,
+            speculate: Speculate::Off,
+            ..GenerateOptions::default()
+        },
+    });
+    let finished = received.iter().find_map(|event| match event {
+        EventKind::Finished(finished) => Some(finished),
+        EventKind::Failed(why) => panic!("{why}"),
+        _ => None,
+    });
+    let experts = finished.unwrap().experts;
+    assert_eq!((experts.places, experts.all), (4, 9));
+    assert!(
+        experts.asked >= 6 && experts.there > 0 && experts.there < experts.asked,
+        "{experts:?}"
+    );
 }

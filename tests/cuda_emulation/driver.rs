@@ -159,6 +159,43 @@ fn a_card_that_is_too_small_is_left_alone_and_the_arithmetic_is_said() {
     assert_eq!(run.record.get("left_contexts"), Some(&0));
 }
 
+/// Whatever a card does wrong while a model is loaded and tried: the processor is taken, why is said in one line, and nothing is left on the
+/// card. Numbers are those of the processor.
+#[test]
+fn a_card_that_fails_is_left_and_that_is_said_once() {
+    let on_cpu = score(None, &["--backend", "cpu", "--kv-cache", "f32"], &[]);
+    let failing = |name: &'static str, call: &'static str, said: &[&str]| {
+        let run = score(Some(&emulated()), &["--kv-cache", "f32"], &[(name, call)]);
+        assert_eq!(run.told.lines().count(), 1, "{call}: {}", run.told);
+        for said in ["note: the model runs on the processor"].iter().chain(said) {
+            assert!(run.told.contains(said), "{call}: {}", run.told);
+        }
+        assert_eq!(run.logprobs, on_cpu.logprobs, "{call}");
+        assert_eq!(run.continuation, on_cpu.continuation, "{call}");
+        let left: Vec<_> = run
+            .record
+            .iter()
+            .filter(|(name, _)| name.starts_with("left_"))
+            .collect();
+        assert_eq!(left.len(), 7, "{call}: {left:?}");
+        assert!(left.iter().all(|(_, count)| **count == 0), "{call}: {left:?}");
+        assert!(name != "FAKE_CUDA_FAIL" || run.record["calls_to_fail"] > 0, "{call}");
+    };
+    let fails = |call: &'static str, said: &str| failing("FAKE_CUDA_FAIL", call, &[said, "unspecified launch failure"]);
+    // While it is opened.
+    fails("cuStreamCreate", "making a stream");
+    fails("cuModuleLoadData", "loading the kernels");
+    fails("cuMemAlloc_v2", "taking its memory");
+    // While weights go there, the first of them or one later.
+    fails("cuMemcpyHtoDAsync_v2", "copying to the card");
+    fails("cuMemcpyHtoDAsync_v2:30", "copying to the card");
+    // While it is tried.
+    fails("cuModuleGetFunction", "looking for the kernel");
+    fails("cuLaunchKernel:5", "starting a kernel");
+    fails("cuStreamSynchronize", "waiting for the card");
+    failing("FAKE_CUDA_NOISE", "1", &["no number", "thunderhead bench --card"]);
+}
+
 /// A plan for a machine is for the card that is in it.
 #[test]
 fn plans_are_for_the_card_that_is_there() {

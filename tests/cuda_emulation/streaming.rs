@@ -26,7 +26,7 @@ const CONTEXT: usize = 36;
 /// Tokens that are prefilled, in two slabs; the others are decoded.
 const PROMPT: usize = 24;
 
-fn golden(name: &str) -> PathBuf {
+pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens").join(name)
 }
 

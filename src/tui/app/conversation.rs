@@ -287,6 +287,11 @@ impl App {
             self.transcript
                 .update_thought(block, |thought| thought.stopped = stopped);
         }
+        if let Some(block) = self.reply.as_ref().and_then(|reply| reply.thinking) {
+            let experts = finished.experts;
+            self.transcript
+                .update_thought(block, |thought| thought.experts = experts);
+        }
         let reply = self.close_reply();
         let (answered, written) = match &reply {
             Some(reply) => (reply.answered, reply.last.is_some()),

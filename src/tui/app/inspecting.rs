@@ -25,7 +25,7 @@ impl App {
     pub(in crate::tui) fn reading(&mut self, area: Rect) -> Option<Reading> {
         let reading = Reading::of(&mut self.transcript)?;
         let thought = self.transcript.blocks()[reading.block].thought()?;
-        self.inspector.see(&reading, &thought.trace, area);
+        self.inspector.see(&reading, thought, area);
         Some(reading)
     }
 

@@ -30,7 +30,7 @@ use super::super::theme::{Depth, Theme, names};
 use super::super::transcript::Block;
 use super::*;
 use crate::conversation::{Citation, Documents, Exclusion, Loading, Note, Question, Skipped, Verdict};
-use crate::engine::{Finished, Prefill, StopReason, Token};
+use crate::engine::{CardExperts, Finished, Prefill, StopReason, Token};
 use crate::trace::Channel;
 use rig::Rig;
 

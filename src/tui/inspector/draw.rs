@@ -8,6 +8,7 @@ use super::super::text::{clip, print, width};
 use super::super::theme::{Part, Theme};
 use super::super::transcript::{Account, Thought, Transcript, sureness};
 use super::{Inspector, Reading, columns_in_view};
+use crate::engine::CardExperts;
 use crate::trace::{Segment, SegmentKind, Trace};
 
 /// From this width on a row of the outline has the time of its segment.
@@ -46,6 +47,7 @@ pub fn draw(
     for items in [
         first_numbers(trace, thought, account),
         second_numbers(trace, thought, account),
+        of_experts(&thought.experts),
     ] {
         if let Some(row) = rows.next() {
             draw_items(buf, row, &items, theme);
@@ -141,6 +143,19 @@ fn second_numbers(trace: &Trace, thought: &Thought, account: Account) -> Vec<Str
         run,
     ];
     all.into_iter().flatten().collect()
+}
+
+/// `experts: 83% on the card · 210 of 512 fit`
+fn of_experts(experts: &CardExperts) -> Vec<String> {
+    if experts.is_none() {
+        return Vec::new();
+    }
+    let share = format::percent(experts.there as usize, experts.asked as usize);
+    let (places, all) = (format::count(experts.places), format::count(experts.all));
+    vec![
+        format!("experts: {share}% on the card"),
+        format!("{places} of {all} fit"),
+    ]
 }
 
 /// Mean entropy over the whole thought, and below it where turning points and the view are.

@@ -15,6 +15,7 @@ use super::body::{Body, Cell, Piece};
 use super::colours::Colours;
 use super::segments::Segments;
 use crate::conversation::{Citation, Verdict};
+use crate::engine::CardExperts;
 use crate::trace::Trace;
 
 /// Columns of a quotation that are told.
@@ -58,6 +59,8 @@ pub struct Thought {
     pub rate: f64,
     /// Why it ended, if it was not by itself.
     pub stopped: Option<&'static str>,
+    /// How the reply that it is of fared with experts that have no room on the card; known when that is over.
+    pub experts: CardExperts,
     pub citations: Vec<Citation>,
 }
 

@@ -14,6 +14,8 @@
 //   FAKE_CUDA_PEERS    1 if cards can read each other's memory
 //   FAKE_CUDA_TRACE    a file that gets a line for all work in an order in which it can be done: its stream and number there, the card, what
 //                      it costs (threads of a launch, bytes of a copy), its name, and of each stream how much lies before it
+//   FAKE_CUDA_FAIL     a function; with `:n` its calls from number n on, from 0: they do nothing and answer with an error
+//   FAKE_CUDA_NOISE    1: what is copied from a card is no number
 //   FAKE_CUDA_FORGET   a wait of this number, from 0, of a stream for an event is not done: as if the program had left it out
 #include <csignal>
 #include <cstdio>
@@ -30,7 +32,8 @@
 namespace {
 
 constexpr int SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, INVALID_IMAGE = 200, INVALID_CONTEXT = 201,
-              INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, PEER_ACCESS_UNSUPPORTED = 217, PEER_ACCESS_ALREADY_ENABLED = 704;
+              INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, PEER_ACCESS_UNSUPPORTED = 217, PEER_ACCESS_ALREADY_ENABLED = 704,
+              LAUNCH_FAILED = 719;
 constexpr unsigned char POISON = 0xff;
 constexpr size_t PAGE = emulator::PAGE;
 constexpr int MOST_CARDS = 4;
@@ -260,6 +263,14 @@ int check(Launch& launch, void** parameters) {
   return SUCCESS;
 }
 
+// Whether this call is one that is to go wrong.
+bool fails(const char* function) {
+  const char* which = getenv("FAKE_CUDA_FAIL");
+  const size_t length = strlen(function);
+  if (!which || strncmp(which, function, length) || (which[length] && which[length] != ':')) return false;
+  return record["calls_to_fail"]++ >= (which[length] ? atoll(which + length + 1) : 0);
+}
+
 int entered() {
   if (!started) return NOT_INITIALIZED;
   return current >= 0 && context_held[current] ? SUCCESS : INVALID_CONTEXT;
@@ -328,8 +339,9 @@ int change(Executable* executable, Node* node, const P* p) {
 }  // namespace
 
 #define API extern "C" __attribute__((visibility("default"))) int
-#define ENTER             \
-  Locked locked(lock);    \
+#define ENTER                                 \
+  Locked locked(lock);                        \
+  if (fails(__func__)) return LAUNCH_FAILED;  \
   if (const int error = entered()) return error
 
 API cuInit(unsigned) {
@@ -450,6 +462,7 @@ API cuMemcpyDtoHAsync_v2(void* to, Address from, size_t bytes, Stream* stream) {
       hazards::access_pinned(to, bytes, true);
     }
     copy(to, reinterpret_cast<void*>(from), bytes);
+    if (number("FAKE_CUDA_NOISE", 0)) memset(to, 0xff, bytes);
   });
   record[piece ? "copies_to_pinned" : "copies_from"]++;
   return SUCCESS;
@@ -726,6 +739,7 @@ extern "C" __attribute__((visibility("default"))) int cuGetErrorString(int error
     case INVALID_IMAGE: *text = "device kernel image is invalid"; break;
     case INVALID_CONTEXT: *text = "invalid device context"; break;
     case INVALID_HANDLE: *text = "invalid resource handle"; break;
+    case LAUNCH_FAILED: *text = "unspecified launch failure"; break;
     case NOT_FOUND: *text = "named symbol not found"; break;
     default: *text = "unknown error";
   }

@@ -178,6 +178,7 @@ fn finish(rig: &mut Rig) {
         cached_tokens: 41_233,
         thinking_tokens: tokens,
         decode: Duration::from_millis(25 * tokens as u64),
+        experts: rig.experts,
         ..Finished::default()
     })));
 }
@@ -352,6 +353,16 @@ fn thoughts() {
         leader(rig, 'h');
     });
     frames("inspector", |rig| {
+        reading(rig, 2);
+        alt(rig, '3');
+    });
+    frames("inspector-experts", |rig| {
+        rig.experts = CardExperts {
+            asked: 34_752,
+            there: 28_844,
+            places: 210,
+            all: 512,
+        };
         reading(rig, 2);
         alt(rig, '3');
     });

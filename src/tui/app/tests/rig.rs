@@ -13,6 +13,8 @@ pub struct Rig {
     pub remembered: Vec<String>,
     /// Whether drafts that are to be kept are among the effects; most tests do not want to know.
     pub sees_drafts: bool,
+    /// How replies fare with experts beside a card.
+    pub experts: CardExperts,
     /// Colours of code that were asked for.
     pub uncoloured: Vec<CodeWanted>,
 }
@@ -34,6 +36,7 @@ impl Rig {
             decoded: 0,
             remembered: Vec::new(),
             sees_drafts: false,
+            experts: CardExperts::default(),
             uncoloured: Vec::new(),
         }
     }
