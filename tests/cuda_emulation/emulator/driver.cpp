@@ -14,7 +14,8 @@
 //   FAKE_CUDA_PEERS    1 if cards can read each other's memory
 //   FAKE_CUDA_TRACE    a file that gets a line for all work in an order in which it can be done: its stream and number there, the card, what
 //                      it costs (threads of a launch, bytes of a copy), its name, and of each stream how much lies before it
-//   FAKE_CUDA_FAIL     a function; with `:n` its calls from number n on, from 0: they do nothing and answer with an error
+//   FAKE_CUDA_FAIL     a function; with `:n` its calls from number n on, from 0: they answer with an error, and as on a card whose kernel has
+//                      gone wrong nothing is done from then on
 //   FAKE_CUDA_NOISE    1: what is copied from a card is no number
 //   FAKE_CUDA_FORGET   a wait of this number, from 0, of a stream for an event is not done: as if the program had left it out
 #include <csignal>
@@ -106,6 +107,8 @@ struct Executable {
 std::recursive_mutex lock;
 using Locked = std::lock_guard<std::recursive_mutex>;
 bool started = false;
+// After an error that a card does not come back from.
+bool broken = false;
 int context_held[MOST_CARDS] = {};
 // The card whose context is current.
 thread_local int current = -1;
@@ -223,7 +226,7 @@ void push(Stream* stream, size_t cost, const std::string& name, Body body) {
   stream->tasks.push_back([=, asked = hazards::host] {
     hazards::begin(stream->number, stream->knows, asked, name);
     trace(*stream, cost, name);
-    body();
+    if (!broken) body();
     hazards::end();
   });
 }
@@ -268,7 +271,9 @@ bool fails(const char* function) {
   const char* which = getenv("FAKE_CUDA_FAIL");
   const size_t length = strlen(function);
   if (!which || strncmp(which, function, length) || (which[length] && which[length] != ':')) return false;
-  return record["calls_to_fail"]++ >= (which[length] ? atoll(which + length + 1) : 0);
+  const bool now = record["calls_to_fail"]++ >= (which[length] ? atoll(which + length + 1) : 0);
+  broken = broken || now;
+  return now;
 }
 
 int entered() {
