@@ -43,8 +43,10 @@ pub(super) fn run(args: &BenchArgs, config: &Config) -> Result<ExitCode, CliErro
     let ceilings = (!args.no_ceilings).then(|| Ceilings::measure(threads, isa));
     let dtype = weights.layers.first().and_then(|layer| layer.moe.experts.first());
     let dtype = dtype.map_or(weights.embedding.dtype(), |expert| expert.gate.dtype());
-    let cut = load::cut_of(&config.model, &shape, &weights);
     let card = super::card::open(&config.model, &shape, &weights);
+    let cut = card
+        .as_ref()
+        .map_or_else(|| load::cut_of(&config.model, &shape, &weights), |card| card.cut);
     let mut report = Report {
         model: name,
         weights: dtype.name().to_owned(),

@@ -7,6 +7,7 @@ use super::load;
 use crate::compute::ComputeError;
 use crate::compute::cuda::{self, device};
 use crate::config;
+use crate::engine::Cut;
 use crate::model::{ModelConfig, ModelWeights, TensorView};
 use crate::plan::{Fit, Run, Split};
 use crate::tui::format;
@@ -25,6 +26,8 @@ pub(super) struct Card {
     pub experts: Option<Vec<usize>>,
     /// Tokens of context that have room.
     pub context: usize,
+    /// How a prompt is cut.
+    pub cut: Cut,
 }
 
 impl Card {
@@ -162,15 +165,30 @@ fn try_to_open(
         marks: run.marks.min(load::MOST_PLACES),
         ..run
     };
-    let experts = match Fit::of(config, weights, &run, there as usize) {
+    // Experts that are copied for a slab are worth a long one, unless it is said how long.
+    let copied = match model.activation_memory.given() {
+        Some(_) => run,
+        None => run.with_long_slabs(config, there as usize),
+    };
+    let fit = match Fit::of(config, weights, &run, there as usize) {
+        Fit::Whole => Fit::Whole,
+        _ => Fit::of(config, weights, &copied, there as usize),
+    };
+    let cut_of = |is_whole: bool| Cut {
+        slab: if is_whole { run.slab } else { copied.slab },
+        ..cut
+    };
+    let experts = match fit {
         Fit::Whole => None,
-        fit => match several(&device, model, (config, weights), &run, fit) {
+        fit => match several(&device, model, (config, weights), &copied, fit) {
             Ok((others, experts)) => {
+                let cut = cut_of(experts.is_none());
                 return Ok(Card {
                     device,
                     others,
                     experts,
                     context: run.context,
+                    cut,
                 });
             }
             Err(Fit::Experts { bytes }) => Some(vec![bytes]),
@@ -188,11 +206,13 @@ fn try_to_open(
             }
         },
     };
+    let cut = cut_of(experts.is_none());
     Ok(Card {
         device,
         others: Vec::new(),
         experts,
         context: run.context,
+        cut,
     })
 }
 

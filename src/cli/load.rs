@@ -272,6 +272,7 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
     // What there is to say of a card is said before the application has the screen.
     let card = card::open(&model, &checkpoint.config, &checkpoint.weights);
     let placement = placement(card.as_ref(), &model);
+    let cut = card.as_ref().map_or_else(|| cut(&model, &checkpoint), |card| card.cut);
     let places = card
         .as_ref()
         .map_or(PLACES_MEMORY, card::Card::places)
@@ -290,10 +291,7 @@ pub(super) fn conversation(paths: &[PathBuf], config: &Config) -> Result<Loaded,
             eos,
             unused: checkpoint.unused_ids(),
         };
-        let options = EngineOptions {
-            cut: cut(&model, &checkpoint),
-            context_limit,
-        };
+        let options = EngineOptions { cut, context_limit };
         match network {
             AnyNetwork::Cpu(network) => engine(*network, vocabulary, &options, keeping, events),
             AnyNetwork::Reference(network) => engine(*network, vocabulary, &options, keeping, events),

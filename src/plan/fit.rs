@@ -8,6 +8,7 @@
 use std::convert::Infallible;
 use std::ops::Range;
 
+use super::place::{LEAST_SLAB, SLAB};
 use super::{Anatomy, kv_bytes};
 use crate::compute::cpu::KvType;
 use crate::compute::cuda::bytes_on_card;
@@ -42,6 +43,20 @@ pub struct Run {
     pub slab: usize,
     /// Lightning states that are kept beside the one in use.
     pub marks: usize,
+}
+
+impl Run {
+    /// With slabs that are worth copying experts for once: 32,768 tokens, as far as what they leave between two halves of a layer takes an
+    /// eighth of a card with so many bytes.
+    #[must_use]
+    pub fn with_long_slabs(self, config: &ModelConfig, bytes: usize) -> Self {
+        let least = self.tile.max(LEAST_SLAB);
+        let mut slab = self.slab.max(SLAB).min(self.context).max(least);
+        while slab > least && between(config, slab) > bytes / 8 {
+            slab = (slab / 2).max(least);
+        }
+        Self { slab, ..self }
+    }
 }
 
 /// Bytes of some weights on a card.
@@ -144,15 +159,18 @@ fn passage(config: &ModelConfig, run: &Run) -> usize {
     rows + rows / 8 + LOGITS_AT_ONCE.min(tile) * 4 * config.vocab + config.lightning_state_bytes()
 }
 
-/// What a card needs whatever layers it has: the room of a prompt's tile, and what `tokens` leave between two halves of a layer.
-fn work(config: &ModelConfig, run: &Run, tokens: usize) -> usize {
+/// Bytes that so many tokens leave between two halves of a layer: the stream, and what experts add to it.
+fn between(config: &ModelConfig, tokens: usize) -> usize {
     let top_k = config.layers.iter().map(|layer| {
         let crate::model::FeedForward::Moe(moe) = &layer.feed_forward;
         moe.top_k
     });
-    // The stream, and what experts add to it.
-    let between = tokens.min(run.context) * (1 + top_k.max().unwrap_or(1)) * config.hidden * 4;
-    between + passage(config, run) + INPUTS
+    tokens * (1 + top_k.max().unwrap_or(1)) * config.hidden * 4
+}
+
+/// What a card needs whatever layers it has: the room of a prompt's tile, and what `tokens` leave between two halves of a layer.
+fn work(config: &ModelConfig, run: &Run, tokens: usize) -> usize {
+    between(config, tokens.min(run.context)) + passage(config, run) + INPUTS
 }
 
 impl Fit {

@@ -18,7 +18,9 @@ use crate::engine::pieces;
 /// Tokens of a tile, as the program cuts a prompt if nothing else is said.
 const TILE: f64 = 2048.0;
 /// Tokens that pass a layer together at most.
-const SLAB: usize = 32_768;
+pub(super) const SLAB: usize = 32_768;
+/// A slab is halved down to so many where a card is small.
+pub(super) const LEAST_SLAB: usize = 2048;
 /// Two halves of it take experts in turn that are copied from elsewhere.
 const STAGING: f64 = (1_u64 << 30) as f64;
 /// The program itself, its documents and the system's own.
@@ -173,7 +175,7 @@ impl Placement {
         let cuts = cut(&sizes, &machine.cards);
         let smallest = machine.cards.iter().map(|card| card.vram).fold(f64::INFINITY, f64::min);
         let mut slab = context.clamp(1, SLAB);
-        while slab > 2048 && slab as f64 * model.hidden as f64 * 4.0 > smallest / 8.0 {
+        while slab > LEAST_SLAB && slab as f64 * model.hidden as f64 * 4.0 > smallest / 8.0 {
             slab /= 2;
         }
 

@@ -238,6 +238,25 @@ fn inside_few() {
     assert!(error < 2e-4, "{error:.1e}");
 }
 
+/// As long as is planned with, where a card has room for what that leaves.
+#[test]
+fn slabs_are_long_where_experts_are_copied() {
+    let config = Checkpoint::open(&golden(GOLDENS[0])).unwrap().config;
+    let run = Run {
+        context: 100_000,
+        tile: 512,
+        slab: 4096,
+        ..run()
+    };
+    let slab = |bytes| run.with_long_slabs(&config, bytes).slab;
+    assert_eq!(slab(1 << 40), 32_768);
+    assert_eq!(slab(1 << 20), 2048);
+    let sizes: Vec<usize> = (20..36).map(|power| slab(1 << power)).collect();
+    assert!(sizes.is_sorted() && sizes.contains(&8192), "{sizes:?}");
+    let short = Run { context: 3000, ..run };
+    assert_eq!(short.with_long_slabs(&config, 1 << 40).slab, 3000);
+}
+
 /// Layers on two cards that are each too small for all of them, and on two that have no room for all experts.
 #[test]
 fn two_cards_have_the_layers_between_them() {
