@@ -74,7 +74,11 @@ impl Work {
                 Parameters::Clear(clear) => sys::cuMemsetD8Async(clear.dst, 0, clear.width, stream),
             }
         });
-        check(answer, "starting what was asked for")
+        let doing = match self {
+            Self::Launch { .. } => "starting a kernel",
+            Self::Clear { .. } => "clearing a buffer",
+        };
+        check(answer, doing)
     }
 
     /// As the driver takes it, for as long as `f` takes.
