@@ -4,6 +4,9 @@
 //! past them; what is written back is one row of output, one maximum and one sum a query. An exponential is eight
 //! instructions for 16 of them: `2^x` for `x = (s - m)·log₂e` is a polynomial of what `x` is above a whole number, scaled by that
 //! number. Its error is 2.6e-6, a thousandth of what rounding the weights to bf16 does.
+//!
+//! A page of a head is two pieces of some ten KiB, which the processor's prefetcher finds as each begins and loses as it ends. So the
+//! values are asked for line by line while the keys are read, and the next page's keys while the values are.
 
 #![allow(unsafe_code)]
 #![allow(clippy::needless_range_loop, reason = "several arrays are walked together")]
@@ -48,6 +51,7 @@ impl At {
     pub(super) fn fuse(
         &self,
         page: &Page,
+        next: Option<&Page>,
         kv_head: usize,
         partial: &mut Partial<'_>,
         scratch: &mut super::Scratch,
@@ -86,6 +90,11 @@ impl At {
         assert!(partial.out.len() >= self.rows * dim, "outputs");
         let scales = [key_scales.len(), value_scales.len()];
         assert!(scales == [0, 0] || scales == [PAGE, PAGE], "scales");
+        let next = next.map_or(Ahead::NOTHING, |next| match next {
+            Page::F32(_) => Ahead::NOTHING,
+            Page::Bf16(pairs) => Ahead::of(pairs.head(kv_head, dim).0),
+            Page::Q8(stored) => Ahead::of(stored.head(kv_head, dim).keys),
+        });
         let mut fused = Fused {
             at: *self,
             queries: &scratch.query_pairs,
@@ -96,21 +105,56 @@ impl At {
             partial,
         };
         for row in (0..self.rows).step_by(ROWS) {
+            let ahead = [
+                if row == 0 { Ahead::of(values) } else { Ahead::NOTHING },
+                if row + ROWS >= self.rows { next } else { Ahead::NOTHING },
+            ];
             // SAFETY: the features are there, and the operands are as long as was just checked.
             unsafe {
                 match self.rows - row {
-                    1 => fused.rows::<1>(row, scores),
-                    2 => fused.rows::<2>(row, scores),
-                    3 => fused.rows::<3>(row, scores),
-                    4 => fused.rows::<4>(row, scores),
-                    5 => fused.rows::<5>(row, scores),
-                    6 => fused.rows::<6>(row, scores),
-                    7 => fused.rows::<7>(row, scores),
-                    _ => fused.rows::<ROWS>(row, scores),
+                    1 => fused.rows::<1>(row, scores, ahead),
+                    2 => fused.rows::<2>(row, scores, ahead),
+                    3 => fused.rows::<3>(row, scores, ahead),
+                    4 => fused.rows::<4>(row, scores, ahead),
+                    5 => fused.rows::<5>(row, scores, ahead),
+                    6 => fused.rows::<6>(row, scores, ahead),
+                    7 => fused.rows::<7>(row, scores, ahead),
+                    _ => fused.rows::<ROWS>(row, scores, ahead),
                 }
             }
         }
         true
+    }
+}
+
+/// Memory that is asked for before it is needed, two cache lines a step.
+#[derive(Clone, Copy)]
+struct Ahead {
+    from: *const u8,
+    bytes: usize,
+}
+
+impl Ahead {
+    const NOTHING: Self = Self {
+        from: std::ptr::null(),
+        bytes: 0,
+    };
+    const STEP: usize = 128;
+
+    fn of<T>(memory: &[T]) -> Self {
+        Self {
+            from: memory.as_ptr().cast(),
+            bytes: size_of_val(memory),
+        }
+    }
+
+    /// What `steps` steps ask for, which leaves the rest.
+    fn take(&mut self, steps: usize) -> Self {
+        let bytes = self.bytes.min(steps * Self::STEP);
+        let first = Self { bytes, ..*self };
+        self.from = self.from.wrapping_add(bytes);
+        self.bytes -= bytes;
+        first
     }
 }
 
@@ -157,7 +201,7 @@ impl Fused<'_, '_> {
     /// # Safety
     /// The processor must have the features, and the operands be as long as [`At`] says.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-    unsafe fn rows<const R: usize>(&mut self, first: usize, scores: &mut Scores) {
+    unsafe fn rows<const R: usize>(&mut self, first: usize, scores: &mut Scores, [mut values, mut next]: [Ahead; 2]) {
         let seen: [usize; R] = std::array::from_fn(|r| self.at.visible(first + r));
         // Later rows see no fewer.
         let most = seen[R - 1];
@@ -165,12 +209,13 @@ impl Fused<'_, '_> {
         // SAFETY: handed on to the caller; rows and columns are within the buffer.
         unsafe {
             for panel in 0..most.div_ceil(PANEL) {
-                self.scores::<R>(first, panel, scores.add(panel * PANEL));
+                let ahead = values.take(self.at.dim / 2);
+                self.scores::<R>(first, panel, scores.add(panel * PANEL), ahead);
             }
             let shrink: [f32; R] =
                 std::array::from_fn(|r| self.weights(first + r, seen[r], most, scores.add(r * PAGE)));
             for column in (0..self.at.dim).step_by(PANEL) {
-                self.values(first, column, most, scores.cast(), &shrink);
+                self.values(first, column, most, scores.cast(), &shrink, next.take(PAGE / 2));
             }
         }
     }
@@ -178,13 +223,13 @@ impl Fused<'_, '_> {
     /// Scores of `R` rows and the keys of a panel.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-    unsafe fn scores<const R: usize>(&self, row: usize, panel: usize, to: *mut f32) {
+    unsafe fn scores<const R: usize>(&self, row: usize, panel: usize, to: *mut f32, ahead: Ahead) {
         let pairs = self.at.dim / 2;
         // SAFETY: handed on to the caller.
         unsafe {
             let a = self.queries.as_ptr().add(row * pairs).cast::<i32>();
             let b = self.keys.as_ptr().add(panel * pairs * PANEL);
-            let mut sums = dots::<R>(a, pairs, b, PANEL, pairs);
+            let mut sums = dots::<R>(a, pairs, b, PANEL, pairs, ahead);
             if let Some(scales) = self.key_scales.get(panel * PANEL..(panel + 1) * PANEL) {
                 for v in 0..VECTORS {
                     let scale = _mm512_loadu_ps(scales.as_ptr().add(v * LANES));
@@ -270,11 +315,12 @@ impl Fused<'_, '_> {
         most: usize,
         weights: *const i32,
         shrink: &[f32; R],
+        ahead: Ahead,
     ) {
         // SAFETY: handed on to the caller.
         unsafe {
             let b = self.values.as_ptr().add(column);
-            let sums = dots::<R>(weights, PAGE, b, self.at.dim, most.div_ceil(2));
+            let sums = dots::<R>(weights, PAGE, b, self.at.dim, most.div_ceil(2), ahead);
             for (r, sums) in sums.iter().enumerate() {
                 let shrink = _mm512_set1_ps(shrink[r]);
                 for (v, sum) in sums.iter().enumerate() {
@@ -299,23 +345,40 @@ unsafe fn dots<const R: usize>(
     b: *const Pair,
     b_stride: usize,
     pairs: usize,
+    ahead: Ahead,
 ) -> [[__m512; VECTORS]; R] {
     let mut sums = [[_mm512_setzero_ps(); VECTORS]; R];
-    // SAFETY: the caller vouches for the lengths; any 64 bytes are 32 numbers in bf16.
+    let asking = ahead.bytes.div_ceil(Ahead::STEP).min(pairs);
+    // SAFETY: the caller vouches for the lengths.
     unsafe {
-        for k in 0..pairs {
-            let b = b.add(k * b_stride);
-            let b: [__m512bh; VECTORS] =
-                std::array::from_fn(|v| std::mem::transmute(_mm512_loadu_si512(b.add(v * LANES).cast())));
-            for r in 0..R {
-                let a = std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a.add(r * a_stride + k)));
-                for v in 0..VECTORS {
-                    sums[r][v] = _mm512_dpbf16_ps(sums[r][v], a, b[v]);
-                }
-            }
+        for k in 0..asking {
+            let line = ahead.from.wrapping_add(k * Ahead::STEP).cast();
+            _mm_prefetch::<_MM_HINT_T1>(line);
+            _mm_prefetch::<_MM_HINT_T1>(line.wrapping_add(64));
+            dot(&mut sums, a.add(k), a_stride, b.add(k * b_stride));
+        }
+        for k in asking..pairs {
+            dot(&mut sums, a.add(k), a_stride, b.add(k * b_stride));
         }
     }
     sums
+}
+
+/// Adds the products of a pair of each row and a panel's columns of one row of pairs.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn dot<const R: usize>(sums: &mut [[__m512; VECTORS]; R], a: *const i32, a_stride: usize, b: *const Pair) {
+    // SAFETY: the caller vouches for the lengths; any 64 bytes are 32 numbers in bf16.
+    unsafe {
+        let b: [__m512bh; VECTORS] =
+            std::array::from_fn(|v| std::mem::transmute(_mm512_loadu_si512(b.add(v * LANES).cast())));
+        for r in 0..R {
+            let a = std::mem::transmute::<__m512i, __m512bh>(_mm512_set1_epi32(*a.add(r * a_stride)));
+            for v in 0..VECTORS {
+                sums[r][v] = _mm512_dpbf16_ps(sums[r][v], a, b[v]);
+            }
+        }
+    }
 }
 
 /// `e^(s - max)` where the mask is set, and zero elsewhere.

@@ -351,9 +351,11 @@ impl Task {
                 first_key,
                 filled: PAGE.min(cache.len() - first_key),
             };
+            #[cfg(target_arch = "x86_64")]
+            let next = (page + 1 < self.end_page).then(|| cache.page(page + 1));
             let page = cache.page(page);
             #[cfg(target_arch = "x86_64")]
-            if at.fuse(page, self.kv_head, &mut partial, scratch) {
+            if at.fuse(page, next, self.kv_head, &mut partial, scratch) {
                 continue;
             }
             match page {
