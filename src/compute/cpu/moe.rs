@@ -1,7 +1,8 @@
 //! Mixture of experts: tokens are gathered by expert, so that each expert's weights are read once a tile.
 //!
 //! Two steps: every expert's inner activations, a task for 32 of them; then every task makes 32 channels of the result for all
-//! tokens, expert by expert, so that no two threads write the same and the order of the sums is always the same.
+//! tokens, expert by expert, so that no two threads write the same and the order of the sums is always the same. A single token's
+//! tasks are done in runs: they are so short that what surrounds a product would take as long as a tenth of it.
 
 use super::disjoint::Disjoint;
 use super::elementwise::{SiluMul, SoftmaxRow};
@@ -176,6 +177,29 @@ impl Cpu {
             remainder: buffers.inner_has_rest.then_some(buffers.tokens.len() as u32),
             ..buffers.inner.input()
         };
+        if tokens == 1 && down.is_packed() {
+            return self.step_by_runs(threads, down.tasks(), work, interrupt, |run, thread| {
+                let rows = down.made_by(&run);
+                // SAFETY: these rows belong to these tasks.
+                #[allow(unsafe_code)]
+                let out = unsafe { out.part(rows.start, rows.len()) };
+                match residual {
+                    Some((alpha, r)) => out.iter_mut().zip(&r[rows]).for_each(|(out, r)| *out = alpha * r),
+                    None => out.fill(0.0),
+                }
+                let part = &mut thread.part;
+                part.resize(out.len(), 0.0);
+                // Each expert that is active has one slot.
+                for (slot, expert) in (0..).zip(&buffers.active) {
+                    let down = &experts[*expert].down;
+                    down.multiply_one(self.isa, input, slot, run.clone(), part);
+                    let weight = beta * buffers.factors[slot as usize];
+                    for (out, f) in out.iter_mut().zip(&*part) {
+                        *out += weight * f;
+                    }
+                }
+            });
+        }
         self.step(threads, down.tasks(), work, interrupt, |task, thread| {
             let width = down.width(task);
             for token in 0..tokens {
@@ -232,6 +256,33 @@ impl Cpu {
         let rest = buffers.inner_has_rest;
         let tasks = one.gate.tasks();
         let work = 2 * inner * one.gate.columns() * slots;
+        let single = slots == active.len() && tokens.iter().all(|token| *token == 0);
+        if single && quantise && !rest && one.gate.is_packed() {
+            // A slot is an active expert then.
+            return self.step_by_runs(threads, slots * tasks, work, interrupt, |run, thread| {
+                for slot in run.start / tasks..run.end.div_ceil(tasks) {
+                    let first = slot * tasks;
+                    let these = run.start.max(first) - first..run.end.min(first + tasks) - first;
+                    let expert = &experts[active[slot]];
+                    let (gate, up) = (&mut thread.part, &mut thread.other);
+                    let count = one.gate.made_by(&these).len();
+                    gate.resize(count, 0.0);
+                    up.resize(count, 0.0);
+                    expert.gate.multiply_one(self.isa, input, 0, these.clone(), gate);
+                    expert.up.multiply_one(self.isa, input, 0, these.clone(), up);
+                    self.isa.run(SiluMul(gate, up));
+                    // SAFETY: these channels of the slot belong to these tasks; 8-bit activations come in whole blocks of 32.
+                    #[allow(unsafe_code)]
+                    let to = unsafe { blocks.blocks(slot, these.start, these.len()) };
+                    Quantise {
+                        x: gate,
+                        to,
+                        remainder: false,
+                    }
+                    .run_on(self.isa);
+                }
+            });
+        }
         self.step(threads, active.len() * tasks, work, interrupt, |i, thread| {
             let (expert, task) = (active[i / tasks], i % tasks);
             let of_expert = first[expert]..first[expert + 1];
@@ -263,7 +314,7 @@ impl Cpu {
                     // SAFETY: as above, and of what is left of it; 8-bit activations come in whole blocks of 32.
                     #[allow(unsafe_code)]
                     let to = unsafe { blocks.blocks(slot, task, 1) };
-                    self.isa.run(Quantise { x: part, to, remainder });
+                    Quantise { x: part, to, remainder }.run_on(self.isa);
                 }
             }
         })

@@ -57,13 +57,28 @@ impl Cpu {
         interrupt: &Interrupt,
         task: impl Fn(usize, &mut Thread) + Sync,
     ) -> Result<(), Interrupted> {
-        let some = |thread: usize, range: Range<usize>| {
-            let mut buffers = threads.of(thread);
+        self.step_by_runs(threads, tasks, work, interrupt, |range, buffers| {
             for i in range {
                 if interrupt.is_raised() {
                     return;
                 }
-                task(i, &mut buffers);
+                task(i, buffers);
+            }
+        })
+    }
+
+    /// The same with `run(tasks, buffers of the thread)` for tasks that follow each other.
+    pub(super) fn step_by_runs(
+        &self,
+        threads: &Threads,
+        tasks: usize,
+        work: usize,
+        interrupt: &Interrupt,
+        run: impl Fn(Range<usize>, &mut Thread) + Sync,
+    ) -> Result<(), Interrupted> {
+        let some = |thread: usize, range: Range<usize>| {
+            if !interrupt.is_raised() {
+                run(range, &mut threads.of(thread));
             }
         };
         if work < WORTH_THREADS {
@@ -99,6 +114,24 @@ impl Cpu {
                 Disjoint::new(p.out),
             )
         });
+        let one = parts.iter().all(|part| part.3.len() <= 1 && part.1.is_packed());
+        if one {
+            return self.step_by_runs(threads, tasks, work, interrupt, |run, _| {
+                for (range, weight, input, tokens, activation, out) in &parts {
+                    let (start, end) = (run.start.max(range.start), run.end.min(range.end));
+                    if start >= end {
+                        continue;
+                    }
+                    let these = start - range.start..end - range.start;
+                    let rows = weight.made_by(&these);
+                    // SAFETY: these rows belong to these tasks.
+                    #[allow(unsafe_code)]
+                    let out = unsafe { out.part(rows.start, rows.len()) };
+                    weight.multiply_one(self.isa, *input, tokens[0], these, out);
+                    activation.apply(self.isa, out);
+                }
+            });
+        }
         self.step(threads, tasks, work, interrupt, |i, thread| {
             let (range, weight, input, tokens, activation, out) = parts
                 .iter()
@@ -138,6 +171,22 @@ impl Cpu {
         let work = weight.rows() * weight.columns() * tokens.len();
         let rows = weight.rows();
         let out = Disjoint::new(out);
+        if let [token] = *tokens
+            && weight.is_packed()
+        {
+            return self.step_by_runs(threads, weight.tasks(), work, interrupt, |run, thread| {
+                let rows = weight.made_by(&run);
+                let part = &mut thread.part;
+                part.resize(rows.len(), 0.0);
+                weight.multiply_one(self.isa, input, token, run, part);
+                // SAFETY: these rows belong to these tasks.
+                #[allow(unsafe_code)]
+                let out = unsafe { out.part(rows.start, rows.len()) };
+                for ((out, r), f) in out.iter_mut().zip(&r[rows]).zip(&*part) {
+                    *out = alpha * r + beta * f;
+                }
+            });
+        }
         self.step(threads, weight.tasks(), work, interrupt, |task, thread| {
             let part = &mut thread.part;
             part.resize(tokens.len() * ROWS, 0.0);
@@ -207,11 +256,12 @@ impl Cpu {
                     // SAFETY: as above.
                     #[allow(unsafe_code)]
                     let to = unsafe { blocks.row(i) };
-                    self.isa.run(Quantise {
+                    Quantise {
                         x: row,
                         to,
                         remainder: false,
-                    });
+                    }
+                    .run_on(self.isa);
                 }
             }
         })

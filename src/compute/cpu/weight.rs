@@ -1,5 +1,6 @@
 //! A weight as the products use it.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::arena::Arena;
@@ -161,6 +162,38 @@ impl Weight {
                 }
             }
         }
+    }
+
+    /// Whether [`multiply_one`](Self::multiply_one) can be asked.
+    pub(super) fn is_packed(&self) -> bool {
+        self.panels.is_some()
+    }
+
+    /// `out` = the rows that `tasks` make, times activations `token`: the numbers of [`multiply`](Self::multiply), task after task. Nothing
+    /// is done if the weight is not packed.
+    pub(super) fn multiply_one(&self, isa: Isa, input: Input<'_>, token: u32, tasks: Range<usize>, out: &mut [f32]) {
+        let Some(panels) = &self.panels else { return };
+        let product = |panel: usize, out: &mut [f32; quantised::ROWS]| {
+            let panel = panels.panel(tasks.start * ROWS / quantised::ROWS + panel);
+            match input.remainder {
+                None => quantised::multiply(isa, panel, input.quantised, &[token], out, ROWS),
+                Some(remainder) => multiply_twice(isa, panel, input.quantised, remainder, &[token], out),
+            }
+        };
+        let (whole, tail) = out.as_chunks_mut();
+        for (panel, out) in whole.iter_mut().enumerate() {
+            product(panel, out);
+        }
+        if !tail.is_empty() {
+            let mut last = [0.0; quantised::ROWS];
+            product(whole.len(), &mut last);
+            tail.copy_from_slice(&last[..tail.len()]);
+        }
+    }
+
+    /// Rows that `tasks` make.
+    pub(super) fn made_by(&self, tasks: &Range<usize>) -> Range<usize> {
+        tasks.start * ROWS..self.rows().min(tasks.end * ROWS)
     }
 
     fn multiply_floats(

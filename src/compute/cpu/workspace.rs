@@ -76,11 +76,12 @@ impl Activations {
                 // SAFETY: this thread alone writes.
                 #[allow(unsafe_code)]
                 let to = unsafe { blocks.row(row) };
-                isa.run(Quantise {
+                Quantise {
                     x: spare,
                     to,
                     remainder,
-                });
+                }
+                .run_on(isa);
             }
         }
     }

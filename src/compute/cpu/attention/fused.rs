@@ -212,8 +212,10 @@ impl Fused<'_, '_> {
                 let ahead = values.take(self.at.dim / 2);
                 self.scores::<R>(first, panel, scores.add(panel * PANEL), ahead);
             }
+            // All rows' first, so that one does not wait for the next to find its own.
+            let largest: [f32; R] = std::array::from_fn(|r| largest(seen[r], scores.add(r * PAGE)));
             let shrink: [f32; R] =
-                std::array::from_fn(|r| self.weights(first + r, seen[r], most, scores.add(r * PAGE)));
+                std::array::from_fn(|r| self.weights(first + r, seen[r], most, largest[r], scores.add(r * PAGE)));
             for column in (0..self.at.dim).step_by(PANEL) {
                 self.values(first, column, most, scores.cast(), &shrink, next.take(PAGE / 2));
             }
@@ -250,23 +252,10 @@ impl Fused<'_, '_> {
     /// output shrinks by.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-    unsafe fn weights(&mut self, row: usize, seen: usize, most: usize, scores: *mut f32) -> f32 {
+    unsafe fn weights(&mut self, row: usize, seen: usize, most: usize, largest: f32, scores: *mut f32) -> f32 {
         let panels = most.div_ceil(PANEL);
-        // Lanes of the vector at `key` that are seen.
-        let mask = |key: usize| match seen.saturating_sub(key) {
-            LANES.. => u16::MAX,
-            some => (1 << some) - 1,
-        };
         // SAFETY: handed on to the caller.
         unsafe {
-            let mut largest = [_mm512_set1_ps(f32::NEG_INFINITY); VECTORS];
-            for key in (0..panels * PANEL).step_by(PANEL) {
-                for (v, largest) in largest.iter_mut().enumerate() {
-                    let key = key + v * LANES;
-                    *largest = _mm512_mask_max_ps(*largest, mask(key), *largest, _mm512_load_ps(scores.add(key)));
-                }
-            }
-            let largest = _mm512_reduce_max_ps(_mm512_max_ps(largest[0], largest[1]));
             let before = self.partial.max[row];
             let max = before.max(largest);
             if max == f32::NEG_INFINITY {
@@ -282,7 +271,7 @@ impl Fused<'_, '_> {
                 let mut weights = [_mm512_setzero_ps(); VECTORS];
                 for v in 0..VECTORS {
                     let key = key + v * LANES;
-                    weights[v] = power(mask(key), _mm512_load_ps(scores.add(key)), maxima);
+                    weights[v] = power(mask(seen, key), _mm512_load_ps(scores.add(key)), maxima);
                     sums[v] = _mm512_add_ps(sums[v], weights[v]);
                 }
                 if let Some(scales) = self.value_scales.get(key..key + PANEL) {
@@ -297,7 +286,8 @@ impl Fused<'_, '_> {
                     std::mem::transmute::<__m512bh, __m512i>(pairs),
                 );
             }
-            let shrink = (before - max).exp();
+            // Nearly always.
+            let shrink = if max > before { (before - max).exp() } else { 1.0 };
             self.partial.max[row] = max;
             self.partial.sum[row] =
                 self.partial.sum[row] * shrink + _mm512_reduce_add_ps(_mm512_add_ps(sums[0], sums[1]));
@@ -334,6 +324,34 @@ impl Fused<'_, '_> {
             }
         }
     }
+}
+
+/// Lanes of the vector at `key` that a row sees, of which `seen` keys are.
+#[inline]
+fn mask(seen: usize, key: usize) -> u16 {
+    match seen.saturating_sub(key) {
+        LANES.. => u16::MAX,
+        some => (1 << some) - 1,
+    }
+}
+
+/// The largest of the first `seen` scores.
+///
+/// # Safety
+/// The processor must have the features, and panels of scores be there up to that one.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+unsafe fn largest(seen: usize, scores: *const f32) -> f32 {
+    let mut largest = [_mm512_set1_ps(f32::NEG_INFINITY); VECTORS];
+    for key in (0..seen).step_by(PANEL) {
+        for (v, largest) in largest.iter_mut().enumerate() {
+            let key = key + v * LANES;
+            // SAFETY: handed on to the caller.
+            let scores = unsafe { _mm512_load_ps(scores.add(key)) };
+            *largest = _mm512_mask_max_ps(*largest, mask(seen, key), *largest, scores);
+        }
+    }
+    _mm512_reduce_max_ps(_mm512_max_ps(largest[0], largest[1]))
 }
 
 /// Sums of products of `pairs` pairs of `R` rows of `a` and a panel's columns of `b`.

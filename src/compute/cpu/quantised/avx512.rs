@@ -9,7 +9,7 @@
 
 use std::arch::x86_64::*;
 
-use super::input::Quantised;
+use super::input::{Quantise, Quantised};
 use super::pack::{Bits, Panel, Place, Scales, has_minimum, place};
 use super::walk::{by_count, by_format};
 use super::{BLOCK, GROUP, ROWS};
@@ -100,6 +100,50 @@ unsafe fn group<const BITS: u8, const SCALES: u8, const OFFSET: u32, const T: us
         let out = &mut out[..ROWS];
         // SAFETY: there is room for 16 floats.
         unsafe { _mm512_storeu_ps(out.as_mut_ptr(), *sum) };
+    }
+}
+
+/// Activations to 8 bits: what the plain code makes of them, bit for bit.
+///
+/// # Safety
+/// The processor must have the enabled features.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) unsafe fn quantise(Quantise { x, to, remainder }: Quantise<'_>) {
+    let outputs =
+        to.q.as_chunks_mut::<BLOCK>()
+            .0
+            .iter_mut()
+            .zip(to.scale)
+            .zip(to.offset)
+            .zip(to.half_offset)
+            .zip(to.sum);
+    for (x, ((((q, scale), offset), half_offset), sum)) in x.as_chunks_mut::<BLOCK>().0.iter_mut().zip(outputs) {
+        // SAFETY: a block is two vectors of floats, and 32 bytes when rounded.
+        unsafe {
+            let at = x.as_mut_ptr();
+            let halves = [_mm512_loadu_ps(at), _mm512_loadu_ps(at.add(BLOCK / 2))];
+            let largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(halves[0]), _mm512_abs_ps(halves[1])));
+            *scale = largest / 127.0;
+            let inverse = _mm512_set1_ps(if largest > 0.0 { 127.0 / largest } else { 0.0 });
+            let rounded = halves.map(|half| _mm512_cvtps_epi32(_mm512_mul_ps(half, inverse)));
+            let bytes = _mm256_set_m128i(_mm512_cvtepi32_epi8(rounded[1]), _mm512_cvtepi32_epi8(rounded[0]));
+            _mm256_storeu_si256(q.as_mut_ptr().cast(), bytes);
+            // Sums of fours, and then of each half.
+            let fours = _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(1), bytes);
+            let pairs = _mm256_hadd_epi32(fours, fours);
+            let sums = _mm256_hadd_epi32(pairs, pairs);
+            let low = _mm256_extract_epi32::<0>(sums);
+            let high = _mm256_extract_epi32::<4>(sums);
+            *offset = -128 * (low + high);
+            *half_offset = [-32 * low, -32 * high];
+            *sum = *scale * (low + high) as f32;
+            if remainder {
+                for (i, half) in halves.into_iter().enumerate() {
+                    let kept = _mm512_mul_ps(_mm512_set1_ps(*scale), _mm512_cvtepi32_ps(rounded[i]));
+                    _mm512_storeu_ps(at.add(i * BLOCK / 2), _mm512_sub_ps(half, kept));
+                }
+            }
+        }
     }
 }
 

@@ -7,11 +7,13 @@
 //! `Σ q` are made here, once for all rows of all weights.
 
 use super::BLOCK;
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
 use crate::compute::cpu::disjoint::Disjoint;
-use crate::compute::cpu::simd::Kernel;
+use crate::compute::cpu::simd::{Isa, Kernel};
 
 /// Rows of activations, each `blocks · 32` channels.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(in crate::compute::cpu) struct Quantised {
     blocks: usize,
     /// `[rows, blocks, 32]`
@@ -61,6 +63,7 @@ impl Quantised {
         self.blocks
     }
 
+    #[inline]
     pub(super) fn row(&self, row: usize) -> Row<'_> {
         let blocks = row * self.blocks..(row + 1) * self.blocks;
         Row {
@@ -101,6 +104,7 @@ impl Writer<'_> {
     /// # Safety
     /// No other thread may use any of them meanwhile.
     #[allow(unsafe_code)]
+    #[inline]
     pub unsafe fn blocks(&self, row: usize, first: usize, count: usize) -> BlocksMut<'_> {
         let start = row * self.blocks + first;
         // SAFETY: the caller has these blocks for itself.
@@ -133,6 +137,19 @@ pub(in crate::compute::cpu) struct Quantise<'a> {
     pub remainder: bool,
 }
 
+impl Quantise<'_> {
+    pub fn run_on(self, isa: Isa) {
+        match isa {
+            // SAFETY: this variant exists only where `Isa::detect` has found the features that the function enables.
+            #[cfg(target_arch = "x86_64")]
+            #[allow(unsafe_code)]
+            Isa::Avx512 => unsafe { avx512::quantise(self) },
+            _ => isa.run(self),
+        }
+    }
+}
+
+/// As plain code.
 impl Kernel for Quantise<'_> {
     type Output = ();
 

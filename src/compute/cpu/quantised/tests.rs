@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::compute::cpu::arena::Arena;
-use crate::model::{Dtype, TensorView};
+use crate::compute::cpu::weight::{self, Input, Weight};
+use crate::model::{Dtype, TensorRole, TensorView};
 
 const QUANTISED: [Dtype; 8] = [
     Dtype::Q8_0,
@@ -70,7 +71,7 @@ impl Case {
                 // SAFETY: one thread writes.
                 #[allow(unsafe_code)]
                 let to = unsafe { blocks.row(i) };
-                isa.run(Quantise { x, to, remainder: true });
+                Quantise { x, to, remainder: true }.run_on(isa);
             }
         }
         (first, second)
@@ -141,6 +142,15 @@ proptest! {
         }
     }
 
+    /// Activations are rounded to the same on all, and so is what that leaves.
+    #[test]
+    fn rounding_is_the_same(case in cases()) {
+        let expected = case.quantised(Isa::Portable);
+        for isa in Isa::available() {
+            prop_assert_eq!(&case.quantised(isa), &expected, "{:?}", isa);
+        }
+    }
+
     /// With `sdot` and without.
     #[cfg(target_arch = "aarch64")]
     #[test]
@@ -174,6 +184,47 @@ proptest! {
             prop_assert!((f64::from(once[i]) - exact).abs() <= f64::from(bound) + 1e-5 * size, "{i}: {} of {exact}", once[i]);
             let both = f64::from(once[i]) + f64::from(more[i]);
             prop_assert!((both - exact).abs() <= f64::from(bound) / 200.0 + 1e-5 * size, "{i}: {both}, not {exact}");
+        }
+    }
+
+    /// Runs of tasks for one token give the numbers that tasks for many give, with what rounding has left and without.
+    #[test]
+    fn a_token_alone_gets_the_same(case in cases(), cut in 0.0..1.0) {
+        let (count, isa) = (case.tokens.len(), Isa::detect());
+        let mut both = Quantised::default();
+        both.resize(2 * count, case.columns());
+        let blocks = both.writer();
+        for (i, x) in case.x.clone().chunks_mut(case.columns()).enumerate() {
+            for row in [i, count + i] {
+                // SAFETY: one thread writes.
+                #[allow(unsafe_code)]
+                let to = unsafe { blocks.row(row) };
+                Quantise { x, to, remainder: true }.run_on(isa);
+            }
+        }
+        let weight = Weight::new(case.weights.clone(), TensorRole::Matrix, Some(&Arena::default())).unwrap();
+        let mut scratch = weight::Scratch::default();
+        for remainder in [None, Some(count as u32)] {
+            let input = Input { rows: &[], quantised: &both, remainder };
+            let tokens: Vec<u32> = (0..count as u32).collect();
+            let mut whole = vec![f32::NAN; count * weight.rows()];
+            for task in 0..weight.tasks() {
+                let mut part = vec![f32::NAN; count * weight::ROWS];
+                weight.multiply(isa, input, &tokens, task, &mut scratch, &mut part);
+                for (out, part) in whole.chunks_mut(weight.rows()).zip(part.chunks(weight::ROWS)) {
+                    let rows = weight.made_by(&(task..task + 1));
+                    out[rows.clone()].copy_from_slice(&part[..rows.len()]);
+                }
+            }
+            let cut = (cut * weight.tasks() as f64) as usize;
+            for (token, expected) in tokens.iter().zip(whole.chunks(weight.rows())) {
+                let mut out = vec![f32::NAN; weight.rows()];
+                for tasks in [0..cut, cut..weight.tasks()] {
+                    let rows = weight.made_by(&tasks);
+                    weight.multiply_one(isa, input, *token, tasks, &mut out[rows]);
+                }
+                prop_assert_eq!(&out, expected);
+            }
         }
     }
 
